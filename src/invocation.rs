@@ -1,0 +1,65 @@
+//! The vocabulary: what an invocation is, the states it goes through, and what can come of an attempt.
+//!
+//! No I/O and no clock: times come in as [`UnixMillis`].
+
+mod attempt;
+mod imported;
+mod phone;
+mod settings;
+mod state;
+mod time;
+
+pub use attempt::{Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken};
+pub use imported::{Cell, ImportedRow, RowContent};
+pub use phone::mask_phone;
+pub use settings::{Expressions, Settings};
+pub use state::{Counts, State, UnknownState};
+pub use time::UnixMillis;
+
+/// Identifies an invocation: the batch's number and the row's line, so that a row is found without an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InvocationId(pub i64);
+
+/// Bits of an [`InvocationId`] that hold the line.
+const LINE_BITS: u32 = 32;
+
+impl InvocationId {
+    /// The invocation of a batch at a line.
+    #[must_use]
+    pub fn new(batch: BatchId, line: u32) -> Self {
+        InvocationId((batch.0 << LINE_BITS) | i64::from(line))
+    }
+
+    /// The batch that it belongs to.
+    #[must_use]
+    pub fn batch(self) -> BatchId {
+        BatchId(self.0 >> LINE_BITS)
+    }
+
+    /// Its line in the file, or its place in a JSON array; from 1.
+    #[must_use]
+    pub fn line(self) -> u32 {
+        u32::try_from(self.0 & i64::from(u32::MAX)).unwrap_or(u32::MAX)
+    }
+}
+
+/// Identifies a batch in its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BatchId(pub i64);
+
+/// Identifies a run in its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(pub i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invocation_id_gives_back_its_batch_and_line() {
+        for (batch, line) in [(1, 1), (7, u32::MAX), (i64::from(i32::MAX), 200_001)] {
+            let id = InvocationId::new(BatchId(batch), line);
+            assert_eq!((id.batch(), id.line()), (BatchId(batch), line));
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! `mep-batch`: a durable, queue-backed batch invoker for OpenMarket's MEP Invoke Service API.
+
+pub mod invocation;
+pub mod mep;
