@@ -2,3 +2,4 @@
 
 pub mod invocation;
 pub mod mep;
+pub mod retry;
