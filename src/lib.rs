@@ -1,5 +1,6 @@
 //! `mep-batch`: a durable, queue-backed batch invoker for OpenMarket's MEP Invoke Service API.
 
+pub mod client;
 pub mod invocation;
 pub mod mep;
 pub mod retry;

@@ -1,0 +1,186 @@
+//! A server of raw TCP that does with each request what its behaviour says, and counts what it received.
+//!
+//! The behaviour is named by the service ID in the request line, so that it is known before the body is read.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// The service ID whose requests are answered with a plain 202, to have a connection that is used again.
+pub(crate) const PRIME: &str = "PRIME";
+
+/// The answer to [`PRIME`].
+pub(crate) const PRIME_ANSWER: &str = "HTTP/1.1 202 Accepted\r\nX-Request-Id: PRIME-ID\r\nContent-Length: 0\r\n\r\n";
+
+/// How much of a request is read before the first act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// None of it, though it has come: the bytes stay in the socket's buffer.
+    Nothing,
+    /// Its head.
+    Head,
+    /// All but the last byte, so that closing resets the connection.
+    AllButOne,
+    /// All of it.
+    Whole,
+}
+
+/// What the server does, one after the other.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    /// Writes.
+    Say(Vec<u8>),
+    /// Reads what is left of the request.
+    ReadRest,
+    /// Closes: with an end of stream where all was read, else with a reset.
+    Close,
+    /// Does nothing until the client closes.
+    Stall,
+}
+
+/// What is done with the requests of one service ID.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    pub(crate) reads: Reads,
+    pub(crate) acts: Vec<Act>,
+}
+
+#[derive(Default)]
+struct Seen {
+    requests: HashMap<String, Vec<String>>,
+    on_used_connections: HashMap<String, usize>,
+}
+
+/// A running server; its threads end with the connections.
+#[derive(Clone)]
+pub(crate) struct Server {
+    addr: SocketAddr,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Server {
+    pub(crate) fn start(scripts: HashMap<String, Script>) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let server =
+            Server { addr: listener.local_addr().expect("an address"), seen: Arc::new(Mutex::new(Seen::default())) };
+        let (accepting, scripts) = (server.clone(), Arc::new(scripts));
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let (server, scripts) = (accepting.clone(), Arc::clone(&scripts));
+                thread::spawn(move || server.serve(connection, &scripts));
+            }
+        });
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What was received for a service ID, a request a text; only the request line where no more was read.
+    pub(crate) fn received(&self, service: &str) -> Vec<String> {
+        self.seen().requests.get(service).cloned().unwrap_or_default()
+    }
+
+    /// How many requests for a service ID came on a connection that had carried another one.
+    pub(crate) fn received_on_used_connections(&self, service: &str) -> usize {
+        self.seen().on_used_connections.get(service).copied().unwrap_or(0)
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, service: &str, request: &[u8], is_used: bool) {
+        let text = String::from_utf8_lossy(request).into_owned();
+        let mut seen = self.seen();
+        seen.requests.entry(service.to_owned()).or_default().push(text);
+        *seen.on_used_connections.entry(service.to_owned()).or_default() += usize::from(is_used);
+    }
+
+    fn serve(&self, mut connection: TcpStream, scripts: &HashMap<String, Script>) {
+        let prime = Script { reads: Reads::Whole, acts: vec![Act::Say(PRIME_ANSWER.into())] };
+        let mut is_used = false;
+        while let Some(line) = peek_request_line(&connection) {
+            let service =
+                line.split(' ').nth(1).and_then(|path| path.rsplit('/').next()).unwrap_or_default().to_owned();
+            let script = scripts.get(&service).unwrap_or(&prime);
+            let request = match script.reads {
+                Reads::Nothing => line.into_bytes(),
+                Reads::Head => read_head(&mut connection),
+                Reads::AllButOne => read_request(&mut connection, 1),
+                Reads::Whole => read_request(&mut connection, 0),
+            };
+            // Before the answer: the client may look as soon as it has it.
+            self.note(&service, &request, is_used);
+            is_used = true;
+            for act in &script.acts {
+                match act {
+                    Act::Say(text) => {
+                        // The client may be gone already.
+                        let _ = connection.write_all(text);
+                    }
+                    Act::ReadRest => {
+                        read_body(&mut connection, &String::from_utf8_lossy(&request), 0);
+                    }
+                    Act::Close => return,
+                    Act::Stall => {
+                        let _ = connection.read_to_end(&mut Vec::new());
+                        let _ = connection.shutdown(Shutdown::Both);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn peek_request_line(connection: &TcpStream) -> Option<String> {
+    let mut buffer = [0; 1024];
+    loop {
+        let length = connection.peek(&mut buffer).ok().filter(|length| *length > 0)?;
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        match text.split_once("\r\n") {
+            Some((line, _)) => return Some(line.to_owned()),
+            None if length == buffer.len() || !text.starts_with(['P', 'C']) => return None,
+            None => thread::yield_now(),
+        }
+    }
+}
+
+fn read_request(connection: &mut TcpStream, but: usize) -> Vec<u8> {
+    let mut request = read_head(connection);
+    let head = String::from_utf8_lossy(&request).into_owned();
+    request.extend(read_body(connection, &head, but));
+    request
+}
+
+fn read_head(connection: &mut TcpStream) -> Vec<u8> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && connection.read(&mut byte).is_ok_and(|length| length == 1) {
+        head.push(byte[0]);
+    }
+    head
+}
+
+fn read_body(connection: &mut TcpStream, head: &str, but: usize) -> Vec<u8> {
+    let length = head
+        .lines()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|rest| rest.trim().to_owned()))
+        .and_then(|length| length.parse::<usize>().ok())
+        .unwrap_or(0);
+    let mut body = vec![0; length.saturating_sub(but)];
+    let _ = connection.read_exact(&mut body);
+    if but > 0 {
+        // The byte that is left has to be there, or closing is no reset.
+        let _ = connection.peek(&mut [0]);
+    }
+    body
+}
