@@ -4,3 +4,4 @@ pub mod client;
 pub mod invocation;
 pub mod mep;
 pub mod retry;
+pub mod simulator;
