@@ -5,3 +5,4 @@ pub mod invocation;
 pub mod mep;
 pub mod retry;
 pub mod simulator;
+pub mod store;

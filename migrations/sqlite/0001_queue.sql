@@ -1,0 +1,164 @@
+-- The queue: batches, their invocations, every attempt, the runs that made them, and who did what.
+--
+-- Times are milliseconds since 1970-01-01T00:00:00Z. What is hot (state, due time, run) is in `invocation`, narrow;
+-- what is wide and never changes (the body) is in `content`, so that a change of state rewrites little.
+
+-- One imported file for one service at one endpoint.
+CREATE TABLE batch (
+    id            INTEGER PRIMARY KEY,
+    name          TEXT    UNIQUE,             -- NULL while it is being imported: no command sees it before
+    service_id    TEXT    NOT NULL,
+    endpoint      TEXT    NOT NULL,           -- production, cie, simulator or a base URL
+    account       TEXT    NOT NULL,           -- whose credentials; empty where none are needed or none was named yet
+    source_name   TEXT    NOT NULL,           -- the file as the operator named it; `-` for stdin
+    source_sha256 TEXT    NOT NULL,           -- of the whole content
+    columns       TEXT    NOT NULL,           -- JSON array of mapped names, in the file's order
+    settings      TEXT    NOT NULL,           -- JSON object: rate, retries, limits
+    row_count     BIGINT,                     -- rows in the file, counted by the importer alone
+    imported_at   BIGINT,
+    confirmed_at  BIGINT,                     -- NULL: nothing is sent; an operator has to confirm the number first
+    CHECK ((name IS NULL) = (imported_at IS NULL)),
+    CHECK ((name IS NULL) = (row_count IS NULL)),
+    CHECK (confirmed_at IS NULL OR name IS NOT NULL)
+);
+
+-- One process that sends. A random token tells it from any other, on this machine or another.
+CREATE TABLE run (
+    id         INTEGER PRIMARY KEY,
+    token      TEXT    NOT NULL UNIQUE,
+    host       TEXT    NOT NULL,
+    pid        BIGINT  NOT NULL,
+    version    TEXT    NOT NULL,
+    started_at BIGINT  NOT NULL,
+    turn       BIGINT  NOT NULL DEFAULT 0,    -- the last turn that committed: witness of a commit whose answer was lost
+    turned_at  BIGINT  NOT NULL,              -- when it did
+    ended_at   BIGINT,                        -- set by itself, or by whoever proved it dead
+    ended_how  TEXT,
+    CHECK ((ended_at IS NULL) = (ended_how IS NULL))
+);
+
+-- One row of a batch.
+CREATE TABLE invocation (
+    id                 INTEGER PRIMARY KEY,   -- batch_id * 2^32 + line, so that a row is found without an index
+    batch_id           BIGINT  NOT NULL,      -- no foreign key: deleting a batch would look for its rows without an index
+    line               BIGINT  NOT NULL,
+    state              TEXT    NOT NULL,
+    due_at             BIGINT  NOT NULL DEFAULT 0,    -- not before this; 0 until the first retry
+    attempt            BIGINT  NOT NULL DEFAULT 0,    -- number of the last attempt; only grows
+    tries              BIGINT  NOT NULL DEFAULT 0,    -- what the backoff counts; starts anew at an operator's retry or resolve
+    retry_until        BIGINT,
+    possible_duplicate BIGINT  NOT NULL DEFAULT 0,    -- 1: an earlier attempt may have texted the person already
+    run_id             BIGINT  REFERENCES run (id),   -- who made the last attempt
+    taken_at           BIGINT,                        -- when the last attempt was committed
+    finished_at        BIGINT,                        -- when the outcome of the last attempt, or the refusal, was known
+    http_status        BIGINT,
+    code               BIGINT,
+    message            TEXT,                          -- why it is rejected, failed, unknown or skipped
+    refused_by         TEXT,
+    request_id         TEXT,
+    reason             TEXT,                          -- the kind of a skip, or of a refusal that another row is the cause of
+    CHECK (id = batch_id * 4294967296 + line),
+    CHECK (line BETWEEN 1 AND 4294967295),
+    CHECK (state IN ('pending', 'sending', 'accepted', 'rejected', 'failed', 'unknown', 'skipped', 'cancelled')),
+    CHECK (attempt >= 0 AND tries >= 0 AND possible_duplicate IN (0, 1)),
+    CHECK ((attempt = 0) = (run_id IS NULL)),
+    CHECK ((attempt = 0) = (taken_at IS NULL)),
+    CHECK (state NOT IN ('sending', 'accepted', 'failed', 'unknown') OR attempt > 0),
+    CHECK (state NOT IN ('sending', 'pending') OR (request_id IS NULL AND refused_by IS NULL)),
+    CHECK (state <> 'rejected' OR (message IS NOT NULL AND refused_by IS NOT NULL)),
+    CHECK (refused_by IN ('mep-batch', 'service')),
+    CHECK (state NOT IN ('failed', 'unknown') OR message IS NOT NULL),
+    CHECK (state <> 'skipped' OR reason IS NOT NULL),
+    CHECK (reason IS NULL OR state IN ('skipped', 'rejected')),
+    CHECK (reason IN ('duplicate', 'already-sent', 'suppressed', 'expired')),
+    CHECK (state IN ('pending', 'sending') OR finished_at IS NOT NULL)
+);
+
+-- What is due: the only index that a change to a final state touches.
+CREATE INDEX invocation_pending ON invocation (batch_id, due_at, id) WHERE state = 'pending';
+-- What is on the wire: at most one row for each slot.
+CREATE INDEX invocation_sending ON invocation (run_id) WHERE state = 'sending';
+-- What a person must decide.
+CREATE INDEX invocation_unknown ON invocation (batch_id, id) WHERE state = 'unknown';
+-- What may have been texted twice: rarely any, and `status` counts them.
+CREATE INDEX invocation_possible_duplicate ON invocation (batch_id) WHERE possible_duplicate = 1;
+
+-- What a row says: written once, at import.
+CREATE TABLE content (
+    invocation_id INTEGER PRIMARY KEY REFERENCES invocation (id),
+    body          TEXT,                       -- sent byte for byte; NULL for a row that this tool refused
+    phone         BIGINT,                     -- the cleaned number
+    time_zone     TEXT,                       -- the recipient's, as given
+    cells         TEXT,                       -- JSON array of [column, text]: the cells of a refused row, as they came
+    CHECK ((body IS NULL) = (phone IS NULL)),
+    CHECK ((body IS NULL) = (cells IS NOT NULL))
+);
+
+-- One request on the wire, or one that was taken and provably not sent. Written once, when its outcome is known.
+CREATE TABLE attempt (
+    invocation_id BIGINT NOT NULL REFERENCES invocation (id),
+    number        BIGINT NOT NULL,
+    run_id        BIGINT NOT NULL REFERENCES run (id),
+    taken_at      BIGINT NOT NULL,            -- when it was committed: before this moment nothing was written
+    sent_at       BIGINT,                     -- when its request was started; NULL where nothing was written
+    finished_at   BIGINT NOT NULL,
+    outcome       TEXT   NOT NULL,
+    http_status   BIGINT,
+    code          BIGINT,
+    message       TEXT,
+    request_id    TEXT,
+    answer        BLOB,                       -- the start of the answer's body, as it came
+    PRIMARY KEY (invocation_id, number),
+    CHECK (number > 0),
+    CHECK (outcome IN ('accepted', 'rejected', 'failed', 'retry', 'throttled', 'unreached', 'misconfigured',
+                       'unknown', 'foreign', 'given-back'))
+) WITHOUT ROWID;
+
+-- How many invocations are in each state: kept by each transaction that changes a state, in that transaction.
+CREATE TABLE state_count (
+    batch_id    BIGINT NOT NULL REFERENCES batch (id),
+    state       TEXT   NOT NULL,
+    invocations BIGINT NOT NULL,
+    PRIMARY KEY (batch_id, state),
+    CHECK (invocations >= 0)
+) WITHOUT ROWID;
+
+-- The gate of an endpoint and account, and the rate that all who send there share.
+CREATE TABLE gate (
+    id             INTEGER PRIMARY KEY,
+    endpoint       TEXT    NOT NULL,
+    account        TEXT    NOT NULL,
+    closed_until   BIGINT,                    -- NULL: open; else when the next probe may go
+    closed_because TEXT,
+    failed_probes  BIGINT  NOT NULL DEFAULT 0,
+    recent         BIGINT  NOT NULL DEFAULT 0, -- the last 20 outcomes, a bit each, the newest lowest; 1: ambiguous
+    next_send_us   BIGINT  NOT NULL DEFAULT 0, -- when the rate's next token is due, in microseconds
+    UNIQUE (endpoint, account),
+    CHECK ((closed_until IS NULL) = (closed_because IS NULL)),
+    CHECK (closed_because IN ('throttled', 'unreachable', 'ambiguous'))
+);
+
+-- What an operator did: who, where, with which version, when and why.
+CREATE TABLE action (
+    id       INTEGER PRIMARY KEY,
+    batch_id BIGINT  NOT NULL REFERENCES batch (id),
+    kind     TEXT    NOT NULL,
+    at       BIGINT  NOT NULL,
+    who      TEXT    NOT NULL,
+    host     TEXT    NOT NULL,
+    version  TEXT    NOT NULL,
+    reason   TEXT,
+    detail   TEXT    NOT NULL,                -- JSON object
+    CHECK (kind IN ('import', 'confirm', 'run', 'settings', 'retry', 'resolve'))
+);
+CREATE INDEX action_batch ON action (batch_id, id);
+
+-- The rows that an action changed.
+CREATE TABLE action_row (
+    invocation_id BIGINT NOT NULL REFERENCES invocation (id),
+    action_id     BIGINT NOT NULL REFERENCES action (id),
+    was           TEXT   NOT NULL,            -- the state before
+    became        TEXT   NOT NULL,            -- the state after
+    attempt       BIGINT NOT NULL,            -- the last attempt at that time
+    PRIMARY KEY (invocation_id, action_id)
+) WITHOUT ROWID;

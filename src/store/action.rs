@@ -1,0 +1,156 @@
+//! Operators' acts on stored rows, each recorded with who, where, when and why.
+
+use serde_json::Value;
+use sqlx::{Sqlite, Transaction};
+
+use super::{Result, Store};
+use crate::invocation::{BatchId, InvocationId, UnixMillis};
+
+/// Who does something, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The user's name.
+    pub who: String,
+    /// The machine.
+    pub host: String,
+    /// This program's version.
+    pub version: String,
+}
+
+/// What an operator did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionKind {
+    /// Imported a file.
+    Import,
+    /// Confirmed a batch's number.
+    Confirm,
+    /// Started a run.
+    Run,
+    /// Changed how a batch is sent.
+    Settings,
+    /// Put refused or failed rows back.
+    Retry,
+    /// Decided unknown rows.
+    Resolve,
+}
+
+impl ActionKind {
+    /// The word for it in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ActionKind::Import => "import",
+            ActionKind::Confirm => "confirm",
+            ActionKind::Run => "run",
+            ActionKind::Settings => "settings",
+            ActionKind::Retry => "retry",
+            ActionKind::Resolve => "resolve",
+        }
+    }
+}
+
+/// An act as it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionRecord {
+    /// What was done.
+    pub kind: String,
+    /// When.
+    pub at: UnixMillis,
+    /// By whom.
+    pub actor: Actor,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// What exactly: a JSON object.
+    pub detail: String,
+}
+
+/// What an act did to one row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowAction {
+    /// The act.
+    pub action: ActionRecord,
+    /// The row's state before.
+    pub was: String,
+    /// The row's state after.
+    pub became: String,
+}
+
+impl Store {
+    /// Records an act on a batch that changes no row.
+    pub async fn record_action(
+        &self,
+        batch: BatchId,
+        kind: ActionKind,
+        actor: &Actor,
+        now: UnixMillis,
+        detail: &Value,
+    ) -> Result<()> {
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await?;
+        let failed = || self.failed("record the action");
+        record(&mut tx, batch, kind, actor, now, None, detail).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())
+    }
+
+    /// What was done to a batch, oldest first.
+    pub async fn actions(&self, batch: BatchId) -> Result<Vec<ActionRecord>> {
+        const ALL: &str = "SELECT kind, at, who, host, version, reason, detail FROM action
+            WHERE batch_id = $1 ORDER BY id";
+        let rows: Vec<(String, i64, String, String, String, Option<String>, String)> = sqlx::query_as(ALL)
+            .bind(batch.0)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(self.failed("list the actions"))?;
+        let read = |(kind, at, who, host, version, reason, detail)| ActionRecord {
+            kind,
+            at: UnixMillis(at),
+            actor: Actor { who, host, version },
+            reason,
+            detail,
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// What was done to one row, oldest first.
+    pub async fn row_actions(&self, row: InvocationId) -> Result<Vec<RowAction>> {
+        const ALL: &str = "SELECT kind, at, who, host, version, reason, detail, was, became
+            FROM action_row JOIN action ON action.id = action_id WHERE invocation_id = $1 ORDER BY action_id";
+        type Row = (String, i64, String, String, String, Option<String>, String, String, String);
+        let rows: Vec<Row> = sqlx::query_as(ALL)
+            .bind(row.0)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(self.failed("list the row's actions"))?;
+        let read = |(kind, at, who, host, version, reason, detail, was, became): Row| RowAction {
+            action: ActionRecord { kind, at: UnixMillis(at), actor: Actor { who, host, version }, reason, detail },
+            was,
+            became,
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+}
+
+/// Records an act; its number.
+pub(super) async fn record(
+    tx: &mut Transaction<'_, Sqlite>,
+    batch: BatchId,
+    kind: ActionKind,
+    actor: &Actor,
+    now: UnixMillis,
+    reason: Option<&str>,
+    detail: &Value,
+) -> sqlx::Result<i64> {
+    const RECORD: &str = "INSERT INTO action (batch_id, kind, at, who, host, version, reason, detail)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+    sqlx::query_scalar(RECORD)
+        .bind(batch.0)
+        .bind(kind.as_str())
+        .bind(now.0)
+        .bind(&actor.who)
+        .bind(&actor.host)
+        .bind(&actor.version)
+        .bind(reason)
+        .bind(detail.to_string())
+        .fetch_one(&mut **tx)
+        .await
+}

@@ -1,0 +1,197 @@
+//! Batches: finding them, confirming them, changing how they are sent.
+
+use serde_json::json;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::action::{self, ActionKind, Actor};
+use super::{Error, Result, Store, json_text};
+use crate::invocation::{BatchId, Counts, Settings, UnixMillis};
+use crate::mep::{Endpoint, ServiceId};
+
+/// An imported file, as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Its number in this database.
+    pub id: BatchId,
+    /// Its name: unique, chosen at import.
+    pub name: String,
+    /// The service that it invokes.
+    pub service: ServiceId,
+    /// Where it is sent.
+    pub endpoint: Endpoint,
+    /// Whose credentials; empty where none are needed or none was named yet.
+    pub account: String,
+    /// The file as the operator named it.
+    pub source_name: String,
+    /// SHA-256 of the file, in hex.
+    pub source_sha256: String,
+    /// The mapped names, in the file's order.
+    pub columns: Vec<String>,
+    /// How it is sent.
+    pub settings: Settings,
+    /// Rows in the file, counted by the importer alone.
+    pub rows: i64,
+    /// When it was imported.
+    pub imported_at: UnixMillis,
+    /// When an operator confirmed the number; `None`: nothing is sent.
+    pub confirmed_at: Option<UnixMillis>,
+}
+
+/// Whether a batch may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Its endpoint reaches nobody, or an operator confirmed it.
+    Given,
+    /// An operator has to confirm that many invocations first.
+    Needed(i64),
+}
+
+/// The statement that reads batches, with what is wanted of them.
+macro_rules! select_batches {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, service_id, endpoint, account, source_name, source_sha256, columns, settings,
+                    row_count, imported_at, confirmed_at FROM batch WHERE imported_at IS NOT NULL ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// Every batch whose import is complete, oldest first.
+    pub async fn batches(&self) -> Result<Vec<Batch>> {
+        const ALL: &str = select_batches!("ORDER BY id");
+        let rows = sqlx::query(ALL).fetch_all(&self.readers).await.map_err(self.failed("list the batches"))?;
+        rows.iter().map(|row| self.read_batch(row)).collect()
+    }
+
+    /// The batch of that name; `None` where there is none.
+    pub async fn batch_named(&self, name: &str) -> Result<Option<Batch>> {
+        const NAMED: &str = select_batches!("AND name = $1");
+        let row = sqlx::query(NAMED).bind(name).fetch_optional(&self.readers).await;
+        row.map_err(self.failed("find the batch"))?.map(|row| self.read_batch(&row)).transpose()
+    }
+
+    /// The newest batch of the same content, for that service and that endpoint where they are named.
+    pub async fn batch_of_content(
+        &self,
+        sha256: &str,
+        service: Option<&ServiceId>,
+        endpoint: Option<&Endpoint>,
+    ) -> Result<Option<Batch>> {
+        const SAME: &str = select_batches!(
+            "AND source_sha256 = $1 AND service_id = COALESCE($2, service_id) AND endpoint = COALESCE($3, endpoint)
+             ORDER BY id DESC LIMIT 1"
+        );
+        let row = sqlx::query(SAME)
+            .bind(sha256)
+            .bind(service.map(ServiceId::as_str))
+            .bind(endpoint.map(ToString::to_string))
+            .fetch_optional(&self.readers)
+            .await;
+        row.map_err(self.failed("look for the same content"))?.map(|row| self.read_batch(&row)).transpose()
+    }
+
+    /// The counts by state of each batch asked for, in that order, from the table of counts.
+    pub async fn counts(&self, batches: &[BatchId]) -> Result<Vec<Counts>> {
+        const COUNTS: &str = "SELECT batch_id, state, invocations FROM state_count
+            WHERE batch_id IN (SELECT value FROM json_each($1))";
+        let ids = json_text(&batches.iter().map(|batch| batch.0).collect::<Vec<_>>());
+        let rows: Vec<(i64, String, i64)> =
+            sqlx::query_as(COUNTS).bind(ids).fetch_all(&self.readers).await.map_err(self.failed("read the counts"))?;
+        let mut counts = vec![Counts::default(); batches.len()];
+        for (batch, state, invocations) in rows {
+            let state = state.parse().map_err(|error| self.misread("a state", &error))?;
+            for (wanted, counts) in batches.iter().zip(&mut counts) {
+                if wanted.0 == batch {
+                    counts[state] = invocations;
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Notes that an operator confirmed the batch.
+    pub async fn confirm(&self, batch: BatchId, actor: &Actor, now: UnixMillis, invocations: i64) -> Result<()> {
+        const CONFIRM: &str = "UPDATE batch SET confirmed_at = $2 WHERE id = $1 AND confirmed_at IS NULL";
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await?;
+        let failed = || self.failed("confirm the batch");
+        let changed = sqlx::query(CONFIRM).bind(batch.0).bind(now.0).execute(&mut *tx).await.map_err(failed())?;
+        if changed.rows_affected() == 1 {
+            let detail = json!({ "invocations": invocations });
+            action::record(&mut tx, batch, ActionKind::Confirm, actor, now, None, &detail).await.map_err(failed())?;
+        }
+        tx.commit().await.map_err(failed())
+    }
+
+    /// Stores how the batch is sent from now on, and by whom, and who changed what.
+    pub async fn change_settings(
+        &self,
+        batch: &Batch,
+        settings: &Settings,
+        account: &str,
+        actor: &Actor,
+        now: UnixMillis,
+    ) -> Result<()> {
+        if batch.settings == *settings && batch.account == account {
+            return Ok(());
+        }
+        let was = json!({ "account": batch.account, "settings": batch.settings });
+        let detail = json!({ "was": was, "is": { "account": account, "settings": settings } });
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await?;
+        let failed = || self.failed("change the batch's settings");
+        sqlx::query("UPDATE batch SET settings = $2, account = $3 WHERE id = $1")
+            .bind(batch.id.0)
+            .bind(settings_text(settings))
+            .bind(account)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed())?;
+        action::record(&mut tx, batch.id, ActionKind::Settings, actor, now, None, &detail).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())
+    }
+
+    fn read_batch(&self, row: &SqliteRow) -> Result<Batch> {
+        let failed = || self.failed("read a batch");
+        let text = |column: &str| row.try_get::<String, _>(column).map_err(failed());
+        let number = |column: &str| row.try_get::<i64, _>(column).map_err(failed());
+        Ok(Batch {
+            id: BatchId(number("id")?),
+            name: text("name")?,
+            service: text("service_id")?.parse().map_err(|error| self.misread("a service ID", &error))?,
+            endpoint: text("endpoint")?.parse().map_err(|error| self.misread("an endpoint", &error))?,
+            account: text("account")?,
+            source_name: text("source_name")?,
+            source_sha256: text("source_sha256")?,
+            columns: serde_json::from_str(&text("columns")?).map_err(|error| self.misread("the columns", &error))?,
+            settings: serde_json::from_str(&text("settings")?).map_err(|error| self.misread("the settings", &error))?,
+            rows: number("row_count")?,
+            imported_at: UnixMillis(number("imported_at")?),
+            confirmed_at: row.try_get::<Option<i64>, _>("confirmed_at").map_err(failed())?.map(UnixMillis),
+        })
+    }
+
+    pub(super) fn misread(&self, what: &str, error: &dyn std::fmt::Display) -> Error {
+        Error::Unsuitable { path: self.path.clone(), why: format!("{what} in it cannot be read: {error}") }
+    }
+}
+
+impl Batch {
+    /// Whether it may be sent, given how many of its rows would be.
+    #[must_use]
+    pub fn confirmation(&self, to_send: i64) -> Confirmation {
+        if self.confirmed_at.is_some() || !self.endpoint.needs_confirmation() {
+            Confirmation::Given
+        } else {
+            Confirmation::Needed(to_send)
+        }
+    }
+}
+
+/// How settings are stored.
+pub(super) fn settings_text(settings: &Settings) -> String {
+    json_text(settings)
+}

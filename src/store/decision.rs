@@ -1,0 +1,189 @@
+//! What operators decide of rows: put back, or settled by their word. All or none, each row guarded by what was seen of it.
+
+use serde_json::{Value, json};
+use sqlx::{Sqlite, Transaction};
+
+use super::action::{ActionKind, Actor, record};
+use super::{Error, Result, Store, json_text, turn};
+use crate::invocation::{BatchId, Counts, InvocationId, State, UnixMillis};
+
+/// Which rows a `retry` puts back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrySelection {
+    /// The rows, with the state in which each was seen; nothing happens to a row that is in another by now.
+    pub rows: Vec<(InvocationId, State)>,
+    /// Rows that this tool refused and that pass now: body, phone and time zone to send.
+    pub rebuilt: Vec<(InvocationId, String, u64, Option<String>)>,
+}
+
+/// What a `retry` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retried {
+    /// Rows that are pending again.
+    pub rows: u64,
+}
+
+/// An operator's word on an unknown row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The service did accept it.
+    Accepted,
+    /// It was not sent: back to pending.
+    NotSent,
+    /// It may have been sent; send it again all the same.
+    Resend,
+    /// Leave it: never to be sent again.
+    Abandoned,
+}
+
+impl Verdict {
+    /// The word for it in flags, in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Accepted => "accepted",
+            Verdict::NotSent => "not-sent",
+            Verdict::Resend => "resend",
+            Verdict::Abandoned => "abandoned",
+        }
+    }
+
+    /// The state that it leads to.
+    #[must_use]
+    pub fn state(self) -> State {
+        match self {
+            Verdict::Accepted => State::Accepted,
+            Verdict::NotSent | Verdict::Resend => State::Pending,
+            Verdict::Abandoned => State::Cancelled,
+        }
+    }
+}
+
+impl Store {
+    /// Puts rows back to pending: attempts stay counted, tries start anew.
+    pub async fn retry(
+        &self,
+        batch: BatchId,
+        selection: &RetrySelection,
+        actor: &Actor,
+        now: UnixMillis,
+        detail: &Value,
+    ) -> Result<Retried> {
+        const REBUILD: &str =
+            "UPDATE content SET body = j.value ->> 1, phone = j.value ->> 2, time_zone = j.value ->> 3,
+                cells = NULL
+            FROM json_each($1) AS j WHERE invocation_id = j.value ->> 0";
+        const PUT_BACK: &str = "UPDATE invocation SET state = 'pending', due_at = 0, tries = 0, retry_until = NULL,
+                http_status = NULL, code = NULL, message = NULL, refused_by = NULL, request_id = NULL,
+                reason = NULL, finished_at = NULL
+            FROM json_each($1) AS j WHERE invocation.id = j.value ->> 0 AND state = j.value ->> 1";
+        if selection.rows.is_empty() {
+            return Ok(Retried::default());
+        }
+        let moves: Vec<Move> =
+            selection.rows.iter().map(|(id, was)| Move { id: *id, was: *was, becomes: State::Pending }).collect();
+        let rows: Vec<_> = selection.rows.iter().map(|(id, was)| (id.0, was.as_str())).collect();
+        let rebuilt: Vec<_> =
+            selection.rebuilt.iter().map(|(id, body, phone, zone)| (id.0, body, phone, zone)).collect();
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await?;
+        let failed = || self.failed("put rows back");
+        let action = record(&mut tx, batch, ActionKind::Retry, actor, now, None, detail).await.map_err(failed())?;
+        record_rows(&mut tx, action, &moves).await.map_err(failed())?;
+        sqlx::query(REBUILD).bind(json_text(&rebuilt)).execute(&mut *tx).await.map_err(failed())?;
+        let put_back = sqlx::query(PUT_BACK).bind(json_text(&rows)).execute(&mut *tx).await.map_err(failed())?;
+        check_all_moved(put_back.rows_affected(), &moves)?;
+        write_moves(&mut tx, &moves).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(Retried { rows: put_back.rows_affected() })
+    }
+
+    /// Decides unknown rows, each guarded by the attempt that left it unknown.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one fact of the verdict, and the caller has them one by one"
+    )]
+    pub async fn resolve(
+        &self,
+        batch: BatchId,
+        rows: &[(InvocationId, u32)],
+        verdict: Verdict,
+        request_id: Option<&str>,
+        reason: &str,
+        actor: &Actor,
+        now: UnixMillis,
+    ) -> Result<u64> {
+        const DECIDE: &str = "UPDATE invocation SET state = $2,
+                due_at = 0, tries = 0, retry_until = NULL,
+                possible_duplicate = CASE WHEN $3 THEN 1 ELSE possible_duplicate END,
+                request_id = CASE WHEN $2 = 'pending' THEN NULL ELSE COALESCE($4, request_id) END,
+                http_status = NULL, code = NULL,
+                message = CASE WHEN $2 = 'pending' THEN NULL ELSE 'by an operator''s word: ' || $6 END,
+                finished_at = CASE WHEN $2 = 'pending' THEN NULL ELSE $5 END
+            FROM json_each($1) AS j
+            WHERE invocation.id = j.value ->> 0 AND attempt = j.value ->> 1 AND state = 'unknown'";
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let moves: Vec<Move> =
+            rows.iter().map(|(id, _)| Move { id: *id, was: State::Unknown, becomes: verdict.state() }).collect();
+        let keys: Vec<_> = rows.iter().map(|(id, attempt)| (id.0, attempt)).collect();
+        let detail = json!({ "as": verdict.as_str(), "requestId": request_id, "rows": rows.len() });
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await?;
+        let failed = || self.failed("decide unknown rows");
+        let action =
+            record(&mut tx, batch, ActionKind::Resolve, actor, now, Some(reason), &detail).await.map_err(failed())?;
+        record_rows(&mut tx, action, &moves).await.map_err(failed())?;
+        let decided = sqlx::query(DECIDE)
+            .bind(json_text(&keys))
+            .bind(verdict.state().as_str())
+            .bind(verdict == Verdict::Resend)
+            .bind(request_id)
+            .bind(now.0)
+            .bind(reason)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed())?;
+        check_all_moved(decided.rows_affected(), &moves)?;
+        write_moves(&mut tx, &moves).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(decided.rows_affected())
+    }
+}
+
+/// One row's change by an operator.
+struct Move {
+    id: InvocationId,
+    was: State,
+    becomes: State,
+}
+
+async fn record_rows(tx: &mut Transaction<'_, Sqlite>, action: i64, moves: &[Move]) -> sqlx::Result<()> {
+    const RECORD: &str = "INSERT INTO action_row (invocation_id, action_id, was, became, attempt)
+        SELECT i.id, $2, j.value ->> 1, j.value ->> 2, i.attempt
+        FROM json_each($1) AS j JOIN invocation AS i ON i.id = j.value ->> 0";
+    let rows: Vec<_> = moves.iter().map(|row| (row.id.0, row.was.as_str(), row.becomes.as_str())).collect();
+    sqlx::query(RECORD).bind(json_text(&rows)).bind(action).execute(&mut **tx).await?;
+    Ok(())
+}
+
+async fn write_moves(tx: &mut Transaction<'_, Sqlite>, moves: &[Move]) -> sqlx::Result<()> {
+    let mut moved: Vec<(BatchId, Counts)> = Vec::new();
+    for row in moves {
+        turn::note_move(&mut moved, row.id.batch(), row.was, row.becomes);
+    }
+    turn::write_counts(tx, &moved).await
+}
+
+/// All or nothing: where a row has changed meanwhile the operator looks again rather than get half of what was asked.
+fn check_all_moved(moved: u64, moves: &[Move]) -> Result<()> {
+    if moved == moves.len() as u64 {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "{} of the {} rows changed while this was typed, so nothing was done\nhint: look again with `mep-batch list`, then repeat it",
+        moves.len() as u64 - moved,
+        moves.len()
+    )))
+}

@@ -1,0 +1,269 @@
+//! Intake of a file: rows are written in chunks under a batch that no other command sees until its last small commit.
+
+use serde_json::json;
+use sqlx::{Sqlite, Transaction};
+
+use super::action::{self, ActionKind, Actor};
+use super::batch::settings_text;
+use super::lock::ImportLock;
+use super::{Error, Result, Store, json_text};
+use crate::invocation::{
+    BatchId, Counts, ImportedRow, InvocationId, RefusedBy, RowContent, Settings, State, UnixMillis,
+};
+use crate::mep::{Endpoint, INVALID_CONTENT, ServiceId};
+
+/// Rows of an abandoned import that are deleted in one transaction, so that a run beside it is not held up.
+const SWEEP_ROWS: i64 = 20_000;
+
+/// What is known of a batch once its file has been read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewBatch {
+    /// The name asked for; `None`: the first free one of `stem`, `stem-2`, `stem-3`…
+    pub name: Option<String>,
+    /// What a name is made of.
+    pub stem: String,
+    /// The service.
+    pub service: ServiceId,
+    /// Where it is sent.
+    pub endpoint: Endpoint,
+    /// Whose credentials; may be empty.
+    pub account: String,
+    /// The file as the operator named it.
+    pub source_name: String,
+    /// SHA-256 of the content, in hex.
+    pub source_sha256: String,
+    /// The mapped names.
+    pub columns: Vec<String>,
+    /// How it is sent.
+    pub settings: Settings,
+    /// Rows in the file, as the reader counted them.
+    pub rows: i64,
+}
+
+/// A row of the intake that is not to be sent after all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// Its line.
+    pub line: u32,
+    /// `skipped`, or `rejected` where the operator has to choose.
+    pub state: State,
+    /// Why, in one line.
+    pub message: String,
+}
+
+/// A batch that is being filled. Left unfinished, it is swept by the next import.
+pub struct Intake<'a> {
+    store: &'a Store,
+    batch: BatchId,
+    counts: Counts,
+    now: UnixMillis,
+    _lock: ImportLock,
+}
+
+impl Store {
+    /// Begins a batch, after sweeping what a killed import left behind. The lock proves that no other import lives.
+    pub async fn begin_intake(&self, lock: ImportLock, now: UnixMillis) -> Result<Intake<'_>> {
+        const BEGIN: &str =
+            "INSERT INTO batch (service_id, endpoint, account, source_name, source_sha256, columns, settings)
+            VALUES ('', '', '', '', '', '[]', '{}') RETURNING id";
+        self.sweep_unfinished().await?;
+        let mut writer = self.writer().await?;
+        let batch =
+            sqlx::query_scalar(BEGIN).fetch_one(writer.connection()).await.map_err(self.failed("begin a batch"))?;
+        Ok(Intake { store: self, batch: BatchId(batch), counts: Counts::default(), now, _lock: lock })
+    }
+
+    /// Deletes batches whose import never ended, in small transactions.
+    async fn sweep_unfinished(&self) -> Result<()> {
+        const UNFINISHED: &str = "SELECT id FROM batch WHERE imported_at IS NULL";
+        let unfinished: Vec<i64> =
+            sqlx::query_scalar(UNFINISHED).fetch_all(&self.readers).await.map_err(self.failed("look for leftovers"))?;
+        for batch in unfinished {
+            tracing::info!("sweeping what an unfinished import left behind");
+            while self.sweep_some(BatchId(batch)).await? > 0 {}
+        }
+        Ok(())
+    }
+
+    /// Deletes some rows of an unfinished batch, and the batch once it has none; how many rows.
+    async fn sweep_some(&self, batch: BatchId) -> Result<u64> {
+        const CONTENT: &str = "DELETE FROM content WHERE invocation_id IN
+            (SELECT id FROM invocation WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3)";
+        const ROWS: &str = "DELETE FROM invocation WHERE id IN
+            (SELECT id FROM invocation WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3)";
+        const BATCH: &str = "DELETE FROM batch WHERE id = $1 AND imported_at IS NULL";
+        let failed = || self.failed("sweep an unfinished import");
+        let (start, end) = bounds(batch);
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await?;
+        let mut deleted = 0;
+        for statement in [CONTENT, ROWS] {
+            let done = sqlx::query(statement).bind(start).bind(end).bind(SWEEP_ROWS).execute(&mut *tx).await;
+            deleted = done.map_err(failed())?.rows_affected();
+        }
+        if deleted == 0 {
+            sqlx::query(BATCH).bind(batch.0).execute(&mut *tx).await.map_err(failed())?;
+        }
+        tx.commit().await.map_err(failed())?;
+        Ok(deleted)
+    }
+}
+
+impl Intake<'_> {
+    /// Writes a chunk of rows in one transaction.
+    pub async fn add(&mut self, rows: &[ImportedRow]) -> Result<()> {
+        // Once the content, once the rows: each is one parsed statement, however many rows it carries.
+        const ROWS: &str = "INSERT INTO invocation (id, batch_id, line, state, finished_at, code, message, refused_by)
+            SELECT $2 * 4294967296 + (j.value ->> 0), $2, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3,
+                   j.value ->> 4, j.value ->> 5 FROM json_each($1) AS j";
+        const CONTENT: &str = "INSERT INTO content (invocation_id, body, phone, time_zone, cells)
+            SELECT $2 * 4294967296 + (j.value ->> 0), j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4
+            FROM json_each($1) AS j";
+        let mut heads = Vec::with_capacity(rows.len());
+        let mut contents = Vec::with_capacity(rows.len());
+        let mut added = Counts::default();
+        for ImportedRow { line, content } in rows {
+            match content {
+                RowContent::Ready { body, phone, time_zone } => {
+                    heads.push((line, State::Pending.as_str(), None, None, None, None));
+                    contents.push((line, Some(body), Some(phone), time_zone.as_ref(), None));
+                    added[State::Pending] += 1;
+                }
+                RowContent::Refused { message, cells } => {
+                    let (rejected, by) = (State::Rejected.as_str(), RefusedBy::Tool.as_str());
+                    heads.push((line, rejected, Some(self.now.0), Some(INVALID_CONTENT), Some(message), Some(by)));
+                    let cells: Vec<_> = cells.iter().map(|cell| (&cell.column, &cell.text)).collect();
+                    contents.push((line, None, None, None, Some(json_text(&cells))));
+                    added[State::Rejected] += 1;
+                }
+            }
+        }
+        let failed = || self.store.failed("store a chunk of rows");
+        let mut writer = self.store.writer().await?;
+        let mut tx = writer.begin().await?;
+        for (statement, text) in [(ROWS, json_text(&heads)), (CONTENT, json_text(&contents))] {
+            sqlx::query(statement).bind(text).bind(self.batch.0).execute(&mut *tx).await.map_err(failed())?;
+        }
+        tx.commit().await.map_err(failed())?;
+        for (state, change) in added.iter() {
+            self.counts[state] += change;
+        }
+        Ok(())
+    }
+
+    /// Takes rows out of what will be sent, in one transaction.
+    pub async fn skip(&mut self, skips: &[Skip]) -> Result<()> {
+        const SKIP: &str = "UPDATE invocation SET state = j.value ->> 1, message = j.value ->> 2, finished_at = $3,
+                reason = 'duplicate',
+                refused_by = CASE WHEN j.value ->> 1 = 'rejected' THEN 'mep-batch' END,
+                code = CASE WHEN j.value ->> 1 = 'rejected' THEN $4 END
+            FROM json_each($1) AS j
+            WHERE invocation.id = $2 * 4294967296 + (j.value ->> 0) AND state = 'pending'";
+        let rows: Vec<_> = skips.iter().map(|skip| (skip.line, skip.state.as_str(), &skip.message)).collect();
+        let failed = || self.store.failed("store the duplicates");
+        let mut writer = self.store.writer().await?;
+        let mut tx = writer.begin().await?;
+        let done = sqlx::query(SKIP)
+            .bind(json_text(&rows))
+            .bind(self.batch.0)
+            .bind(self.now.0)
+            .bind(INVALID_CONTENT)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed())?;
+        if done.rows_affected() != skips.len() as u64 {
+            return Err(self.store.misread("the rows just imported", &"a duplicate among them is not there"));
+        }
+        tx.commit().await.map_err(failed())?;
+        for skip in skips {
+            self.counts.moved(State::Pending, skip.state);
+        }
+        Ok(())
+    }
+
+    /// How many rows are in each state so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Makes the batch visible to everybody, in one small transaction; its number and name.
+    ///
+    /// A name that is taken is refused where it was asked for; else the first free one is used.
+    pub async fn finish(self, new: &NewBatch, actor: &Actor) -> Result<(BatchId, String)> {
+        const FINISH: &str =
+            "UPDATE batch SET name = $2, service_id = $3, endpoint = $4, account = $5, source_name = $6,
+            source_sha256 = $7, columns = $8, settings = $9, row_count = $10, imported_at = $11 WHERE id = $1";
+        const COUNTS: &str = "INSERT INTO state_count (batch_id, state, invocations)
+            SELECT $2, j.value ->> 0, j.value ->> 1 FROM json_each($1) AS j";
+        let failed = || self.store.failed("finish the import");
+        let mut writer = self.store.writer().await?;
+        let mut tx = writer.begin().await?;
+        let name = free_name(&mut tx, new).await.map_err(failed())?;
+        let Some(name) = name else {
+            let taken = new.name.as_deref().unwrap_or_default();
+            return Err(Error::Conflict(format!(
+                "there is a batch named `{taken}` already\nhint: give another `--batch` name"
+            )));
+        };
+        sqlx::query(FINISH)
+            .bind(self.batch.0)
+            .bind(&name)
+            .bind(new.service.as_str())
+            .bind(new.endpoint.to_string())
+            .bind(&new.account)
+            .bind(&new.source_name)
+            .bind(&new.source_sha256)
+            .bind(json_text(&new.columns))
+            .bind(settings_text(&new.settings))
+            .bind(new.rows)
+            .bind(self.now.0)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed())?;
+        let counts: Vec<_> = self.counts.iter().map(|(state, count)| (state.as_str(), count)).collect();
+        sqlx::query(COUNTS).bind(json_text(&counts)).bind(self.batch.0).execute(&mut *tx).await.map_err(failed())?;
+        let detail = json!({ "file": new.source_name, "sha256": new.source_sha256, "rows": new.rows });
+        action::record(&mut tx, self.batch, ActionKind::Import, actor, self.now, None, &detail)
+            .await
+            .map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok((self.batch, name))
+    }
+
+    /// Deletes what was written: the input as a whole is refused.
+    pub async fn abandon(self) -> Result<()> {
+        while self.store.sweep_some(self.batch).await? > 0 {}
+        Ok(())
+    }
+}
+
+/// The name to use; `None` where the one asked for is taken.
+async fn free_name(tx: &mut Transaction<'_, Sqlite>, new: &NewBatch) -> sqlx::Result<Option<String>> {
+    /// The longest batch name.
+    const LENGTH_MAX: usize = 64;
+    const TAKEN: &str = "SELECT COUNT(*) FROM batch WHERE name = $1";
+    let mut number = 1_u64;
+    loop {
+        let candidate = match (&new.name, number) {
+            (Some(name), _) => name.clone(),
+            (None, 1) => new.stem.clone(),
+            (None, number) => {
+                let ending = format!("-{number}");
+                let stem: String = new.stem.chars().take(LENGTH_MAX - ending.len()).collect();
+                stem + &ending
+            }
+        };
+        let taken: i64 = sqlx::query_scalar(TAKEN).bind(&candidate).fetch_one(&mut **tx).await?;
+        match (taken, &new.name) {
+            (0, _) => return Ok(Some(candidate)),
+            (_, Some(_)) => return Ok(None),
+            (_, None) => number += 1,
+        }
+    }
+}
+
+/// The numbers between which a batch's rows lie.
+fn bounds(batch: BatchId) -> (i64, i64) {
+    (InvocationId::new(batch, 0).0, InvocationId::new(BatchId(batch.0 + 1), 0).0)
+}

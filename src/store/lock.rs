@@ -1,0 +1,155 @@
+//! The locks beside a database: one run at a time, one import at a time.
+//!
+//! `flock` is given back by the kernel when its holder dies, so that who gets it knows that nobody else lives. The
+//! file is never deleted: a lock on a deleted file excludes nobody.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Error, Result, file};
+
+/// How long a command that needs the run lock for a moment waits for another such command.
+const SOON: Duration = Duration::from_secs(5);
+const SOON_STEP: Duration = Duration::from_millis(20);
+
+/// How often, and how far apart, a lock is asked for that somebody may only be glancing at.
+const GLANCES: u32 = 5;
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// The longest that a holder says of itself.
+const HOLDER_LENGTH_MAX: u64 = 512;
+
+/// Who holds a lock, as it said of itself when it got it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder(String);
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "a process that did not say who it is" } else { &self.0 })
+    }
+}
+
+/// Held by the one run of a database for as long as it lives.
+#[derive(Debug)]
+pub struct RunLock {
+    file: File,
+    path: PathBuf,
+    database: PathBuf,
+    database_inode: Option<Inode>,
+}
+
+/// A file's device and number on it.
+type Inode = (u64, u64);
+
+impl RunLock {
+    /// Takes the lock of the database at its real path, or says who has it.
+    ///
+    /// `who` is what another process is told meanwhile.
+    pub fn acquire(database: &Path, who: &str) -> Result<RunLock> {
+        let path = companion(database, ".lock");
+        let file = open(database, &path)?;
+        let mut tries = GLANCES;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries > 0 => {
+                    tries -= 1;
+                    std::thread::sleep(GLANCE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Held { path: database.to_owned(), holder: read_holder(&file) });
+                }
+                Err(TryLockError::Error(error)) => return Err(unlockable(database, &path, &error)),
+            }
+        }
+        write_holder(&file, who).map_err(|error| unlockable(database, &path, &error))?;
+        Ok(RunLock { file, path, database: database.to_owned(), database_inode: inode_of(database) })
+    }
+
+    /// Whether a run lives. Looks for a moment only, which [`RunLock::acquire`] waits out.
+    pub fn is_held(database: &Path) -> Result<bool> {
+        let path = companion(database, ".lock");
+        let file = open(database, &path)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(unlockable(database, &path, &error)),
+        }
+    }
+
+    /// Takes the lock for a short piece of work, waiting a little for others that do the same.
+    pub(super) async fn acquire_soon(database: &Path) -> Result<RunLock> {
+        let deadline = tokio::time::Instant::now() + SOON;
+        loop {
+            match RunLock::acquire(database, "a command that is changing the schema") {
+                Err(Error::Held { .. }) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(SOON_STEP).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Whether the paths still lead to the lock that is held and to the database that it was taken for. If not, another
+    /// run may hold another lock, or this one may be writing into a file that nobody will read.
+    #[must_use]
+    pub fn still_holds(&self) -> bool {
+        let held = self.file.metadata().ok().map(|held| (held.dev(), held.ino()));
+        held.is_some()
+            && held == inode_of(&self.path)
+            && self.database_inode.is_some()
+            && self.database_inode == inode_of(&self.database)
+    }
+}
+
+/// Held while a file is imported; a second import waits for it.
+#[derive(Debug)]
+pub struct ImportLock {
+    _file: File,
+}
+
+impl ImportLock {
+    /// Takes the lock, waiting for another import of the same database to end. Blocks the thread.
+    pub fn acquire(database: &Path) -> Result<ImportLock> {
+        let path = companion(database, ".import-lock");
+        let file = open(database, &path)?;
+        file.lock().map_err(|error| unlockable(database, &path, &error))?;
+        Ok(ImportLock { _file: file })
+    }
+}
+
+fn companion(database: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(database);
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+fn open(database: &Path, path: &Path) -> Result<File> {
+    file::open_companion(path).map_err(|error| unlockable(database, path, &error))
+}
+
+fn inode_of(path: &Path) -> Option<Inode> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+fn read_holder(mut file: &File) -> Holder {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.take(HOLDER_LENGTH_MAX).read_to_string(&mut text));
+    Holder(read.map_or_else(|_| String::new(), |_| text.trim().to_owned()))
+}
+
+fn write_holder(mut file: &File, who: &str) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(who.as_bytes())
+}
+
+fn unlockable(database: &Path, path: &Path, error: &std::io::Error) -> Error {
+    Error::Unsuitable { path: database.to_owned(), why: format!("cannot lock `{}`: {error}", path.display()) }
+}

@@ -1,0 +1,209 @@
+//! The questions that are asked of the queue.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::view::{AttemptView, Filter, InvocationView, UnknownView, Waiting};
+use super::{Result, Store, json_text};
+use crate::invocation::{BatchId, Cell, InvocationId, UnixMillis};
+
+impl Store {
+    /// The next rows of a batch after a line that the filter selects, in the order of lines; empty at the end.
+    pub async fn page(&self, batch: BatchId, filter: &Filter, after: u32, limit: u32) -> Result<Vec<InvocationView>> {
+        const PAGE: &str = "
+            SELECT i.id, i.line, i.state, i.due_at, i.attempt, i.possible_duplicate, i.http_status, i.code, i.message,
+                   i.refused_by, i.request_id, i.reason, i.finished_at, a.sent_at, c.body, c.time_zone, c.cells
+            FROM invocation AS i
+            JOIN content AS c ON c.invocation_id = i.id
+            LEFT JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
+            WHERE i.id > $1 AND i.id < $2
+              AND ($3 IS NULL OR i.state IN (SELECT value FROM json_each($3)))
+              AND ($4 IS NULL OR i.code = $4)
+              AND ($5 IS NULL OR i.line IN (SELECT value FROM json_each($5)))
+              AND ($6 IS NULL OR c.phone = $6)
+              AND ($7 IS NULL OR i.request_id = $7)
+              AND ($8 IS NULL OR i.reason = $8)
+            ORDER BY i.id LIMIT $9";
+        let (first, last) = (filter.lines.iter().min(), filter.lines.iter().max());
+        let after = first.map_or(after, |first| after.max(first.saturating_sub(1)));
+        let end = match last {
+            Some(last) => InvocationId::new(batch, *last).0 + 1,
+            None => InvocationId::new(BatchId(batch.0 + 1), 0).0,
+        };
+        let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
+        let rows = sqlx::query(PAGE)
+            .bind(InvocationId::new(batch, after).0)
+            .bind(end)
+            .bind((!states.is_empty()).then(|| json_text(&states)))
+            .bind(filter.code)
+            .bind((!filter.lines.is_empty()).then(|| json_text(&filter.lines)))
+            .bind(filter.phone.map(|phone| i64::try_from(phone).unwrap_or(-1)))
+            .bind(&filter.request_id)
+            .bind(&filter.reason)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(self.failed("read rows"))?;
+        rows.iter().map(|row| self.read_invocation(row)).collect()
+    }
+
+    /// The attempts of rows: each row's together, oldest first.
+    pub async fn attempts(&self, rows: &[InvocationId]) -> Result<Vec<AttemptView>> {
+        const ALL: &str = "
+            SELECT invocation_id, number, taken_at, sent_at, finished_at, outcome, http_status, code, message, request_id,
+                   answer, run.host || ' (pid ' || run.pid || ')' AS run
+            FROM attempt JOIN run ON run.id = run_id
+            WHERE invocation_id IN (SELECT value FROM json_each($1)) ORDER BY invocation_id, number";
+        let failed = || self.failed("read the attempts");
+        let ids = json_text(&rows.iter().map(|row| row.0).collect::<Vec<_>>());
+        let rows = sqlx::query(ALL).bind(ids).fetch_all(&self.readers).await.map_err(failed())?;
+        rows.iter()
+            .map(|row| {
+                Ok(AttemptView {
+                    row: InvocationId(row.try_get("invocation_id")?),
+                    number: row.try_get("number")?,
+                    taken_at: UnixMillis(row.try_get("taken_at")?),
+                    sent_at: row.try_get::<Option<i64>, _>("sent_at")?.map(UnixMillis),
+                    finished_at: UnixMillis(row.try_get("finished_at")?),
+                    outcome: row.try_get("outcome")?,
+                    http_status: row.try_get("http_status")?,
+                    code: row.try_get("code")?,
+                    message: row.try_get("message")?,
+                    request_id: row.try_get("request_id")?,
+                    answer: row.try_get::<Option<Vec<u8>>, _>("answer")?.unwrap_or_default(),
+                    run: row.try_get("run")?,
+                })
+            })
+            .collect::<sqlx::Result<_>>()
+            .map_err(failed())
+    }
+
+    /// The unknown rows of a batch, with the attempt that left each so.
+    pub async fn unknown_rows(&self, batch: BatchId) -> Result<Vec<UnknownView>> {
+        const UNKNOWN: &str = "
+            SELECT i.id, i.attempt, a.finished_at, a.sent_at, i.message, i.http_status, a.request_id, c.phone
+            FROM invocation AS i
+            JOIN content AS c ON c.invocation_id = i.id
+            JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
+            WHERE i.state = 'unknown' AND i.batch_id = $1 ORDER BY i.id";
+        let failed = || self.failed("read the unknown rows");
+        let rows = sqlx::query(UNKNOWN).bind(batch.0).fetch_all(&self.readers).await.map_err(failed())?;
+        rows.iter()
+            .map(|row| {
+                Ok(UnknownView {
+                    id: InvocationId(row.try_get("id")?),
+                    attempt: row.try_get("attempt")?,
+                    last_on_wire: UnixMillis(row.try_get("finished_at")?),
+                    sent_at: row.try_get::<Option<i64>, _>("sent_at")?.map(UnixMillis),
+                    message: row.try_get("message")?,
+                    http_status: row.try_get("http_status")?,
+                    request_id: row.try_get("request_id")?,
+                    phone: row.try_get::<i64, _>("phone")?.unsigned_abs(),
+                })
+            })
+            .collect::<sqlx::Result<_>>()
+            .map_err(failed())
+    }
+
+    /// The pending rows of a batch that are due later than `now`: those that wait for a retry.
+    ///
+    /// Reads only those, by the index of what is due: rows never tried are due at 0.
+    pub async fn waiting(&self, batch: BatchId, now: UnixMillis) -> Result<Option<Waiting>> {
+        const WAITING: &str = "SELECT COUNT(*), MIN(due_at) FROM invocation
+            WHERE state = 'pending' AND batch_id = $1 AND due_at > $2";
+        let (rows, next): (i64, Option<i64>) = sqlx::query_as(WAITING)
+            .bind(batch.0)
+            .bind(now.0)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(self.failed("read what waits"))?;
+        Ok(next.map(|next| Waiting { rows, next_due_at: UnixMillis(next) }))
+    }
+
+    /// Those of the numbers to which a row of the batch is to be sent or may have been, each with its first such line.
+    pub async fn lines_of_phones(&self, batch: BatchId, phones: &[u64]) -> Result<Vec<(u64, u32)>> {
+        const LINES: &str =
+            "SELECT c.phone, MIN(i.line) FROM content AS c JOIN invocation AS i ON i.id = c.invocation_id
+            WHERE c.invocation_id > $1 AND c.invocation_id < $2 AND c.phone IN (SELECT value FROM json_each($3))
+              AND i.state IN ('pending', 'sending', 'accepted', 'unknown')
+            GROUP BY c.phone";
+        if phones.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found: Vec<(i64, u32)> = sqlx::query_as(LINES)
+            .bind(InvocationId::new(batch, 0).0)
+            .bind(InvocationId::new(BatchId(batch.0 + 1), 0).0)
+            .bind(json_text(phones))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(self.failed("look for equal numbers"))?;
+        Ok(found.into_iter().map(|(phone, line)| (phone.unsigned_abs(), line)).collect())
+    }
+
+    /// When the first pending row of a batch is due; `None` where none is pending.
+    pub async fn next_due(&self, batch: BatchId) -> Result<Option<UnixMillis>> {
+        const NEXT: &str =
+            "SELECT due_at FROM invocation WHERE state = 'pending' AND batch_id = $1 ORDER BY due_at LIMIT 1";
+        let next: Option<i64> = sqlx::query_scalar(NEXT)
+            .bind(batch.0)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(self.failed("read what is due"))?;
+        Ok(next.map(UnixMillis))
+    }
+
+    /// How many accepted rows of a batch may have been texted twice, because an earlier attempt may have got through.
+    pub async fn possible_duplicates(&self, batch: BatchId) -> Result<i64> {
+        const COUNT: &str = "SELECT COUNT(*) FROM invocation WHERE batch_id = $1 AND possible_duplicate = 1
+            AND state = 'accepted'";
+        sqlx::query_scalar(COUNT)
+            .bind(batch.0)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(self.failed("count possible duplicates"))
+    }
+
+    /// How many request IDs of a batch stand on more than one row: the service named two requests alike.
+    ///
+    /// Reads all of the batch's rows.
+    pub async fn repeated_request_ids(&self, batch: BatchId) -> Result<i64> {
+        const COUNT: &str = "SELECT COUNT(*) FROM (SELECT request_id FROM invocation
+            WHERE id > $1 AND id < $2 AND request_id IS NOT NULL GROUP BY request_id HAVING COUNT(*) > 1) AS repeated";
+        sqlx::query_scalar(COUNT)
+            .bind(InvocationId::new(batch, 0).0)
+            .bind(InvocationId::new(BatchId(batch.0 + 1), 0).0)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(self.failed("look for repeated request IDs"))
+    }
+
+    fn read_invocation(&self, row: &SqliteRow) -> Result<InvocationView> {
+        let failed = || self.failed("read a row");
+        let time = |column: &str| Ok(row.try_get::<Option<i64>, _>(column).map_err(failed())?.map(UnixMillis));
+        let text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(failed());
+        let state: String = row.try_get("state").map_err(failed())?;
+        let cells: Vec<(String, String)> = match text("cells")? {
+            Some(cells) => serde_json::from_str(&cells).map_err(|error| self.misread("a row's cells", &error))?,
+            None => Vec::new(),
+        };
+        Ok(InvocationView {
+            id: InvocationId(row.try_get("id").map_err(failed())?),
+            line: row.try_get("line").map_err(failed())?,
+            state: state.parse().map_err(|error| self.misread("a state", &error))?,
+            due_at: UnixMillis(row.try_get("due_at").map_err(failed())?),
+            attempt: row.try_get("attempt").map_err(failed())?,
+            possible_duplicate: row.try_get::<i64, _>("possible_duplicate").map_err(failed())? != 0,
+            http_status: row.try_get("http_status").map_err(failed())?,
+            code: row.try_get("code").map_err(failed())?,
+            message: text("message")?,
+            refused_by: text("refused_by")?,
+            request_id: text("request_id")?,
+            reason: text("reason")?,
+            sent_at: time("sent_at")?,
+            finished_at: time("finished_at")?,
+            body: text("body")?,
+            time_zone: text("time_zone")?,
+            cells: cells.into_iter().map(|(column, text)| Cell { column, text }).collect(),
+        })
+    }
+}

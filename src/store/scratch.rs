@@ -1,0 +1,146 @@
+//! A private temporary database that finds repeated rows of one file, so that memory does not grow with it.
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Row};
+
+use super::{Error, Result, json_text};
+
+/// What has been seen of a file: phone, content and line of each good row. Gone with the process, however it ends.
+pub struct Scratch {
+    connection: SqliteConnection,
+}
+
+/// A later row with the same phone number as an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeat {
+    /// The later row's line.
+    pub line: u32,
+    /// The phone number that both have.
+    pub phone: u64,
+    /// What it repeats.
+    pub of: RepeatOf,
+}
+
+/// What a row repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepeatOf {
+    /// The same request, first at that line.
+    Request(u32),
+    /// The same phone number with other content, first at that line.
+    Phone(u32),
+}
+
+impl Scratch {
+    /// Opens a new one.
+    pub async fn open() -> Result<Scratch> {
+        let mut connection = SqliteConnectOptions::new()
+            .filename("") // SQLite's word for a file that has no name, so that not even a kill leaves it behind
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Off)
+            .synchronous(SqliteSynchronous::Off)
+            .pragma("cache_size", "-4096")
+            .connect()
+            .await
+            .map_err(failed("open a temporary database"))?;
+        sqlx::query("CREATE TABLE seen (phone INTEGER NOT NULL, hash INTEGER NOT NULL, line INTEGER NOT NULL)")
+            .execute(&mut connection)
+            .await
+            .map_err(failed("prepare a temporary database"))?;
+        Ok(Scratch { connection })
+    }
+
+    /// Notes good rows: phone number, hash of the body, line.
+    pub async fn note(&mut self, rows: &[(u64, i64, u32)]) -> Result<()> {
+        const NOTE: &str = "INSERT INTO seen (phone, hash, line)
+            SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
+        let done = sqlx::query(NOTE).bind(json_text(rows)).execute(&mut self.connection).await;
+        done.map(drop).map_err(failed("note rows"))
+    }
+
+    /// Finds all repeats, to be read page by page.
+    ///
+    /// With `first_only` the first row of a phone number is the one that stays, and every other repeats it; without,
+    /// rows with the same number and other content all stay, and only equal requests are repeats.
+    pub async fn find_repeats(&mut self, first_only: bool) -> Result<()> {
+        const FIND: &str = "CREATE TABLE repeat AS
+            SELECT line, phone, CASE WHEN $1 THEN hash = first_hash ELSE 1 END AS same_request,
+                   CASE WHEN $1 THEN first_line ELSE first_equal END AS first
+            FROM (SELECT line, phone, hash,
+                         MIN(line) OVER (PARTITION BY phone) AS first_line,
+                         FIRST_VALUE(hash) OVER (PARTITION BY phone ORDER BY line) AS first_hash,
+                         MIN(line) OVER (PARTITION BY phone, hash) AS first_equal
+                  FROM seen
+                  WHERE phone IN (SELECT phone FROM seen GROUP BY phone HAVING COUNT(*) > 1))
+            WHERE CASE WHEN $1 THEN first_line ELSE first_equal END < line
+            ORDER BY line";
+        let statement = if first_only { FIND.replace("$1", "TRUE") } else { FIND.replace("$1", "FALSE") };
+        // The text is this constant with one word put in: a table is not created from bound values.
+        let done = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut self.connection).await;
+        done.map(drop).map_err(failed("find repeated rows"))
+    }
+
+    /// The next repeats after a line, in the order of lines; empty at the end.
+    pub async fn repeats_after(&mut self, line: u32, limit: u32) -> Result<Vec<Repeat>> {
+        const PAGE: &str = "SELECT line, phone, same_request, first FROM repeat WHERE line > $1 ORDER BY line LIMIT $2";
+        let rows = sqlx::query(PAGE)
+            .bind(i64::from(line))
+            .bind(i64::from(limit))
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(failed("read repeated rows"))?;
+        rows.iter()
+            .map(|row| {
+                let (line, first) = (row.try_get("line")?, row.try_get("first")?);
+                let same_request: i64 = row.try_get("same_request")?;
+                Ok(Repeat {
+                    line,
+                    phone: row.try_get::<i64, _>("phone")?.unsigned_abs(),
+                    of: if same_request != 0 { RepeatOf::Request(first) } else { RepeatOf::Phone(first) },
+                })
+            })
+            .collect::<sqlx::Result<Vec<_>>>()
+            .map_err(failed("read repeated rows"))
+    }
+}
+
+fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
+    move |cause| Error::Database {
+        doing,
+        path: std::env::temp_dir(),
+        cause,
+        hint: "\nhint: set TMPDIR to a folder with room",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row 1 and 4 are equal; 2 has the same number and other content; 3 repeats 2; 5 stands alone.
+    async fn repeats(first_only: bool) -> Vec<(u32, RepeatOf)> {
+        let mut scratch = Scratch::open().await.expect("a temporary database");
+        scratch.note(&[(12, 7, 1), (12, -8, 2), (12, -8, 3)]).await.expect("noted");
+        scratch.note(&[(12, 7, 4), (13, 7, 5)]).await.expect("noted");
+        scratch.find_repeats(first_only).await.expect("found");
+        let mut found = scratch.repeats_after(0, 2).await.expect("a page");
+        while let Some(last) = found.last().copied() {
+            let page = scratch.repeats_after(last.line, 2).await.expect("a page");
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page);
+        }
+        found.into_iter().map(|repeat| (repeat.line, repeat.of)).collect()
+    }
+
+    #[tokio::test]
+    async fn the_first_row_of_a_number_stays() {
+        let expected = [(2, RepeatOf::Phone(1)), (3, RepeatOf::Phone(1)), (4, RepeatOf::Request(1))];
+        assert_eq!(repeats(true).await, expected);
+    }
+
+    #[tokio::test]
+    async fn equal_requests_are_repeats_even_where_a_number_may_come_twice() {
+        assert_eq!(repeats(false).await, [(3, RepeatOf::Request(2)), (4, RepeatOf::Request(1))]);
+    }
+}
