@@ -1,0 +1,34 @@
+//! Reads a campaign file into judged rows.
+//!
+//! The file is read twice. The first pass, [`Input::open`], surveys the whole of it: what it is, whether it can be read
+//! to its end, and its hash. The second, [`Rows`], gives one judged row after another and ends with the assurance that
+//! the content was the same. Memory does not grow with the file.
+
+mod columns;
+mod csv_rows;
+mod dialect;
+mod elements;
+mod input;
+mod json_fields;
+mod json_members;
+mod json_rows;
+mod judgement;
+mod limits;
+mod options;
+mod pipeline;
+mod records;
+mod refused;
+mod rows;
+mod service;
+mod source;
+mod survey;
+mod utf8;
+
+pub use input::Input;
+pub use judgement::{Judgement, ProblemGroup, ProblemPlace};
+pub use limits::{CELL_BYTES_MAX, COLUMNS_MAX, JSON_DEPTH_MAX, RECORD_BYTES_MAX, ROWS_MAX};
+pub use options::{ColumnMap, Constant, Options};
+pub use pipeline::{Duplicates, RejectedMax, Tolerance, TooManyRejected, check, import};
+pub use refused::{FileFault, FileRefused};
+pub use rows::{Raw, Row, Rows};
+pub use survey::{Format, Survey};

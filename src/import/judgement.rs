@@ -1,0 +1,107 @@
+//! What a whole file came to: the counts, and its problems grouped by cause.
+
+use crate::invocation::mask_phone;
+use crate::mep::ServiceId;
+use crate::validate::Problem;
+
+/// Lines that are named of each group of problems.
+const LINES_NAMED_MAX: usize = 5;
+/// Groups that are kept apart; a file of which every row fails differently would otherwise fill the memory.
+const GROUPS_MAX: usize = 200;
+
+/// What a file came to: rows = ready + rejected + skipped.
+#[derive(Debug, Clone, Default)]
+pub struct Judgement {
+    /// Rows in the file.
+    pub rows: u64,
+    /// Rows that can be sent.
+    pub ready: u64,
+    /// Rows that this tool refuses.
+    pub rejected: u64,
+    /// Rows that repeat an earlier one.
+    pub skipped: u64,
+    /// Cells that were cleaned.
+    pub cleaned: u64,
+    /// Rows with a value outside ASCII.
+    pub non_ascii: u64,
+    /// What is wrong, by cause, in the order of first appearance.
+    pub problems: Vec<ProblemGroup>,
+    /// Problems beyond the groups that are kept apart.
+    pub more_problems: u64,
+    /// The mapped names.
+    pub columns: Vec<String>,
+    /// The operator's headers with what each is mapped to; empty for JSON.
+    pub mapping: Vec<(String, Option<String>)>,
+    /// The service, if the file or a flag names one.
+    pub service: Option<ServiceId>,
+}
+
+/// Equal problems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProblemGroup {
+    /// The operator's header.
+    pub column: String,
+    /// Why.
+    pub reason: String,
+    /// What the operator can do.
+    pub fix: String,
+    /// How many rows have it.
+    pub count: u64,
+    /// The first of them.
+    pub first: Vec<ProblemPlace>,
+}
+
+/// One place of a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProblemPlace {
+    /// The row's line.
+    pub line: u32,
+    /// The cell as people may see it.
+    pub cell: Option<String>,
+    /// The line of an earlier row that it collides with.
+    pub earlier: Option<u32>,
+}
+
+impl Judgement {
+    /// Notes the problems of a refused row.
+    pub(super) fn note(&mut self, line: u32, problems: &[Problem]) {
+        for problem in problems {
+            let place = ProblemPlace { line, cell: problem.cell_masked(), earlier: None };
+            self.note_place(&problem.column, &problem.reason, &problem.fix, place);
+        }
+    }
+
+    /// Notes a row whose phone number stands in an earlier one too, with other content.
+    pub(super) fn note_collision(&mut self, line: u32, earlier: u32) {
+        let place = ProblemPlace { line, cell: None, earlier: Some(earlier) };
+        let fix =
+            "keep the right one of the two; or `--duplicates skip` keeps the first, `--duplicates allow` sends both";
+        self.note_place("phoneNumber", "an earlier row has the same phone number and other content", fix, place);
+    }
+
+    fn note_place(&mut self, column: &str, reason: &str, fix: &str, place: ProblemPlace) {
+        let same = |group: &&mut ProblemGroup| group.column == column && group.reason == reason;
+        if let Some(group) = self.problems.iter_mut().find(same) {
+            group.count += 1;
+            if group.first.len() < LINES_NAMED_MAX {
+                group.first.push(place);
+            }
+        } else if self.problems.len() < GROUPS_MAX {
+            let (column, reason, fix) = (column.to_owned(), reason.to_owned(), fix.to_owned());
+            self.problems.push(ProblemGroup { column, reason, fix, count: 1, first: vec![place] });
+        } else {
+            self.more_problems += 1;
+        }
+    }
+}
+
+/// The refusal of a row whose number stands in an earlier one too; both lines are named.
+pub(super) fn collision(phone: u64, line: u32, earlier: u32) -> String {
+    let phone = mask_phone(&phone.to_string());
+    format!("not sent: line {line} has the same phone number ({phone}) as line {earlier}, with other content")
+}
+
+/// Why a row that repeats an earlier one is skipped.
+pub(super) fn repetition(earlier: u32) -> String {
+    format!("not sent: the same request as line {earlier}")
+}

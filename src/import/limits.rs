@@ -1,0 +1,19 @@
+//! How large the parts of a file may be.
+
+/// The longest record, or JSON element, in bytes: it is held in memory whole, and the vendor's requests have a few hundred.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// The longest cell in bytes: far beyond any value, so that what is stored of a refused row stays small.
+pub const CELL_BYTES_MAX: usize = 1 << 16;
+
+/// The most columns, or properties of a JSON row: headers are compared with one another.
+pub const COLUMNS_MAX: usize = 1000;
+
+/// The most rows: twice the largest campaign that the status figures are measured with; lines and counts are 32 bits wide.
+pub const ROWS_MAX: u64 = 10_000_000;
+
+/// The deepest nesting of a JSON row: the API's own body has three levels.
+pub const JSON_DEPTH_MAX: usize = 16;
+
+/// Bytes that are read at once.
+pub(super) const CHUNK_BYTES: usize = 1 << 16;

@@ -1,0 +1,288 @@
+//! The whole of `check` and `import`: one thread reads and judges, another stores, and a last look finds the repeats.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::judgement::{self, Judgement};
+use super::refused::FileRefused;
+use super::rows::{Row, Rows};
+use crate::invocation::{RowContent, State};
+use crate::store::{Actor, Intake, NewBatch, Repeat, RepeatOf, Scratch, Skip};
+
+/// Rows that are handed over and stored at once: small enough that a run beside the import hardly waits for it.
+const CHUNK_ROWS: usize = 1_000;
+/// Bytes of rows at which a chunk ends early: memory must not grow with the rows' size either.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Chunks that may wait between the two threads.
+const CHUNKS_WAITING: usize = 1;
+/// Repeats that are marked at once.
+const REPEATS_PAGE: u32 = 5_000;
+
+/// What becomes of a later row with the number of an earlier one and other content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Duplicates {
+    /// It is rejected, and both lines are named: the operator has to choose.
+    #[default]
+    Reject,
+    /// It is skipped: the first one counts.
+    Skip,
+    /// It is sent too.
+    Allow,
+}
+
+impl FromStr for Duplicates {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "reject" => Ok(Duplicates::Reject),
+            "skip" => Ok(Duplicates::Skip),
+            "allow" => Ok(Duplicates::Allow),
+            _ => Err("expected reject, skip or allow".to_owned()),
+        }
+    }
+}
+
+/// How many rows may be refused before the file as a whole is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RejectedMax {
+    /// So many.
+    Rows(u64),
+    /// So many of a hundred.
+    Percent(f64),
+}
+
+impl RejectedMax {
+    fn allows(self, rejected: u64, rows: u64) -> bool {
+        match self {
+            RejectedMax::Rows(max) => rejected <= max,
+            #[expect(clippy::cast_precision_loss, reason = "a share need not be exact beyond 2^53 rows")]
+            RejectedMax::Percent(percent) => rejected as f64 * 100.0 <= percent * rows as f64,
+        }
+    }
+}
+
+impl FromStr for RejectedMax {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected a number of rows (`50`) or a share (`2%`)".to_owned();
+        match text.strip_suffix('%') {
+            None => text.parse().map(RejectedMax::Rows).map_err(|_| expected()),
+            Some(share) => match share.trim().parse() {
+                Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(RejectedMax::Percent(percent)),
+                Ok(_) | Err(_) => Err(expected()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for RejectedMax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RejectedMax::Rows(max) => write!(f, "{max} rows"),
+            RejectedMax::Percent(percent) => write!(f, "{percent} % of the rows"),
+        }
+    }
+}
+
+/// What an operator allows of a file as a whole.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tolerance {
+    /// For rows that share a number.
+    pub duplicates: Duplicates,
+    /// For refused rows; `None`: any number, the good ones are imported.
+    pub rejected_max: Option<RejectedMax>,
+}
+
+/// More rows were refused than the operator allows: nothing is imported.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{rejected} of {rows} rows are refused, more than `--max-rejected` allows ({max}); nothing was imported\nhint: mend the file, or allow more if these may be left out"
+)]
+pub struct TooManyRejected {
+    rejected: u64,
+    rows: u64,
+    max: RejectedMax,
+    /// What is wrong with them.
+    pub judgement: Box<Judgement>,
+}
+
+/// Reads and judges a file, without storing anything of it.
+pub async fn check(rows: Rows, tolerance: Tolerance) -> anyhow::Result<Judgement> {
+    let (judgement, _) = judge(rows, tolerance, &mut None).await?;
+    Ok(judgement)
+}
+
+/// Reads a file into a batch that becomes visible as a whole or not at all; its name and what it came to.
+///
+/// `describe` makes the batch's description of what was read.
+pub async fn import(
+    rows: Rows,
+    tolerance: Tolerance,
+    intake: Intake<'_>,
+    actor: &Actor,
+    describe: impl FnOnce(&Judgement, &Rows) -> anyhow::Result<NewBatch>,
+) -> anyhow::Result<(String, Judgement)> {
+    let mut intake = Some(intake);
+    let described = match judge(rows, tolerance, &mut intake).await {
+        Ok((judgement, rows)) => describe(&judgement, &rows).map(|new| (judgement, new)),
+        Err(error) => Err(error),
+    };
+    let Some(intake) = intake else { unreachable!("`judge` leaves the intake where it is") };
+    match described {
+        Ok((judgement, new)) => {
+            let (_, name) = intake.finish(&new, actor).await?;
+            Ok((name, judgement))
+        }
+        Err(error) => {
+            if let Err(error) = intake.abandon().await {
+                tracing::warn!("what was imported is swept by the next import: {error}");
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn judge(rows: Rows, tolerance: Tolerance, intake: &mut Option<Intake<'_>>) -> anyhow::Result<(Judgement, Rows)> {
+    let mut judgement = Judgement::default();
+    let mut scratch = Scratch::open().await?;
+    let (sender, mut chunks) = mpsc::channel(CHUNKS_WAITING);
+    let reader = tokio::task::spawn_blocking(move || read(rows, &sender));
+    while let Some(chunk) = chunks.recv().await {
+        take_in(&chunk, &mut judgement, &mut scratch).await?;
+        if let Some(intake) = intake {
+            let rows: Vec<_> = chunk.into_iter().map(|row| row.row).collect();
+            intake.add(&rows).await?;
+        }
+    }
+    let rows = reader.await??;
+    find_repeats(tolerance.duplicates, &mut judgement, &mut scratch, intake).await?;
+    judgement.columns = rows.columns();
+    judgement.mapping = rows.mapping();
+    judgement.service = rows.service().cloned();
+    match tolerance.rejected_max {
+        Some(max) if !max.allows(judgement.rejected, judgement.rows) => {
+            let (rejected, rows) = (judgement.rejected, judgement.rows);
+            Err(TooManyRejected { rejected, rows, max, judgement: Box::new(judgement) }.into())
+        }
+        Some(_) | None => Ok((judgement, rows)),
+    }
+}
+
+/// Reads the file to its end, chunk by chunk. Ends early where nobody listens any more.
+fn read(mut rows: Rows, chunks: &mpsc::Sender<Vec<Row>>) -> Result<Rows, FileRefused> {
+    let mut chunk = Vec::with_capacity(CHUNK_ROWS);
+    let mut bytes = 0;
+    while let Some(row) = rows.next_row()? {
+        bytes += size_of_content(&row.row.content);
+        chunk.push(row);
+        if chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
+            continue;
+        }
+        bytes = 0;
+        if chunks.blocking_send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_ROWS))).is_err() {
+            return Ok(rows);
+        }
+    }
+    if !chunk.is_empty() {
+        let _ = chunks.blocking_send(chunk); // likewise
+    }
+    Ok(rows)
+}
+
+fn size_of_content(content: &RowContent) -> usize {
+    match content {
+        RowContent::Ready { body, .. } => body.len(),
+        RowContent::Refused { message, cells } => {
+            message.len() + cells.iter().map(|cell| cell.column.len() + cell.text.len()).sum::<usize>()
+        }
+    }
+}
+
+async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch) -> anyhow::Result<()> {
+    let mut good = Vec::with_capacity(chunk.len());
+    for Row { row, problems, cleaned, is_non_ascii } in chunk {
+        judgement.rows += 1;
+        judgement.cleaned += u64::from(*cleaned);
+        judgement.non_ascii += u64::from(*is_non_ascii);
+        match &row.content {
+            RowContent::Ready { body, phone, .. } => {
+                judgement.ready += 1;
+                good.push((*phone, hash(body), row.line));
+            }
+            RowContent::Refused { .. } => {
+                judgement.rejected += 1;
+                judgement.note(row.line, problems);
+            }
+        }
+    }
+    scratch.note(&good).await?;
+    Ok(())
+}
+
+/// Marks rows that repeat an earlier one: equal requests are skipped, the rest is as the operator says.
+async fn find_repeats(
+    duplicates: Duplicates,
+    judgement: &mut Judgement,
+    scratch: &mut Scratch,
+    intake: &mut Option<Intake<'_>>,
+) -> anyhow::Result<()> {
+    scratch.find_repeats(duplicates != Duplicates::Allow).await?;
+    let mut after = 0;
+    loop {
+        let repeats = scratch.repeats_after(after, REPEATS_PAGE).await?;
+        let Some(last) = repeats.last() else { return Ok(()) };
+        after = last.line;
+        let skips: Vec<Skip> = repeats.iter().map(|repeat| skip(*repeat, duplicates, judgement)).collect();
+        if let Some(intake) = intake {
+            intake.skip(&skips).await?;
+        }
+    }
+}
+
+fn skip(Repeat { line, phone, of }: Repeat, duplicates: Duplicates, judgement: &mut Judgement) -> Skip {
+    judgement.ready -= 1;
+    match (of, duplicates) {
+        (RepeatOf::Phone(earlier), Duplicates::Reject) => {
+            judgement.rejected += 1;
+            judgement.note_collision(line, earlier);
+            Skip { line, state: State::Rejected, message: judgement::collision(phone, line, earlier) }
+        }
+        (RepeatOf::Phone(earlier), Duplicates::Skip | Duplicates::Allow) => {
+            judgement.skipped += 1;
+            Skip { line, state: State::Skipped, message: judgement::collision(phone, line, earlier) }
+        }
+        (RepeatOf::Request(earlier), Duplicates::Reject | Duplicates::Skip | Duplicates::Allow) => {
+            judgement.skipped += 1;
+            Skip { line, state: State::Skipped, message: judgement::repetition(earlier) }
+        }
+    }
+}
+
+/// The start of the body's SHA-256. Only rows with one phone number are compared by it.
+fn hash(body: &str) -> i64 {
+    let digest = Sha256::digest(body.as_bytes());
+    let mut start = [0; 8];
+    start.copy_from_slice(&digest[..8]);
+    i64::from_be_bytes(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_on_refused_rows_is_a_number_or_a_share() {
+        assert_eq!("50".parse(), Ok(RejectedMax::Rows(50)));
+        assert_eq!("2.5%".parse(), Ok(RejectedMax::Percent(2.5)));
+        for bad in ["", "%", "-1", "101%", "x", "NaN%"] {
+            assert!(bad.parse::<RejectedMax>().is_err(), "{bad}");
+        }
+        assert!(RejectedMax::Percent(2.0).allows(2, 100) && !RejectedMax::Percent(2.0).allows(3, 100));
+        assert!(RejectedMax::Rows(0).allows(0, 0) && !RejectedMax::Rows(0).allows(1, 100));
+    }
+}

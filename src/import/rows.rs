@@ -1,0 +1,215 @@
+//! The rows of a file, one after another.
+
+use std::fs::File;
+
+use crate::invocation::{Cell, ImportedRow, RowContent};
+use crate::mep::ServiceId;
+use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, mask_cell, refusal};
+
+use super::columns::faults_of_sets;
+use super::csv_rows::CsvRows;
+use super::json_rows::JsonRows;
+use super::limits::ROWS_MAX;
+use super::options::Options;
+use super::refused::{FileFault, FileRefused};
+use super::service::ServiceCheck;
+use super::survey::{Format, Survey};
+
+/// A row of the input, judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What is stored of it.
+    pub row: ImportedRow,
+    /// All that is wrong with it; empty where it can be sent.
+    pub problems: Vec<Problem>,
+    /// How many of its cells were cleaned.
+    pub cleaned: u32,
+    /// Whether a value passed although it is outside ASCII.
+    pub is_non_ascii: bool,
+}
+
+/// A row as it came, for the file of refused rows.
+#[derive(Debug)]
+pub enum Raw<'a> {
+    /// The cells of a CSV, in the header's order; a row may have fewer or more.
+    Cells(&'a csv::StringRecord),
+    /// The text of a JSON row.
+    Json(&'a str),
+}
+
+/// Reads a file row by row.
+#[derive(Debug)]
+pub struct Rows {
+    name: String,
+    survey: Survey,
+    judge: Judge,
+    reader: Reader,
+    count: u64,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Blank,
+    Csv(Box<CsvRows>),
+    Json(Box<JsonRows>),
+}
+
+/// What all rows are held against.
+#[derive(Debug)]
+pub(super) struct Judge {
+    pub(super) options: Options,
+    pub(super) rules: Rules,
+    pub(super) service: ServiceCheck,
+    /// The constants' names.
+    pub(super) set_names: Vec<String>,
+}
+
+impl Rows {
+    pub(super) fn begin(name: String, file: File, survey: Survey, options: Options) -> Result<Rows, FileRefused> {
+        let rules = options.effective_rules();
+        let mut faults = faults_of_sets(&options, &rules);
+        let reader = match survey.format {
+            Format::Csv | Format::Json | Format::Ndjson if survey.is_blank => Ok(Reader::Blank),
+            Format::Csv => CsvRows::begin(file, &survey, &options).map(|rows| Reader::Csv(Box::new(rows))),
+            Format::Json | Format::Ndjson => JsonRows::begin(file, &survey).map(|rows| Reader::Json(Box::new(rows))),
+        };
+        let reader = match reader {
+            Ok(reader) if faults.is_empty() => reader,
+            Ok(_) => return Err(FileRefused { file: name, faults }),
+            Err(more) => {
+                faults.extend(more);
+                return Err(FileRefused { file: name, faults });
+            }
+        };
+        let service = ServiceCheck::new(options.service.clone(), options.allow_no_service);
+        let set_names = options.sets.iter().map(|set| set.target.name()).collect();
+        let judge = Judge { options, rules, service, set_names };
+        Ok(Rows { name, survey, judge, reader, count: 0, ended: false })
+    }
+
+    /// The next row; `None` once the file is read to its end and its content proved the same as surveyed.
+    ///
+    /// # Errors
+    ///
+    /// The file is refused as a whole: nothing that was read of it counts.
+    pub fn next_row(&mut self) -> Result<Option<Row>, FileRefused> {
+        if self.ended {
+            return Ok(None);
+        }
+        let next = match &mut self.reader {
+            Reader::Csv(rows) => rows.next_row(&mut self.judge),
+            Reader::Json(rows) => rows.next_row(&mut self.judge),
+            Reader::Blank => Ok(None),
+        };
+        let next = next.and_then(|row| self.counted(row));
+        self.ended = !matches!(next, Ok(Some(_)));
+        next.map_err(|fault| fault.in_file(&self.name))
+    }
+
+    /// The names under which the rows' values are shown (`phoneNumber`, `session.seat`): of a CSV in the header's
+    /// order, of JSON in order of first appearance so far, the service before them; constants last.
+    #[must_use]
+    pub fn columns(&self) -> Vec<String> {
+        let mut names = match &self.reader {
+            Reader::Csv(rows) => rows.columns().names(),
+            Reader::Json(rows) => {
+                let service = self.judge.service.is_named().then(|| Target::ServiceId.name());
+                service.into_iter().chain(rows.columns().iter().cloned()).collect()
+            }
+            Reader::Blank => Vec::new(),
+        };
+        for name in &self.judge.set_names {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// The operator's headers with what each is mapped to; `None` where it is left out. Empty for JSON.
+    #[must_use]
+    pub fn mapping(&self) -> Vec<(String, Option<String>)> {
+        match &self.reader {
+            Reader::Csv(rows) => rows.columns().mapping(),
+            Reader::Json(_) | Reader::Blank => Vec::new(),
+        }
+    }
+
+    /// The row that was read last, as it came.
+    #[must_use]
+    pub fn raw(&self) -> Option<Raw<'_>> {
+        match &self.reader {
+            Reader::Csv(rows) => Some(Raw::Cells(rows.record())),
+            Reader::Json(rows) => rows.text().map(Raw::Json),
+            Reader::Blank => None,
+        }
+    }
+
+    /// The service: the one given, or the first that a row names.
+    #[must_use]
+    pub fn service(&self) -> Option<&ServiceId> {
+        self.judge.service.id()
+    }
+
+    /// The rules that the rows are held against, with leave for the constants' expressions: to be stored with the batch.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.judge.rules
+    }
+
+    /// What the survey found out: format, delimiter, hash.
+    #[must_use]
+    pub fn survey(&self) -> &Survey {
+        &self.survey
+    }
+
+    fn counted(&mut self, row: Option<Row>) -> Result<Option<Row>, FileFault> {
+        if row.is_some() {
+            self.count += 1;
+            if self.count > ROWS_MAX {
+                return Err(FileFault::new(format!("more than {ROWS_MAX} rows"), "split the file"));
+            }
+        } else if self.count == 0 && !self.judge.options.allow_empty {
+            return Err(FileFault::new("no rows", "check the path and the export; `--allow-empty` lets it pass"));
+        } else if self.count > 0 && self.judge.service.is_in_rows() && self.service().is_none() {
+            return Err(FileFault::new(
+                "no service ID",
+                "give it with `--service ID`, or as `serviceId` with the same value in every row",
+            ));
+        }
+        Ok(row)
+    }
+}
+
+/// Gives a row the constants.
+pub(super) fn put_sets<'a>(options: &'a Options, names: &[String], draft: &mut Draft<'a>) {
+    for (set, name) in options.sets.iter().zip(names) {
+        draft.put_once(&set.target, name, Given::Cell(&set.text));
+    }
+}
+
+impl Row {
+    /// A judged row; `cells` is asked only of a refused one.
+    pub(super) fn judged(line: u32, judged: Result<Ready, Vec<Problem>>, cells: impl FnOnce() -> Vec<Cell>) -> Row {
+        match judged {
+            Ok(Ready { body, phone, time_zone, cleaned, is_non_ascii }) => {
+                let content = RowContent::Ready { body, phone, time_zone };
+                Row { row: ImportedRow { line, content }, problems: Vec::new(), cleaned, is_non_ascii }
+            }
+            Err(problems) => {
+                let content = RowContent::Refused { message: refusal(&problems), cells: cells() };
+                Row { row: ImportedRow { line, content }, problems, cleaned: 0, is_non_ascii: false }
+            }
+        }
+    }
+}
+
+/// The cell that keeps a row refused for what its other cells do not show.
+pub(super) fn marker(problem: &Problem) -> Cell {
+    let text = match problem.column.as_str() {
+        "" => problem.reason.clone(),
+        column => format!("{}: {}", mask_cell(column), problem.reason),
+    };
+    Cell { column: REFUSED_COLUMN.to_owned(), text }
+}
