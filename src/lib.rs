@@ -5,6 +5,8 @@ pub mod import;
 pub mod invocation;
 pub mod mep;
 pub mod retry;
+pub mod run;
 pub mod simulator;
 pub mod store;
 pub mod validate;
+pub mod worker;

@@ -1,0 +1,165 @@
+//! One run: takes due rows, has them sent, and stores what came of them, until nothing is left to do.
+//!
+//! Everything is written in turns by the one task below. A turn stores the outcomes that have come since the last
+//! one and takes as many rows as slots are free; only once it is durable are its rows handed to the workers.
+
+mod batches;
+mod engine;
+mod gatekeeper;
+mod rate;
+mod routes;
+mod sending;
+mod slots;
+mod trouble;
+mod turns;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::invocation::{BatchId, Counts, UnixMillis};
+use crate::mep::Endpoint;
+use crate::store::{self, Actor, ClosedBecause, RunLock, Store};
+
+pub use routes::{Connections, Routes};
+
+/// Rows of a batch that CIE is sent without a limit: it is not for load.
+pub const CIE_ROWS_MAX: i64 = 100;
+
+/// What a run is asked to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which batches.
+    pub which: Which,
+    /// Requests in flight at most.
+    pub concurrency: NonZeroUsize,
+    /// Rows to take at most.
+    pub limit: Option<u64>,
+    /// How long, in all, to wait while nothing can be sent; `None`: as long as anything may still be.
+    pub wait: Option<Duration>,
+}
+
+/// Which batches a run sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// These.
+    Named(Vec<BatchId>),
+    /// Every confirmed one, those that are imported meanwhile included.
+    All,
+}
+
+/// What an operator or the system wants of a run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Nothing.
+    None,
+    /// Take no more, finish what is in flight.
+    Drain(Signal),
+    /// Abandon what is in flight; those rows become unknown.
+    Abandon(Signal),
+}
+
+/// The signal that interrupted a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Int,
+    /// The system's wish.
+    Term,
+}
+
+/// A run that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub ending: Ending,
+    /// The batches that it sent, or that it was to send.
+    pub batches: Vec<BatchId>,
+    /// Why it could not send some of them.
+    pub left: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing is left that could be sent.
+    Done,
+    /// What is left waits for longer than was asked for; until when, as far as that is known.
+    Waiting(Option<UnixMillis>),
+    /// As many rows as were asked for have been taken.
+    LimitReached,
+    /// A signal; so many rows were abandoned in flight.
+    Interrupted(Signal, usize),
+    /// A fault that would meet every row: the text says what to fix.
+    Stopped(String),
+    /// The store could not be written; so many outcomes are in the log only.
+    StoreFailed(String, usize),
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A turn was committed, or a second has passed.
+    Progress(&'a Progress),
+    /// Nothing is sent there until then; then one row probes.
+    GateClosed(&'a Endpoint, ClosedBecause, UnixMillis),
+    /// Rows are sent there again.
+    GateOpened(&'a Endpoint),
+    /// No more is taken.
+    Ending(&'a Ending),
+    /// The store could not be written; it is tried again.
+    StoreTrouble(&'a store::Error),
+    /// A batch has joined a run of all batches.
+    Joined(&'a str),
+    /// A batch cannot be sent by this process: the text names it and says why.
+    Left(&'a str),
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// The rows of the run's batches, by state.
+    pub counts: Counts,
+    /// Rows in flight.
+    pub in_flight: usize,
+    /// Why nothing is sent at present, and until when, as far as that is known.
+    pub waiting: Option<(String, Option<UnixMillis>)>,
+}
+
+/// Registers a run, sends what is due until there is no more or something ends it, and ends the run.
+///
+/// The caller has settled what dead runs left: the lock proves that none lives. An error means that the run could
+/// not begin; once it has, whatever happens is an [`Ending`].
+pub async fn run(
+    store: &Store,
+    lock: RunLock,
+    actor: &Actor,
+    options: Options,
+    routes: Routes,
+    interrupts: watch::Receiver<Interrupt>,
+    observer: &mut (dyn FnMut(Event<'_>) + Send),
+) -> store::Result<Ended> {
+    let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+    let run = store.start_run(&token, actor, UnixMillis::now()).await?;
+    let mut engine = engine::Engine::new(store, lock, run.clone(), options, routes, interrupts, observer);
+    let ending = engine.send_until_done().await;
+    let how = match &ending {
+        Ending::Done => "done".to_owned(),
+        Ending::Waiting(_) => "waiting".to_owned(),
+        Ending::LimitReached => "limit reached".to_owned(),
+        Ending::Interrupted(..) => "interrupted".to_owned(),
+        Ending::Stopped(why) => format!("{}{}", store::STOPPED, why.lines().next().unwrap_or_default()),
+        Ending::StoreFailed(..) => "the store failed".to_owned(),
+    };
+    // After a failed commit nothing on that connection can be trusted.
+    if matches!(ending, Ending::StoreFailed(..)) {
+        store.forget_writer().await;
+    }
+    if let Err(error) = store.end_run(&run, &how, UnixMillis::now()).await {
+        tracing::warn!("the end of this run is not stored; the next run will settle it: {error}");
+    }
+    let sent = engine.batches.iter().map(|sending| sending.batch.id);
+    let batches = sent.chain(engine.left.iter().map(|(batch, _)| *batch)).collect();
+    Ok(Ended { ending, batches, left: engine.left.into_iter().map(|(_, why)| why).collect() })
+}

@@ -1,0 +1,290 @@
+//! The task that owns the writer: it gathers outcomes, makes turns, and decides when to stop.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::gatekeeper::{Gatekeeper, Swing};
+use super::routes::Routes;
+use super::sending::{Due, Sending};
+use super::slots::{Finished, Slots};
+use super::trouble::Trouble;
+use super::{Ending, Event, Interrupt, Options, Progress};
+use crate::invocation::{BatchId, Effect, State, UnixMillis};
+use crate::mep::Endpoint;
+use crate::store::{Run, RunLock, Store};
+
+/// Waits shorter than this are not worth a turn of their own: tokens of a high rate gather meanwhile.
+const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+
+/// A run at work. Its turns are in `turns`, its look at other processes' changes in `batches`, and what it does when
+/// the store fails in `trouble`.
+pub(super) struct Engine<'a> {
+    pub(super) store: &'a Store,
+    pub(super) lock: RunLock,
+    pub(super) run: Run,
+    pub(super) options: Options,
+    pub(super) routes: Routes,
+    interrupts: watch::Receiver<Interrupt>,
+    pub(super) observer: &'a mut (dyn FnMut(Event<'_>) + Send),
+    pub(super) gates: Vec<Gate>,
+    pub(super) batches: Vec<Sending>,
+    /// Batches that this process cannot send, with the reason; each is told of once.
+    pub(super) left: Vec<(BatchId, String)>,
+    pub(super) slots: Slots,
+    /// Outcomes that are not durable yet, in the order in which they came.
+    pub(super) finished: Vec<Finished>,
+    /// The number of the last turn that committed.
+    pub(super) turns: i64,
+    pub(super) turned: Instant,
+    pub(super) looked: Option<Instant>,
+    pub(super) stepped_back: Instant,
+    /// Rows that may still be taken.
+    pub(super) limit_left: u64,
+    waited: Duration,
+    pub(super) ending: Option<Ending>,
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// A gate of this run's batches.
+pub(super) struct Gate {
+    pub(super) endpoint: Endpoint,
+    pub(super) account: String,
+    pub(super) keeper: Gatekeeper,
+}
+
+impl<'a> Engine<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        lock: RunLock,
+        run: Run,
+        options: Options,
+        routes: Routes,
+        interrupts: watch::Receiver<Interrupt>,
+        observer: &'a mut (dyn FnMut(Event<'_>) + Send),
+    ) -> Self {
+        let now = Instant::now();
+        Engine {
+            store,
+            lock,
+            run,
+            routes,
+            interrupts,
+            observer,
+            gates: Vec::new(),
+            batches: Vec::new(),
+            left: Vec::new(),
+            slots: Slots::new(options.concurrency.get()),
+            finished: Vec::new(),
+            turns: 0,
+            turned: now,
+            looked: None,
+            stepped_back: now,
+            limit_left: options.limit.unwrap_or(u64::MAX),
+            waited: Duration::ZERO,
+            ending: None,
+            trouble: None,
+            options,
+        }
+    }
+
+    /// The whole run. Returns once nothing is in flight and everything known is stored, or told where it cannot be.
+    pub(super) async fn send_until_done(&mut self) -> Ending {
+        loop {
+            self.heed_interrupt().await;
+            self.gather();
+            let ended = if self.trouble.is_some() {
+                self.mend().await
+            } else {
+                self.look_around().await;
+                if self.trouble.is_none() && self.is_turn_due() {
+                    self.turn().await;
+                }
+                self.ended()
+            };
+            if let Some(ending) = ended {
+                return ending;
+            }
+            self.tell_progress();
+            self.wait().await;
+        }
+    }
+
+    async fn heed_interrupt(&mut self) {
+        if !self.interrupts.has_changed().unwrap_or(false) {
+            return;
+        }
+        let interrupt = *self.interrupts.borrow_and_update();
+        match interrupt {
+            Interrupt::None => {}
+            Interrupt::Drain(signal) => self.end(Ending::Interrupted(signal, 0)),
+            Interrupt::Abandon(signal) => {
+                self.slots.stop();
+                let abandoned = self.slots.abandon(&self.finished).await;
+                let unknown = abandoned.iter().filter(|f| f.settlement.state == State::Unknown).count();
+                self.finished.extend(abandoned);
+                match self.ending {
+                    // These say more than that somebody lost patience.
+                    Some(Ending::Stopped(_) | Ending::StoreFailed(..)) => {}
+                    Some(Ending::Done | Ending::Waiting(_) | Ending::LimitReached | Ending::Interrupted(..)) | None => {
+                        self.ending = Some(Ending::Interrupted(signal, unknown));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in every outcome that has come.
+    fn gather(&mut self) {
+        while let Some(finished) = self.slots.try_next() {
+            self.take_in(finished);
+        }
+    }
+
+    fn take_in(&mut self, finished: Finished) {
+        let Finished { settlement, effect, .. } = &finished;
+        let Some(sending) = self.batches.iter_mut().find(|sending| sending.batch.id == settlement.id.batch()) else {
+            unreachable!("only rows of these batches are handed out");
+        };
+        let refused = sending.settled(settlement);
+        let gate = &mut self.gates[sending.gate];
+        let mut stop = match effect {
+            Effect::Stop(why) => Some(why.clone()),
+            Effect::None | Effect::Throttle(_) | Effect::Unreachable | Effect::Ambiguous => None,
+        };
+        match gate.keeper.observe(settlement, effect, UnixMillis::now()) {
+            Swing::Stays => {}
+            Swing::Closed(because, until) => (self.observer)(Event::GateClosed(&gate.endpoint, because, until)),
+            Swing::Opened => (self.observer)(Event::GateOpened(&gate.endpoint)),
+            Swing::GivenUp(because) => {
+                stop = Some(format!(
+                    "five probes in a row failed: {because}\n\
+                     hint: look at the network and at the endpoint, then type `mep-batch run` again"
+                ));
+            }
+        }
+        if let Some(text) = refused {
+            stop = Some(format!(
+                "twenty rows in a row were refused with the same text: {text}\n\
+                 hint: a mistake in the mapping or in every row; mend it, then `mep-batch retry` what is right after all"
+            ));
+        }
+        self.finished.push(finished);
+        if let Some(why) = stop {
+            self.end(Ending::Stopped(why));
+        }
+    }
+
+    /// No more is taken from here on. The first reason counts.
+    fn end(&mut self, ending: Ending) {
+        self.slots.stop();
+        if self.ending.is_none() {
+            (self.observer)(Event::Ending(&ending));
+            self.ending = Some(ending);
+        }
+    }
+
+    /// How the run ends, once nothing is in flight and nothing is left to store.
+    fn ended(&mut self) -> Option<Ending> {
+        if self.slots.in_flight() > 0 || !self.finished.is_empty() || self.trouble.is_some() {
+            return None;
+        }
+        if let Some(ending) = self.ending.take() {
+            return Some(ending);
+        }
+        let open: Vec<&Sending> = self.batches.iter().filter(|sending| !sending.is_done()).collect();
+        if open.is_empty() {
+            return Some(Ending::Done);
+        }
+        if self.limit_left == 0 {
+            return Some(Ending::LimitReached);
+        }
+        if open.iter().all(|sending| sending.too_many_unknown()) {
+            return Some(Ending::Stopped(too_many_unknown(open[0])));
+        }
+        let out_of_patience = self.options.wait.is_some_and(|wait| self.waited >= wait);
+        (out_of_patience && self.is_waiting()).then(|| Ending::Waiting(self.waits_for().and_then(|(_, until)| until)))
+    }
+
+    /// Whether nothing is in flight and nothing can be taken before some later moment. A rate's next token is no such.
+    fn is_waiting(&self) -> bool {
+        let now = UnixMillis::now();
+        let shut = |sending: &Sending| self.gates[sending.gate].keeper.is_shut(now);
+        self.slots.in_flight() == 0
+            && self.batches.iter().all(|s| s.is_done() || s.too_many_unknown() || !s.is_due(now) || shut(s))
+    }
+
+    /// Waits for the next outcome, interrupt or moment at which something can be done.
+    async fn wait(&mut self) {
+        if self.trouble.is_none() && self.is_turn_due() {
+            tokio::task::yield_now().await;
+            return;
+        }
+        let waiting_since = self.is_waiting().then(Instant::now);
+        let until = self.next_moment();
+        tokio::select! {
+            finished = self.slots.next() => self.take_in(finished),
+            _ = self.interrupts.changed() => self.interrupts.mark_changed(),
+            () = tokio::time::sleep_until(until) => {}
+        }
+        if let Some(since) = waiting_since {
+            self.waited += since.elapsed();
+        }
+    }
+
+    fn next_moment(&self) -> Instant {
+        if let Some(trouble) = &self.trouble {
+            return trouble.next_try();
+        }
+        let (now, clock) = (UnixMillis::now(), Instant::now());
+        let mut until = self.next_turn();
+        if let Some(wait) = self.options.wait {
+            until = until.min(clock + wait.saturating_sub(self.waited));
+        }
+        if self.may_take() && self.free() > 0 {
+            for sending in self.batches.iter().filter(|s| !s.is_done() && !s.too_many_unknown()) {
+                let opens = self.gates[sending.gate].keeper.opens_at(now);
+                if let (Some(due), Some(opens)) = (sending.next_due(now), opens) {
+                    until = until.min(clock + due.max(opens).since(now).max(SHORTEST_WAIT));
+                }
+            }
+        }
+        until
+    }
+
+    fn tell_progress(&mut self) {
+        let mut progress = Progress { in_flight: self.slots.in_flight(), ..Progress::default() };
+        for sending in &self.batches {
+            for (state, count) in sending.counts.iter() {
+                progress.counts[state] += count;
+            }
+        }
+        progress.waiting = self.waits_for().filter(|_| self.is_waiting());
+        (self.observer)(Event::Progress(&progress));
+    }
+
+    /// Why the first batch that is not done is not being sent, and until when, as far as that is known.
+    fn waits_for(&self) -> Option<(String, Option<UnixMillis>)> {
+        let now = UnixMillis::now();
+        self.batches.iter().filter(|sending| !sending.is_done()).find_map(|sending| {
+            match (self.gates[sending.gate].keeper.closed(), sending.due) {
+                (Some((until, because)), _) => Some((because.to_string(), Some(until))),
+                (None, Due::At(at)) if at > now => Some(("retries are scheduled".to_owned(), Some(at))),
+                (None, Due::At(_) | Due::Now | Due::Unclear | Due::Nothing) => None,
+            }
+        })
+    }
+}
+
+fn too_many_unknown(sending: &Sending) -> String {
+    let Sending { batch, counts, .. } = sending;
+    format!(
+        "{} rows of batch `{}` are unknown, more than the {} that `--max-unknown` allows\n\
+         hint: `mep-batch resolve {}` lists them; or run it with a higher `--max-unknown`",
+        counts[State::Unknown],
+        batch.name,
+        batch.settings.unknown_limit(batch.rows),
+        batch.name
+    )
+}

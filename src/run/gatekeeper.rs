@@ -1,0 +1,321 @@
+//! The gate at work: when rows may be taken for an endpoint and account, and when it closes and opens.
+
+use std::time::Duration;
+
+use super::rate::Rate;
+use crate::invocation::{Effect, InvocationId, Outcome, Settlement, UnixMillis};
+use crate::retry;
+use crate::store::{ClosedBecause, Gate};
+
+/// The outcomes that are looked at for ambiguous ones.
+const RECENT: u32 = 20;
+/// Ambiguous ones among them that close the gate: a dead network must not turn thousands of rows into decisions.
+const AMBIGUOUS_MAX: u32 = 3;
+/// Probes that fail in a row before the run ends.
+const FAILED_PROBES_MAX: u32 = 5;
+
+/// Decides when rows of one endpoint and account may be taken. Pure: times come in, the state is [`Gate`].
+#[derive(Debug)]
+pub(super) struct Gatekeeper {
+    gate: Gate,
+    probe_after: Duration,
+    rate: Option<Rate>,
+    probe: Option<InvocationId>,
+    changed: bool,
+}
+
+/// What a finished attempt did to the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Swing {
+    /// Nothing.
+    Stays,
+    /// It closed, or stays closed for longer.
+    Closed(ClosedBecause, UnixMillis),
+    /// It opened.
+    Opened,
+    /// The last probe failed that the run had: the run ends.
+    GivenUp(ClosedBecause),
+}
+
+impl Gatekeeper {
+    /// The gate as it is stored. A time that is further away than any gate closes for was noted by a clock that was ahead.
+    pub(super) fn new(mut gate: Gate, now: UnixMillis) -> Self {
+        if let Some((until, _)) = &mut gate.closed {
+            *until = (*until).min(now.after(retry::RETRY_AFTER_MAX));
+        }
+        Gatekeeper { gate, probe_after: Duration::ZERO, rate: None, probe: None, changed: false }
+    }
+
+    /// Takes over what the batches that share the gate ask for: the lowest rate and the shortest wait.
+    pub(super) fn configure(&mut self, rate: Option<f64>, probe_after: Duration) {
+        self.rate = rate.and_then(Rate::new);
+        self.probe_after = probe_after;
+    }
+
+    /// The rows that may be taken now, of `free` slots.
+    pub(super) fn allowance(&self, free: u32, now: UnixMillis) -> u32 {
+        let by_gate = match (self.gate.closed, self.probe) {
+            (None, _) => free,
+            (Some((until, _)), None) if until <= now => free.min(1),
+            (Some(_), _) => 0,
+        };
+        match self.rate {
+            Some(rate) => by_gate.min(rate.available(self.gate.next_send_us, micros(now))),
+            None => by_gate,
+        }
+    }
+
+    /// Notes the rows that were taken within the allowance.
+    pub(super) fn took(&mut self, rows: &[InvocationId], now: UnixMillis) {
+        let Some(first) = rows.first() else { return };
+        if self.gate.closed.is_some() {
+            self.probe = Some(*first);
+        }
+        if let Some(rate) = self.rate {
+            let taken = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+            self.gate.next_send_us = rate.after(taken, self.gate.next_send_us, micros(now));
+            self.changed = true;
+        }
+    }
+
+    /// The earliest moment at which rows may be taken; `None`: not before the probe is back.
+    pub(super) fn opens_at(&self, now: UnixMillis) -> Option<UnixMillis> {
+        match self.gate.closed {
+            Some(_) if self.probe.is_some() => None,
+            Some((until, _)) if until > now => Some(until),
+            Some(_) | None => match self.rate {
+                Some(_) => Some(now.max(UnixMillis(self.gate.next_send_us.div_euclid(1_000) + 1))),
+                None => Some(now),
+            },
+        }
+    }
+
+    /// Whether it is closed for now: no probe may go yet, or one is on its way.
+    pub(super) fn is_shut(&self, now: UnixMillis) -> bool {
+        self.gate.closed.is_some_and(|(until, _)| until > now || self.probe.is_some())
+    }
+
+    /// Why it is closed and until when, where it is.
+    pub(super) fn closed(&self) -> Option<(UnixMillis, ClosedBecause)> {
+        self.gate.closed
+    }
+
+    /// Takes in what came of an attempt.
+    pub(super) fn observe(&mut self, settlement: &Settlement, effect: &Effect, now: UnixMillis) -> Swing {
+        let was_probe = self.probe == Some(settlement.id);
+        if was_probe {
+            self.probe = None;
+        }
+        match effect {
+            Effect::Throttle(pause) => self.throttle(*pause, was_probe, now),
+            Effect::Unreachable => self.fail(ClosedBecause::Unreachable, was_probe, now),
+            Effect::Ambiguous => {
+                self.remember(true);
+                let too_many = self.gate.recent.count_ones() >= AMBIGUOUS_MAX;
+                if was_probe || too_many { self.fail(ClosedBecause::Ambiguous, was_probe, now) } else { Swing::Stays }
+            }
+            Effect::Stop(_) => Swing::Stays,
+            Effect::None if settlement.outcome == Outcome::GivenBack || settlement.http_status.is_none() => {
+                Swing::Stays
+            }
+            Effect::None => self.answered(was_probe),
+        }
+    }
+
+    /// The gate's state where it has changed since this was last asked.
+    pub(super) fn take_change(&mut self) -> Option<Gate> {
+        std::mem::take(&mut self.changed).then(|| self.gate.clone())
+    }
+
+    /// Notes that a state handed out by [`Gatekeeper::take_change`] was not stored after all.
+    pub(super) fn not_stored(&mut self) {
+        self.changed = true;
+    }
+
+    fn answered(&mut self, was_probe: bool) -> Swing {
+        self.remember(false);
+        if !was_probe {
+            return Swing::Stays;
+        }
+        self.gate.closed = None;
+        self.gate.failed_probes = 0;
+        self.gate.recent = 0;
+        Swing::Opened
+    }
+
+    /// 429 is an answer, so the endpoint lives and no probe has failed; but everybody waits for as long as it asks.
+    fn throttle(&mut self, pause: Duration, was_probe: bool, now: UnixMillis) -> Swing {
+        self.changed = true;
+        if was_probe {
+            self.gate.failed_probes = 0;
+        }
+        let until = now.after(pause);
+        let until = match self.gate.closed {
+            Some((earlier, _)) if !was_probe => earlier.max(until),
+            Some(_) | None => until,
+        };
+        let was_open = self.gate.closed.is_none();
+        self.gate.closed = Some((until, ClosedBecause::Throttled));
+        if was_open || was_probe { Swing::Closed(ClosedBecause::Throttled, until) } else { Swing::Stays }
+    }
+
+    fn fail(&mut self, because: ClosedBecause, was_probe: bool, now: UnixMillis) -> Swing {
+        if !was_probe && self.gate.closed.is_some() {
+            return Swing::Stays; // it left before the gate closed
+        }
+        self.changed = true;
+        if was_probe {
+            self.gate.failed_probes += 1;
+        }
+        let given_up = self.gate.failed_probes >= FAILED_PROBES_MAX;
+        if given_up {
+            self.gate.failed_probes = 0; // whoever starts a run again wants it to try again
+        }
+        let until = now.after(retry::probe_delay(self.probe_after, self.gate.failed_probes));
+        self.gate.closed = Some((until, because));
+        if given_up { Swing::GivenUp(because) } else { Swing::Closed(because, until) }
+    }
+
+    fn remember(&mut self, ambiguous: bool) {
+        let recent = ((self.gate.recent << 1) | u32::from(ambiguous)) & ((1 << RECENT) - 1);
+        self.changed |= recent != self.gate.recent;
+        self.gate.recent = recent;
+    }
+}
+
+fn micros(time: UnixMillis) -> i64 {
+    time.0.saturating_mul(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invocation::{BatchId, State};
+
+    const PROBE_AFTER: Duration = Duration::from_secs(60);
+
+    fn keeper() -> Gatekeeper {
+        let gate = Gate { id: 1, closed: None, failed_probes: 0, recent: 0, next_send_us: 0 };
+        let mut keeper = Gatekeeper::new(gate, UnixMillis(0));
+        keeper.configure(None, PROBE_AFTER);
+        keeper
+    }
+
+    fn row(line: u32) -> InvocationId {
+        InvocationId::new(BatchId(1), line)
+    }
+
+    fn settled(line: u32, outcome: Outcome, http_status: Option<u16>) -> Settlement {
+        Settlement {
+            id: row(line),
+            attempt: 1,
+            outcome,
+            state: State::Unknown,
+            due_at: UnixMillis(0),
+            tries: 0,
+            retry_until: None,
+            possible_duplicate: false,
+            http_status,
+            code: None,
+            message: None,
+            refused_by: None,
+            request_id: None,
+            answer: Vec::new(),
+            sent_at: None,
+            finished_at: UnixMillis(0),
+        }
+    }
+
+    fn accepted(keeper: &mut Gatekeeper, line: u32) -> Swing {
+        keeper.observe(&settled(line, Outcome::Accepted, Some(202)), &Effect::None, UnixMillis(0))
+    }
+
+    fn ambiguous(keeper: &mut Gatekeeper, line: u32, now: UnixMillis) -> Swing {
+        keeper.observe(&settled(line, Outcome::Unknown, None), &Effect::Ambiguous, now)
+    }
+
+    fn unreachable(keeper: &mut Gatekeeper, line: u32, now: UnixMillis) -> Swing {
+        keeper.observe(&settled(line, Outcome::Unreached, None), &Effect::Unreachable, now)
+    }
+
+    #[test]
+    fn the_third_ambiguous_outcome_of_twenty_closes_the_gate() {
+        let mut keeper = keeper();
+        for _ in 0..4 {
+            // Two of any twenty never close it.
+            assert_eq!(ambiguous(&mut keeper, 1, UnixMillis(0)), Swing::Stays);
+            assert_eq!(ambiguous(&mut keeper, 2, UnixMillis(0)), Swing::Stays);
+            for line in 3..=22 {
+                assert_eq!(accepted(&mut keeper, line), Swing::Stays);
+            }
+        }
+        for line in 1..=2 {
+            assert_eq!(ambiguous(&mut keeper, line, UnixMillis(0)), Swing::Stays);
+        }
+        let until = UnixMillis(60_000);
+        assert_eq!(ambiguous(&mut keeper, 3, UnixMillis(0)), Swing::Closed(ClosedBecause::Ambiguous, until));
+        assert_eq!((keeper.allowance(16, UnixMillis(59_999)), keeper.allowance(16, until)), (0, 1));
+    }
+
+    #[test]
+    fn one_probe_goes_at_a_time_and_an_answer_opens_the_gate() {
+        let mut keeper = keeper();
+        assert!(matches!(unreachable(&mut keeper, 1, UnixMillis(0)), Swing::Closed(..)));
+        assert_eq!(unreachable(&mut keeper, 2, UnixMillis(1)), Swing::Stays);
+        let now = UnixMillis(60_000);
+        assert_eq!(keeper.allowance(16, now), 1);
+        keeper.took(&[row(7)], now);
+        assert_eq!(keeper.allowance(16, now), 0);
+        assert_eq!(accepted(&mut keeper, 6), Swing::Stays, "it left before the gate closed");
+        assert_eq!(accepted(&mut keeper, 7), Swing::Opened);
+        assert_eq!(keeper.allowance(16, now), 16);
+    }
+
+    #[test]
+    fn the_fifth_failed_probe_in_a_row_gives_up_and_the_waits_double() {
+        let mut keeper = keeper();
+        unreachable(&mut keeper, 1, UnixMillis(0));
+        let mut now = UnixMillis(60_000);
+        for minutes in [2, 4, 8, 15] {
+            keeper.took(&[row(2)], now);
+            let until = UnixMillis(now.0 + minutes * 60_000);
+            assert_eq!(unreachable(&mut keeper, 2, now), Swing::Closed(ClosedBecause::Unreachable, until));
+            now = until;
+        }
+        keeper.took(&[row(2)], now);
+        assert_eq!(unreachable(&mut keeper, 2, now), Swing::GivenUp(ClosedBecause::Unreachable));
+        assert_eq!(keeper.allowance(16, now), 0, "the next run waits too, and then has its own five");
+        assert_eq!(keeper.take_change().map(|gate| gate.failed_probes), Some(0));
+    }
+
+    #[test]
+    fn a_429_makes_all_wait_for_the_longest_that_was_asked_for() {
+        let mut keeper = keeper();
+        let throttled = settled(1, Outcome::Throttled, Some(429));
+        keeper.observe(&throttled, &Effect::Throttle(Duration::from_secs(30)), UnixMillis(0));
+        keeper.observe(&throttled, &Effect::Throttle(Duration::from_secs(5)), UnixMillis(0));
+        assert_eq!(keeper.allowance(16, UnixMillis(29_999)), 0);
+        assert_eq!(keeper.opens_at(UnixMillis(0)), Some(UnixMillis(30_000)));
+    }
+
+    #[test]
+    fn a_probe_that_was_given_back_is_no_failure() {
+        let mut keeper = keeper();
+        unreachable(&mut keeper, 1, UnixMillis(0));
+        let now = UnixMillis(60_000);
+        keeper.took(&[row(2)], now);
+        assert_eq!(keeper.observe(&settled(2, Outcome::GivenBack, None), &Effect::None, now), Swing::Stays);
+        assert_eq!(keeper.allowance(16, now), 1);
+    }
+
+    #[test]
+    fn a_rate_holds_behind_an_open_gate() {
+        let mut keeper = keeper();
+        keeper.configure(Some(10.0), PROBE_AFTER);
+        let now = UnixMillis(1_795_000_000_000);
+        assert_eq!(keeper.allowance(16, now), 5);
+        keeper.took(&[row(1), row(2), row(3), row(4), row(5)], now);
+        assert_eq!(keeper.allowance(16, now), 0);
+        assert_eq!(keeper.opens_at(now), Some(UnixMillis(now.0 + 101)));
+    }
+}
