@@ -1,9 +1,11 @@
 //! `mep-batch`: a durable, queue-backed batch invoker for OpenMarket's MEP Invoke Service API.
 
+pub mod action;
 pub mod client;
 pub mod import;
 pub mod invocation;
 pub mod mep;
+pub mod report;
 pub mod retry;
 pub mod run;
 pub mod simulator;

@@ -1,0 +1,9 @@
+//! The figures: what is told of batches and rows, as data. Rendered last, by `cli` or by the formats below.
+
+mod export;
+mod row;
+mod status;
+
+pub use export::{Format, attempts as export_attempts, rows as export_rows};
+pub use row::{columns_of, flat_row, masked_body};
+pub use status::{BatchStatus, RunStatus, Verdict, WaitingFor, status, verdict};

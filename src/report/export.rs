@@ -1,0 +1,206 @@
+//! Results as files: CSV for spreadsheets, NDJSON and JSON for programs.
+
+use std::io::{self, Write};
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::row::{columns_of, flat_row};
+use crate::store::{AttemptView, Batch, Filter, InvocationView, Store};
+
+/// Rows that are read from the store at once.
+const PAGE_ROWS: u32 = 1_000;
+
+/// What a spreadsheet takes for the beginning of a formula.
+const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A header line, then a line a row; a cell that a spreadsheet would run as a formula is defused.
+    Csv,
+    /// An object a line.
+    Ndjson,
+    /// One array of objects.
+    Json,
+}
+
+/// Fields of an object, kept in their order.
+pub(crate) struct Fields<'a>(pub(crate) &'a [(String, Value)]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// Writes the rows that the filter selects, up to `limit`; how many.
+pub async fn rows(
+    store: &Store,
+    batch: &Batch,
+    filter: &Filter,
+    limit: Option<u64>,
+    reveal: bool,
+    format: Format,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<u64> {
+    let header: Vec<String> = columns_of(batch).map(str::to_owned).collect();
+    let mut writer = Writer::begin(format, header, out)?;
+    let mut left = limit.unwrap_or(u64::MAX);
+    let mut after = 0;
+    while left > 0 {
+        let wanted = u32::try_from(left.min(u64::from(PAGE_ROWS))).unwrap_or(PAGE_ROWS);
+        let page = store.page(batch.id, filter, after, wanted).await?;
+        let Some(last) = page.last() else { break };
+        after = last.line;
+        left -= page.len() as u64;
+        for row in &page {
+            writer.object(&flat_row(batch, row, reveal))?;
+        }
+    }
+    Ok(writer.end()?)
+}
+
+/// Writes a line an attempt of the rows that the filter selects; how many.
+pub async fn attempts(
+    store: &Store,
+    batch: &Batch,
+    filter: &Filter,
+    reveal: bool,
+    format: Format,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<u64> {
+    let header = ATTEMPT_COLUMNS.iter().map(|name| (*name).to_owned()).collect();
+    let mut writer = Writer::begin(format, header, out)?;
+    let mut after = 0;
+    loop {
+        let page = store.page(batch.id, filter, after, PAGE_ROWS).await?;
+        let Some(last) = page.last() else { break };
+        after = last.line;
+        let ids: Vec<_> = page.iter().map(|row| row.id).collect();
+        for attempt in store.attempts(&ids).await? {
+            // The page is in the order of its rows, and every attempt is of one of them.
+            if let Ok(place) = page.binary_search_by_key(&attempt.row, |row| row.id) {
+                writer.object(&flat_attempt(batch, &page[place], &attempt, reveal))?;
+            }
+        }
+    }
+    Ok(writer.end()?)
+}
+
+const ATTEMPT_COLUMNS: [&str; 11] = [
+    "line",
+    "phoneNumber",
+    "attempt",
+    "outcome",
+    "requestId",
+    "httpStatus",
+    "code",
+    "message",
+    "sentAt",
+    "finishedAt",
+    "run",
+];
+
+fn flat_attempt(batch: &Batch, row: &InvocationView, attempt: &AttemptView, reveal: bool) -> Vec<(String, Value)> {
+    let phone = flat_row(batch, row, reveal).into_iter().find(|(name, _)| name == "phoneNumber");
+    let values = [
+        Value::from(row.line),
+        phone.map_or(Value::Null, |(_, value)| value),
+        Value::from(attempt.number),
+        Value::from(attempt.outcome.clone()),
+        Value::from(attempt.request_id.clone()),
+        Value::from(attempt.http_status),
+        Value::from(attempt.code),
+        Value::from(attempt.message.clone()),
+        Value::from(attempt.sent_at.map(|at| at.to_string())),
+        Value::from(attempt.finished_at.to_string()),
+        Value::from(attempt.run.clone()),
+    ];
+    ATTEMPT_COLUMNS.into_iter().map(str::to_owned).zip(values).collect()
+}
+
+/// Writes objects one after another in a format.
+struct Writer<'a> {
+    format: Format,
+    header: Vec<String>,
+    out: &'a mut (dyn Write + Send),
+    written: u64,
+}
+
+impl<'a> Writer<'a> {
+    fn begin(format: Format, header: Vec<String>, out: &'a mut (dyn Write + Send)) -> io::Result<Self> {
+        match format {
+            Format::Csv => write_csv(out, header.iter().map(|name| defused(name.clone())))?,
+            Format::Json => out.write_all(b"[")?,
+            Format::Ndjson => {}
+        }
+        Ok(Writer { format, header, out, written: 0 })
+    }
+
+    fn object(&mut self, fields: &[(String, Value)]) -> io::Result<()> {
+        match self.format {
+            Format::Csv => {
+                let cell = |name: &String| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
+                write_csv(self.out, self.header.iter().map(|name| cell(name).map_or_else(String::new, csv_cell)))?;
+            }
+            Format::Ndjson => {
+                serde_json::to_writer(&mut *self.out, &Fields(fields))?;
+                self.out.write_all(b"\n")?;
+            }
+            Format::Json => {
+                self.out.write_all(if self.written == 0 { b"\n  " } else { b",\n  " })?;
+                serde_json::to_writer(&mut *self.out, &Fields(fields))?;
+            }
+        }
+        self.written += 1;
+        Ok(())
+    }
+
+    fn end(self) -> io::Result<u64> {
+        if self.format == Format::Json {
+            self.out.write_all(b"\n]\n")?;
+        }
+        self.out.flush()?;
+        Ok(self.written)
+    }
+}
+
+fn write_csv(out: &mut (dyn Write + Send), cells: impl Iterator<Item = String>) -> io::Result<()> {
+    let mut line = csv::WriterBuilder::new().from_writer(Vec::new());
+    line.write_record(cells)?;
+    let line = line.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    out.write_all(&line)
+}
+
+fn csv_cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => defused(text.clone()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// The text with an apostrophe before it where a spreadsheet would run it: a recipient's name must not become code.
+fn defused(text: String) -> String {
+    if text.starts_with(FORMULA_STARTS) { format!("'{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_formula_is_defused_in_csv_and_a_number_is_left_alone() {
+        assert_eq!(csv_cell(&Value::from("=1+1")), "'=1+1");
+        assert_eq!(csv_cell(&Value::from("@x")), "'@x");
+        assert_eq!(csv_cell(&Value::from(-3)), "-3");
+        assert_eq!(csv_cell(&Value::from("a=1")), "a=1");
+        assert_eq!(csv_cell(&Value::Null), "");
+    }
+}

@@ -1,0 +1,190 @@
+//! How a batch stands.
+
+use serde::Serialize;
+
+use crate::invocation::{Counts, State, UnixMillis};
+use crate::store::{self, Batch, Confirmation, RunLock, RunView, Store};
+
+/// A batch's figures, by the names of the documented JSON.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchStatus {
+    /// Its name.
+    pub batch: String,
+    /// Where it is sent.
+    pub endpoint: String,
+    /// The service that it invokes.
+    pub service_id: String,
+    /// Whose credentials; null where none was named yet.
+    pub account: Option<String>,
+    /// The file as the operator named it.
+    pub source: String,
+    /// Rows in the file, as the importer counted them.
+    pub rows: i64,
+    /// Rows by state: all eight.
+    pub states: Counts,
+    /// Whether the states add up to the rows in the file.
+    pub adds_up: bool,
+    /// Rows that a run had in flight when it died: they are unknown, and become so at the next `run` or `resolve`.
+    pub orphaned: i64,
+    /// Why the last run stopped, where it stopped for a fault.
+    pub last_stop: Option<String>,
+    /// Accepted rows of which an earlier attempt may have got through too.
+    pub possible_duplicates: i64,
+    /// When it was imported.
+    pub imported_at: String,
+    /// When an operator confirmed its number; null where none did.
+    pub confirmed_at: Option<String>,
+    /// When the next pending row is due; null where none is pending.
+    pub next_due_at: Option<String>,
+    /// The runs that have not ended.
+    pub runs: Vec<RunStatus>,
+    /// Why pending rows are not being sent.
+    pub waiting_for: Vec<WaitingFor>,
+}
+
+/// A run that has not ended, as far as the database tells.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunStatus {
+    /// The machine.
+    pub host: String,
+    /// The process.
+    pub pid: i64,
+    /// Since when.
+    pub started_at: String,
+    /// Whether it lives; if not, the rows that it had in flight become unknown at the next `run` or `resolve`.
+    pub alive: bool,
+    /// Its last sign of life: a turn comes at least once a second.
+    pub last_turn_at: String,
+    /// Rows that it has in flight.
+    pub in_flight: i64,
+}
+
+/// A reason for which pending rows wait.
+#[derive(Debug, Clone, Serialize)]
+pub struct WaitingFor {
+    /// Why: `confirmation`, `retry`, `throttled`, `unreachable`, `ambiguous` or `max-unknown`.
+    pub reason: &'static str,
+    /// Until when, where a time ends it.
+    pub until: Option<String>,
+    /// How many rows.
+    pub rows: i64,
+}
+
+/// What the counts of a batch say, worst first: the order in which exit codes win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Some rows are unknown: a person must decide.
+    Undecided,
+    /// Some rows are still to be sent.
+    Incomplete,
+    /// Some rows are rejected, failed or expired.
+    Imperfect,
+    /// Nothing is left to do and nothing went wrong.
+    Complete,
+}
+
+/// What a batch's figures say.
+#[must_use]
+pub fn verdict(status: &BatchStatus) -> Verdict {
+    if status.orphaned == 0 { verdict_of(&status.states) } else { Verdict::Undecided }
+}
+
+fn verdict_of(counts: &Counts) -> Verdict {
+    if counts[State::Unknown] > 0 {
+        Verdict::Undecided
+    } else if counts[State::Pending] + counts[State::Sending] > 0 {
+        Verdict::Incomplete
+    } else if counts[State::Rejected] + counts[State::Failed] > 0 {
+        Verdict::Imperfect
+    } else {
+        Verdict::Complete
+    }
+}
+
+/// How a batch stands now.
+pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Result<BatchStatus> {
+    let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
+    let next_due = store.next_due(batch.id).await?;
+    let runs = store.open_runs().await?;
+    let alive = (!runs.is_empty() || counts[State::Sending] > 0) && RunLock::is_held(store.path())?;
+    Ok(BatchStatus {
+        orphaned: if alive { 0 } else { counts[State::Sending] },
+        last_stop: store.last_stop().await?,
+        batch: batch.name.clone(),
+        endpoint: batch.endpoint.to_string(),
+        service_id: batch.service.to_string(),
+        account: Some(batch.account.clone()).filter(|account| !account.is_empty()),
+        source: batch.source_name.clone(),
+        rows: batch.rows,
+        states: counts,
+        adds_up: counts.total() == batch.rows,
+        possible_duplicates: store.possible_duplicates(batch.id).await?,
+        imported_at: batch.imported_at.to_string(),
+        confirmed_at: batch.confirmed_at.map(|at| at.to_string()),
+        next_due_at: next_due.map(|due| due.max(batch.imported_at).to_string()),
+        runs: runs.iter().map(|run| run_status(run, alive)).collect(),
+        waiting_for: waiting_for(store, batch, &counts, now).await?,
+    })
+}
+
+async fn waiting_for(store: &Store, batch: &Batch, counts: &Counts, now: UnixMillis) -> store::Result<Vec<WaitingFor>> {
+    let pending = counts[State::Pending];
+    let mut reasons = Vec::new();
+    if pending == 0 {
+        return Ok(reasons);
+    }
+    if batch.confirmation(pending) != Confirmation::Given {
+        reasons.push(WaitingFor { reason: "confirmation", until: None, rows: pending });
+    }
+    if counts[State::Unknown] > batch.settings.unknown_limit(batch.rows) {
+        reasons.push(WaitingFor { reason: "max-unknown", until: None, rows: pending });
+    }
+    let waiting = store.waiting(batch.id, now).await?;
+    let due = pending - waiting.map_or(0, |waiting| waiting.rows);
+    let gate = store.find_gate(&batch.endpoint, &batch.account).await?;
+    if let Some((until, because)) = gate.and_then(|gate| gate.closed)
+        && due > 0
+    {
+        reasons.push(WaitingFor { reason: because.as_str(), until: Some(until.to_string()), rows: due });
+    }
+    if let Some(waiting) = waiting {
+        let until = Some(waiting.next_due_at.to_string());
+        reasons.push(WaitingFor { reason: "retry", until, rows: waiting.rows });
+    }
+    Ok(reasons)
+}
+
+fn run_status(run: &RunView, alive: bool) -> RunStatus {
+    RunStatus {
+        alive,
+        host: run.host.clone(),
+        pid: run.pid,
+        started_at: run.started_at.to_string(),
+        last_turn_at: run.turned_at.to_string(),
+        in_flight: run.sending,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_a_batch_is_its_verdict() {
+        let counts = |states: &[State]| {
+            let mut counts = Counts::default();
+            for state in states {
+                counts[*state] += 1;
+            }
+            verdict_of(&counts)
+        };
+        assert_eq!(counts(&[State::Accepted, State::Skipped, State::Cancelled]), Verdict::Complete);
+        assert_eq!(counts(&[State::Accepted, State::Rejected]), Verdict::Imperfect);
+        assert_eq!(counts(&[State::Failed]), Verdict::Imperfect);
+        assert_eq!(counts(&[State::Failed, State::Pending]), Verdict::Incomplete);
+        assert_eq!(counts(&[State::Sending]), Verdict::Incomplete);
+        assert_eq!(counts(&[State::Pending, State::Unknown]), Verdict::Undecided);
+    }
+}
