@@ -1,6 +1,7 @@
 //! `mep-batch`: a durable, queue-backed batch invoker for OpenMarket's MEP Invoke Service API.
 
 pub mod action;
+pub mod cli;
 pub mod client;
 pub mod import;
 pub mod invocation;

@@ -1,0 +1,86 @@
+//! The command line: words for people. Parses, hands over, renders, and knows the exit codes.
+
+mod actor;
+mod args;
+mod check;
+mod choice;
+mod config;
+mod confirm;
+mod context;
+mod credentials;
+mod dry_run;
+mod exit;
+mod export;
+mod failure;
+mod import;
+mod list;
+mod logs;
+mod output;
+mod problems;
+mod progress;
+mod resolve;
+mod retry;
+mod run;
+mod show;
+mod signals;
+mod simulate;
+mod stand_in;
+mod status;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+use args::{Cli, Command};
+use context::Context;
+use exit::Exit;
+
+/// Runs the program with its arguments, the program's name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command = match config::command(&arguments) {
+        Ok(command) => command,
+        Err(error) => return failure::before_parsing(&arguments, &error),
+    };
+    let cli = command.try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    match cli {
+        Ok(cli) => run_to_exit(cli).into(),
+        Err(error) => failure::of_arguments(&arguments, &error),
+    }
+}
+
+fn run_to_exit(cli: Cli) -> Exit {
+    logs::begin(&cli.global);
+    let mut context = match Context::new(&cli.global) {
+        Ok(context) => context,
+        Err(error) => return failure::tell(cli.global.json, &error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::tell(cli.global.json, &anyhow::Error::new(error).context("cannot start")),
+    };
+    let done = runtime.block_on(dispatch(&mut context, cli.command));
+    match done {
+        Ok(exit) => context.out.finish(exit),
+        Err(error) => {
+            let exit = failure::tell(context.out.is_json(), &error);
+            context.out.finish(exit)
+        }
+    }
+}
+
+async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Check(args) => check::check(context, args).await,
+        Command::Import(args) => import::import(context, args).await,
+        Command::Run(args) => run::run(context, args).await,
+        Command::Status(args) => status::status(context, args).await,
+        Command::List(args) => list::list(context, args).await,
+        Command::Show(args) => show::show(context, args).await,
+        Command::Export(args) => export::export(context, args).await,
+        Command::Retry(args) => retry::retry(context, args).await,
+        Command::Resolve(args) => resolve::resolve(context, args).await,
+        Command::Simulate(args) => simulate::simulate(context, args).await,
+    }
+}

@@ -1,0 +1,235 @@
+//! The flags of each command.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::sending::{BatchArgs, InputArgs, SendingArgs};
+use super::values::parse_wait;
+use crate::invocation::State;
+use crate::simulator::{FaultShare, Latency};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CheckArgs {
+    /// The file; `-` is stdin
+    pub(in crate::cli) file: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) input: InputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ImportArgs {
+    /// The file; `-` is stdin
+    pub(in crate::cli) file: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) batch: BatchArgs,
+    #[command(flatten)]
+    pub(in crate::cli) input: InputArgs,
+    #[command(flatten)]
+    pub(in crate::cli) sending: SendingArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RunArgs {
+    /// Batches or files; none: every confirmed batch
+    #[arg(value_name = "BATCH or FILE")]
+    pub(in crate::cli) what: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) batch: BatchArgs,
+    /// Confirm that exactly N people may be texted
+    #[arg(long, value_name = "N", conflicts_with = "confirm_at_most")]
+    pub(in crate::cli) confirm: Option<i64>,
+    /// Confirm that up to N people may be texted: for a nightly file
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) confirm_at_most: Option<i64>,
+    /// Show what would be sent; send and store nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    /// Requests in flight at most [default: 4 for production and cie, else 16]
+    #[arg(long, value_name = "N", help_heading = "Process options")]
+    pub(in crate::cli) concurrency: Option<NonZeroUsize>,
+    /// Send at most N rows
+    #[arg(long, value_name = "N", help_heading = "Process options")]
+    pub(in crate::cli) limit: Option<u64>,
+    /// How long, in all, to wait while nothing can be sent [default: until nothing is left]
+    #[arg(long, value_name = "TIME", value_parser = parse_wait, help_heading = "Process options")]
+    pub(in crate::cli) wait: Option<Duration>,
+    /// For a whole request
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "60s", help_heading = "Process options")]
+    pub(in crate::cli) timeout: Duration,
+    /// For a connection
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s", help_heading = "Process options")]
+    pub(in crate::cli) connect_timeout: Duration,
+    /// A file that holds the password and that only its owner can read
+    #[arg(long, value_name = "FILE", help_heading = "Process options")]
+    pub(in crate::cli) password_file: Option<PathBuf>,
+    /// An HTTP proxy; none is taken from the environment's usual variables
+    #[arg(long, value_name = "URL", help_heading = "Process options")]
+    pub(in crate::cli) proxy: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) input: InputArgs,
+    #[command(flatten)]
+    pub(in crate::cli) sending: SendingArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StatusArgs {
+    /// The batch; none: all
+    pub(in crate::cli) batch: Option<String>,
+    /// Exit with the code that what is stored deserves
+    #[arg(long)]
+    pub(in crate::cli) exit_code: bool,
+}
+
+/// Which rows.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct FilterArgs {
+    /// In these states
+    #[arg(long, value_name = "STATE,…", value_delimiter = ',')]
+    pub(in crate::cli) state: Vec<State>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListArgs {
+    /// The batch; none: all
+    pub(in crate::cli) batch: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) filter: FilterArgs,
+    /// With this code
+    #[arg(long, value_name = "CODE")]
+    pub(in crate::cli) code: Option<u32>,
+    /// At these lines
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub(in crate::cli) line: Vec<u32>,
+    /// To this phone number
+    #[arg(long, value_name = "NUMBER")]
+    pub(in crate::cli) phone: Option<String>,
+    /// With this request ID
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) request_id: Option<String>,
+    /// At most N rows
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(in crate::cli) limit: u64,
+    /// Show phone numbers in full
+    #[arg(long)]
+    pub(in crate::cli) reveal: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShowArgs {
+    /// The batch
+    pub(in crate::cli) batch: String,
+    /// The row's line in the file, or its place in a JSON array
+    pub(in crate::cli) line: u32,
+    /// Show the phone number in full
+    #[arg(long)]
+    pub(in crate::cli) reveal: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum FormatArg {
+    Csv,
+    Ndjson,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExportArgs {
+    /// The batch
+    pub(in crate::cli) batch: String,
+    /// How to write it [default: csv; with --json: ndjson]
+    #[arg(long, value_name = "FORMAT")]
+    pub(in crate::cli) format: Option<FormatArg>,
+    /// Where to [default: stdout]
+    #[arg(long, short, value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) filter: FilterArgs,
+    /// One line a request instead of one a row
+    #[arg(long)]
+    pub(in crate::cli) attempts: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RetryArgs {
+    /// The batch
+    pub(in crate::cli) batch: String,
+    /// Rows in these states: rejected, failed or skipped
+    #[arg(long, value_name = "STATE,…", value_delimiter = ',', required = true)]
+    pub(in crate::cli) state: Vec<State>,
+    /// With this code
+    #[arg(long, value_name = "CODE")]
+    pub(in crate::cli) code: Option<u32>,
+    /// At these lines
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub(in crate::cli) line: Vec<u32>,
+    /// Skipped or rejected for this reason
+    #[arg(long, value_name = "REASON")]
+    pub(in crate::cli) reason_is: Option<ReasonArg>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ReasonArg {
+    Duplicate,
+    Expired,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum VerdictArg {
+    /// The service did accept it
+    Accepted,
+    /// It was not sent: send it
+    NotSent,
+    /// It may have been sent: send it again all the same
+    Resend,
+    /// Leave it: never send it again
+    Abandoned,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ResolveArgs {
+    /// The batch
+    pub(in crate::cli) batch: String,
+    /// The rows at these lines
+    #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "all")]
+    pub(in crate::cli) line: Vec<u32>,
+    /// All unknown rows
+    #[arg(long)]
+    pub(in crate::cli) all: bool,
+    /// What became of them
+    #[arg(long = "as", value_name = "WHAT", requires = "reason")]
+    pub(in crate::cli) verdict: Option<VerdictArg>,
+    /// How you know: kept with the rows
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+    /// The service's request ID, if you learned it
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) request_id: Option<String>,
+    /// Do not wait for 15 minutes after the attempt was last possibly on the wire
+    #[arg(long)]
+    pub(in crate::cli) yes: bool,
+    /// Show phone numbers in full
+    #[arg(long)]
+    pub(in crate::cli) reveal: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SimulateArgs {
+    /// The address; loopback unless you say otherwise
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(in crate::cli) listen: std::net::SocketAddr,
+    /// How long an answer takes: `50ms`, or `20ms..200ms`
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) latency: Option<Latency>,
+    /// A fault and its share of the requests: `1010=3%`; an unknown kind lists all
+    #[arg(long, value_name = "KIND=SHARE")]
+    pub(in crate::cli) fault: Vec<FaultShare>,
+    /// Makes the faults repeatable
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) seed: Option<u64>,
+    /// A file for one NDJSON line a request, written before the answer
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) receipts: Option<PathBuf>,
+}

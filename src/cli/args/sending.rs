@@ -1,0 +1,90 @@
+//! Flags that several commands share: how a file is read, and how a batch is sent.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::{RateArg, VendorRetryArg, parse_batch_name, parse_rate, parse_vendor_retry};
+use crate::import::{ColumnMap, Constant, Duplicates, RejectedMax};
+use crate::mep::{Endpoint, ServiceId};
+
+/// How a file is read.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct InputArgs {
+    /// The service to invoke; or a `serviceId` column with the same value in every row
+    #[arg(long, value_name = "ID", help_heading = "Input options")]
+    pub(in crate::cli) service: Option<ServiceId>,
+    /// Map a column by hand: 'Mobile=phoneNumber', 'Seat=session.seatLocation'
+    #[arg(long, value_name = "HEADER=TARGET", help_heading = "Input options")]
+    pub(in crate::cli) map: Vec<ColumnMap>,
+    /// Give every row a value: session.flightAirline=AwesomeAirways
+    #[arg(long, value_name = "TARGET=TEXT", help_heading = "Input options")]
+    pub(in crate::cli) set: Vec<Constant>,
+    /// Leave a column out
+    #[arg(long, value_name = "COLUMN", help_heading = "Input options")]
+    pub(in crate::cli) ignore: Vec<String>,
+    /// Leave out every column that maps to nothing
+    #[arg(long, help_heading = "Input options")]
+    pub(in crate::cli) ignore_unmapped: bool,
+    /// Let values hold `${…}`, which the platform runs: everywhere, or in these columns
+    #[arg(long, value_name = "COLUMN,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_delimiter = ',', help_heading = "Input options")]
+    pub(in crate::cli) allow_expressions: Option<Vec<String>>,
+    /// Refuse values outside ASCII
+    #[arg(long, help_heading = "Input options")]
+    pub(in crate::cli) ascii_only: bool,
+    /// A later row with the number of an earlier one and other content: reject, skip or allow
+    #[arg(long, value_name = "WHAT", default_value = "reject", help_heading = "Input options")]
+    pub(in crate::cli) duplicates: Duplicates,
+    /// Refuse the file where more rows than this are refused: a number or a share (`2%`)
+    #[arg(long, value_name = "N|P%", help_heading = "Input options")]
+    pub(in crate::cli) max_rejected: Option<RejectedMax>,
+    /// Let a file without rows pass
+    #[arg(long, help_heading = "Input options")]
+    pub(in crate::cli) allow_empty: bool,
+}
+
+/// How a batch is sent: stored with it.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SendingArgs {
+    /// The account ID [env: MEP_ACCOUNT]
+    #[arg(long, value_name = "ID", help_heading = "Sending options")]
+    pub(in crate::cli) account: Option<String>,
+    /// Requests a second, or `unlimited` [default: 10 for production, 1 for cie, else unlimited]
+    #[arg(long, value_name = "R", value_parser = parse_rate, help_heading = "Sending options")]
+    pub(in crate::cli) rate: Option<RateArg>,
+    /// The first step of the backoff
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Sending options")]
+    pub(in crate::cli) retry_initial: Option<Duration>,
+    /// Its longest step
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Sending options")]
+    pub(in crate::cli) retry_max: Option<Duration>,
+    /// How long after the service's 1010 to repeat, or `never`: then such a row is unknown
+    #[arg(long, value_name = "TIME|never", value_parser = parse_vendor_retry, help_heading = "Sending options")]
+    pub(in crate::cli) vendor_retry: Option<VendorRetryArg>,
+    /// Repeat a bare 503: for who knows that the gateway passes no such request on
+    #[arg(long, value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Sending options")]
+    pub(in crate::cli) retry_503: Option<bool>,
+    /// How long after its first retry a row is retried
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Sending options")]
+    pub(in crate::cli) retry_for: Option<Duration>,
+    /// How long after the gate closed the first probe goes
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Sending options")]
+    pub(in crate::cli) probe_after: Option<Duration>,
+    /// Unknown rows beyond which nothing is taken [default: the larger of 20 and 1 % of the batch]
+    #[arg(long, value_name = "N", help_heading = "Sending options")]
+    pub(in crate::cli) max_unknown: Option<u64>,
+}
+
+/// What an import needs beyond the file.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BatchArgs {
+    /// Where to send: production, cie, simulator or a URL. There is no default
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(in crate::cli) endpoint: Option<Endpoint>,
+    /// The batch's name [default: the file's, then -2, -3]
+    #[arg(long, value_name = "NAME", value_parser = parse_batch_name)]
+    pub(in crate::cli) batch: Option<String>,
+    /// Import content that is a batch already
+    #[arg(long)]
+    pub(in crate::cli) again: bool,
+}

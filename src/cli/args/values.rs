@@ -1,0 +1,82 @@
+//! Values of flags that no other module has a type for.
+
+use std::time::Duration;
+
+use crate::mep::PhoneNumberJson;
+
+/// A bound that may be switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct OffOr(pub(in crate::cli) Option<usize>);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::cli) struct RateArg(pub(in crate::cli) Option<f64>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct VendorRetryArg(pub(in crate::cli) Option<Duration>);
+
+pub(super) fn parse_off_or_number(text: &str) -> Result<OffOr, String> {
+    if text == "off" {
+        return Ok(OffOr(None));
+    }
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(OffOr(Some(number))),
+        Ok(_) | Err(_) => Err("expected a positive number or `off`".to_owned()),
+    }
+}
+
+pub(super) fn parse_phone_number_json(text: &str) -> Result<PhoneNumberJson, String> {
+    match text {
+        "number" => Ok(PhoneNumberJson::Number),
+        "string" => Ok(PhoneNumberJson::String),
+        _ => Err("expected `number` or `string`".to_owned()),
+    }
+}
+
+pub(super) fn parse_rate(text: &str) -> Result<RateArg, String> {
+    if text == "unlimited" {
+        return Ok(RateArg(None));
+    }
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(RateArg(Some(rate))),
+        Ok(_) | Err(_) => Err("expected requests a second (`10`, `0.5`) or `unlimited`".to_owned()),
+    }
+}
+
+pub(super) fn parse_vendor_retry(text: &str) -> Result<VendorRetryArg, String> {
+    if text == "never" {
+        return Ok(VendorRetryArg(None));
+    }
+    let time =
+        humantime::parse_duration(text).map_err(|error| format!("expected a time (`15m`) or `never`: {error}"))?;
+    Ok(VendorRetryArg(Some(time)))
+}
+
+/// A bare `0` is a time too: 'at once' is what scripts say most.
+pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { humantime::parse_duration(text).map_err(|error| error.to_string()) }
+}
+
+pub(super) fn parse_batch_name(text: &str) -> Result<String, String> {
+    /// The longest batch name.
+    const LENGTH_MAX: usize = 64;
+    let well_formed = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    if well_formed && (1..=LENGTH_MAX).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("expected 1 to {LENGTH_MAX} letters, digits, `.`, `_` or `-`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_positive_number_or_unlimited() {
+        assert_eq!(parse_rate("0.5"), Ok(RateArg(Some(0.5))));
+        assert_eq!(parse_rate("unlimited"), Ok(RateArg(None)));
+        for bad in ["0", "-1", "NaN", "inf", "fast"] {
+            assert!(parse_rate(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `check`: reads and validates a file, and stores nothing.
+
+use std::path::Path;
+
+use super::args::{CheckArgs, InputArgs};
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Told;
+use super::problems;
+use crate::import::{self, FileRefused, Input, Judgement, Options, Survey, Tolerance, TooManyRejected};
+use crate::invocation::Expressions;
+use crate::validate::Rules;
+
+pub(super) async fn check(context: &mut Context, args: CheckArgs) -> anyhow::Result<Exit> {
+    let options = Options { allow_no_service: true, ..options(context, &args.input) };
+    let (judgement, survey) = judge(context, &args.file, options, &args.input).await?;
+    let exit = problems::exit_of(&judgement);
+    if context.out.is_json() {
+        let object = problems::json_of(&judgement, &survey, None, exit);
+        context.out.data(&format!("{object}\n"));
+    } else {
+        context.out.outcome(&problems::text_of(&args.file.display().to_string(), &judgement, &survey));
+    }
+    Ok(exit)
+}
+
+/// Reads and judges a file without storing anything of it.
+pub(super) async fn judge(
+    context: &mut Context,
+    file: &Path,
+    options: Options,
+    input: &InputArgs,
+) -> anyhow::Result<(Judgement, Survey)> {
+    let opened = Input::open(file).and_then(|opened| {
+        let survey = opened.survey().clone();
+        Ok((opened.rows(options)?, survey))
+    });
+    let (rows, survey) = opened.map_err(|refused| refuse(context, refused.into(), file, None))?;
+    let judged = import::check(rows, tolerance(input)).await;
+    let judgement = judged.map_err(|error| refuse(context, error, file, Some(&survey)))?;
+    Ok((judgement, survey))
+}
+
+/// How a file is to be read.
+pub(super) fn options(context: &Context, input: &InputArgs) -> Options {
+    let expressions = match &input.allow_expressions {
+        None => Expressions::Refused,
+        Some(columns) if columns.iter().any(|column| column == "*") => Expressions::Allowed,
+        Some(columns) => Expressions::AllowedIn(columns.clone()),
+    };
+    Options {
+        service: input.service.clone(),
+        maps: input.map.clone(),
+        sets: input.set.clone(),
+        ignore: input.ignore.clone(),
+        ignore_unmapped: input.ignore_unmapped,
+        allow_empty: input.allow_empty,
+        allow_no_service: false,
+        rules: Rules {
+            bounds: context.bounds,
+            ascii_only: input.ascii_only,
+            expressions,
+            phone_number_json: context.phone_number_json,
+        },
+    }
+}
+
+pub(super) fn tolerance(input: &InputArgs) -> Tolerance {
+    Tolerance { duplicates: input.duplicates, rejected_max: input.max_rejected }
+}
+
+/// Tells a refused file by the documented object where JSON is asked for; other errors go on as they are.
+pub(super) fn refuse(
+    context: &mut Context,
+    error: anyhow::Error,
+    file: &Path,
+    survey: Option<&Survey>,
+) -> anyhow::Error {
+    if let Some(refused) = error.downcast_ref::<FileRefused>() {
+        context.out.note(&format!("error: {refused}\n"));
+        if context.out.is_json() {
+            context.out.data(&format!("{}\n", problems::json_of_refused(refused)));
+        }
+        return Told(Exit::InputRefused).into();
+    }
+    if let (Some(refused), Some(survey)) = (error.downcast_ref::<TooManyRejected>(), survey) {
+        context.out.note(&problems::text_of(&file.display().to_string(), &refused.judgement, survey));
+        context.out.note(&format!("error: {refused}\n"));
+        if context.out.is_json() {
+            let object = problems::json_of(&refused.judgement, survey, None, Exit::InputRefused);
+            context.out.data(&format!("{object}\n"));
+        }
+        return Told(Exit::InputRefused).into();
+    }
+    error
+}

@@ -1,0 +1,84 @@
+//! Which batches a run sends, after what their operators have to say of them.
+
+use anyhow::bail;
+
+use super::args::RunArgs;
+use super::confirm;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::{Told, Usage};
+use super::import;
+use super::output::grouped;
+use super::run::lock;
+use crate::invocation::{Settings, State, UnixMillis};
+use crate::mep::Endpoint;
+use crate::report;
+use crate::run::{CIE_ROWS_MAX, Which};
+use crate::store::{Batch, Confirmation, Store};
+
+/// Stores what the flags change, asks for what must be confirmed, and says which batches are sent.
+pub(super) async fn choose(
+    context: &mut Context,
+    store: &Store,
+    args: &RunArgs,
+    named: Option<Vec<Batch>>,
+) -> anyhow::Result<Which> {
+    let Some(named) = named else {
+        for batch in store.batches().await? {
+            let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
+            if let Confirmation::Needed(people) = batch.confirmation(counts[State::Pending]) {
+                context.out.note(&format!(
+                    "batch `{}` is not confirmed and is left\nhint: mep-batch run {} --confirm {people}\n",
+                    batch.name, batch.name
+                ));
+            } else if counts[State::Pending] > 0 && batch.account.is_empty() && batch.endpoint != Endpoint::Simulator {
+                settle_settings(context, store, &batch, args, batch.settings.clone()).await?;
+            }
+        }
+        return Ok(Which::All);
+    };
+    let mut ids = Vec::new();
+    for batch in &named {
+        hold_back_from_cie(store, batch, args).await?;
+        let settings = import::settings_of(&args.sending, batch.settings.clone());
+        settle_settings(context, store, batch, args, settings).await?;
+        if !confirm::confirm(context, store, batch, args).await? {
+            if context.out.is_json() {
+                let mut object = serde_json::to_value(report::status(store, batch, UnixMillis::now()).await?)?;
+                object["exitCode"] = Exit::Usage.code().into();
+                context.out.data(&format!("{object}\n"));
+            }
+            bail!(Told(Exit::Usage));
+        }
+        ids.push(batch.id);
+    }
+    Ok(Which::Named(ids))
+}
+
+/// Stores what the flags change of how a batch is sent. A living run goes on with the account that it began with, so that
+/// beside one the account is not changed.
+async fn settle_settings(
+    context: &Context,
+    store: &Store,
+    batch: &Batch,
+    args: &RunArgs,
+    settings: Settings,
+) -> anyhow::Result<()> {
+    let account = args.sending.account.as_deref().unwrap_or(&batch.account);
+    let _lock = if account == batch.account { None } else { Some(lock(context, store)?) };
+    store.change_settings(batch, &settings, account, &context.actor, UnixMillis::now()).await?;
+    Ok(())
+}
+
+async fn hold_back_from_cie(store: &Store, batch: &Batch, args: &RunArgs) -> anyhow::Result<()> {
+    let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
+    let pending = counts[State::Pending];
+    if batch.endpoint == Endpoint::Cie && pending > CIE_ROWS_MAX && args.limit.is_none() {
+        bail!(Usage(format!(
+            "batch `{}` would send {} rows to CIE, which is not for load\nhint: `--limit {CIE_ROWS_MAX}` sends the first ones",
+            batch.name,
+            grouped(pending)
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The confirmation of a batch that reaches real people: once, before its first send.
+
+use std::io::{BufRead, IsTerminal};
+
+use super::args::RunArgs;
+use super::context::Context;
+use super::output::{self, counted, grouped};
+use crate::invocation::{State, UnixMillis};
+use crate::store::{Batch, Confirmation, Store};
+
+/// Whether the batch may be sent; asks on a terminal. Says what to type where it may not.
+pub(super) async fn confirm(
+    context: &mut Context,
+    store: &Store,
+    batch: &Batch,
+    args: &RunArgs,
+) -> anyhow::Result<bool> {
+    let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
+    let Confirmation::Needed(people) = batch.confirmation(counts[State::Pending]) else { return Ok(true) };
+    if people == 0 {
+        return Ok(true);
+    }
+    let agreed = match (args.confirm, args.confirm_at_most) {
+        (Some(number), _) => number == people,
+        (None, Some(most)) => people <= most,
+        (None, None) => std::io::stdin().is_terminal() && ask(batch, people)?,
+    };
+    if agreed {
+        store.confirm(batch.id, &context.actor, UnixMillis::now(), people).await?;
+        return Ok(true);
+    }
+    let why = match args.confirm.or(args.confirm_at_most) {
+        Some(number) => format!("would text {} and not {}", counted(people.unsigned_abs(), "number"), grouped(number)),
+        None => "needs a confirmation before its first send".to_owned(),
+    };
+    context.out.note(&format!(
+        "batch `{}` for {} {why}; nothing was sent, the batch is kept\nhint: mep-batch run {} --confirm {people}\n",
+        batch.name, batch.endpoint, batch.name
+    ));
+    Ok(false)
+}
+
+fn ask(batch: &Batch, people: i64) -> anyhow::Result<bool> {
+    output::stderr(&format!(
+        "Batch `{}` will text {} people through {}, service {}.\nType that number to go on: ",
+        batch.name,
+        grouped(people),
+        batch.endpoint,
+        batch.service
+    ));
+    let mut typed = String::new();
+    std::io::stdin().lock().read_line(&mut typed)?;
+    let typed = typed.trim();
+    let agreed = typed.replace(',', "").parse() == Ok(people);
+    if !agreed {
+        output::stderr(&format!("`{typed}` is not {people}\n"));
+    }
+    Ok(agreed)
+}

@@ -1,0 +1,82 @@
+//! What every command has: the database's place, the output, who types, and the contract's bounds.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use super::actor::actor;
+use super::args::Global;
+use super::failure::Usage;
+use super::output::Output;
+use crate::mep::{Bounds, PhoneNumberJson};
+use crate::store::{Actor, Batch, Store};
+
+/// What every command has.
+pub(super) struct Context {
+    pub(super) database: PathBuf,
+    pub(super) out: Output,
+    pub(super) actor: Actor,
+    pub(super) bounds: Bounds,
+    pub(super) phone_number_json: PhoneNumberJson,
+}
+
+impl Context {
+    pub(super) fn new(global: &Global) -> anyhow::Result<Context> {
+        Ok(Context {
+            database: database(global.db.as_deref())?,
+            out: Output::new(global.json, global.quiet),
+            actor: actor(),
+            bounds: Bounds {
+                key_length_max: global.contract_key_length_max.0,
+                value_length_max: global.contract_value_length_max.0,
+            },
+            phone_number_json: global.contract_phone_number_json,
+        })
+    }
+
+    /// Opens the database, which must be there.
+    pub(super) async fn open_store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.database, false).await?)
+    }
+
+    /// Opens the database, and creates it where it is missing.
+    pub(super) async fn create_store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.database, true).await?)
+    }
+}
+
+/// The batch of that name, which must be there.
+pub(super) async fn batch(store: &Store, name: &str) -> anyhow::Result<Batch> {
+    if let Some(batch) = store.batch_named(name).await? {
+        return Ok(batch);
+    }
+    let known: Vec<String> = store.batches().await?.into_iter().map(|batch| batch.name).collect();
+    let hint = if known.is_empty() {
+        "there is none yet: `mep-batch import FILE` makes one".to_owned()
+    } else {
+        format!("there is: {}", known.join(", "))
+    };
+    bail!(Usage(format!("there is no batch named `{name}` in `{}`\nhint: {hint}", store.path().display())))
+}
+
+/// The database's path: one for each user, so that cron and a terminal mean the same.
+fn database(flag: Option<&str>) -> anyhow::Result<PathBuf> {
+    match flag {
+        Some(url) if url.starts_with("postgres:") || url.starts_with("postgresql:") => {
+            bail!(Usage(
+                "a PostgreSQL queue is not supported by this version\nhint: `--db PATH` of a SQLite file".to_owned()
+            ))
+        }
+        Some(path) => Ok(PathBuf::from(path)),
+        None => {
+            let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+            let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
+            match data {
+                Some(data) => Ok(data.join("mep-batch/queue.db")),
+                None => bail!(Usage(
+                    "neither XDG_DATA_HOME nor HOME is set\nhint: `--db PATH` names the database".to_owned()
+                )),
+            }
+        }
+    }
+}

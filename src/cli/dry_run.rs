@@ -1,0 +1,89 @@
+//! `run --dry-run`: what would be sent.
+
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::args::RunArgs;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Usage;
+use super::output::grouped;
+use super::run::{find_batch, selected};
+use super::{check, problems};
+use crate::invocation::{State, UnixMillis};
+use crate::report;
+use crate::run::Which;
+use crate::store::{Batch, Confirmation, Filter, Store};
+
+/// Shows what would be sent. Stores nothing and touches no network.
+pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Complete;
+    let store = if context.database.exists() { Some(context.open_store().await?) } else { None };
+    if args.what.is_empty() && store.is_none() {
+        context.open_store().await?;
+    }
+    let mut batches: Vec<Batch> = Vec::new();
+    for what in &args.what {
+        let batch = match &store {
+            Some(store) => find_batch(store, what).await?,
+            None if what == "-" || Path::new(what).exists() => None,
+            None => bail!(Usage(format!("`{what}` is neither a batch nor a file"))),
+        };
+        if let Some(batch) = batch {
+            batches.push(batch);
+            continue;
+        }
+        let options = check::options(context, &args.input);
+        let (judgement, survey) = check::judge(context, Path::new(what), options, &args.input).await?;
+        exit = problems::exit_of(&judgement);
+        let endpoint = args.batch.endpoint.as_ref().map_or("an endpoint not named yet".to_owned(), ToString::to_string);
+        if context.out.is_json() {
+            let mut object = problems::json_of(&judgement, &survey, None, exit);
+            object["wouldSend"] = judgement.ready.into();
+            context.out.data(&format!("{object}\n"));
+            continue;
+        }
+        context.out.outcome(&problems::text_of(what, &judgement, &survey));
+        context.out.outcome(&format!(
+            "Would import it and send {} requests to {endpoint}; nothing was stored or sent\n",
+            judgement.ready
+        ));
+    }
+    if let Some(store) = &store {
+        if args.what.is_empty() {
+            batches = selected(store, &Which::All).await?;
+        }
+        for batch in &batches {
+            let text = dry_run_of(store, batch, args, context.out.is_json()).await?;
+            context.out.outcome(&text);
+        }
+    }
+    Ok(exit)
+}
+
+async fn dry_run_of(store: &Store, batch: &Batch, args: &RunArgs, json: bool) -> anyhow::Result<String> {
+    let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
+    let limit = args.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);
+    let pending_only = Filter { states: vec![State::Pending], ..Filter::default() };
+    let first = store.page(batch.id, &pending_only, 0, 1).await?.pop().and_then(|row| row.body);
+    let to_send = counts[State::Pending].min(limit);
+    if json {
+        let mut object = serde_json::to_value(report::status(store, batch, UnixMillis::now()).await?)?;
+        object["wouldSend"] = to_send.into();
+        object["exitCode"] = Exit::Complete.code().into();
+        return Ok(format!("{object}\n"));
+    }
+    let first = first.map(|body| format!("The first: {}\n", report::masked_body(&body))).unwrap_or_default();
+    let confirmed = match batch.confirmation(counts[State::Pending]) {
+        Confirmation::Given => String::new(),
+        Confirmation::Needed(people) => format!(" once it is confirmed (`--confirm {people}`)"),
+    };
+    Ok(format!(
+        "Would send {} requests of batch `{}` to {}, service {}{confirmed}; nothing was sent\n{first}",
+        grouped(to_send),
+        batch.name,
+        batch.endpoint,
+        batch.service
+    ))
+}

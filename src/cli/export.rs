@@ -1,0 +1,58 @@
+//! `export`: the results as a file.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context as _;
+use tempfile::NamedTempFile;
+
+use super::args::{ExportArgs, FormatArg};
+use super::context::{self, Context};
+use super::exit::Exit;
+use super::output::{Output, counted, is_closed_pipe};
+use crate::report::{self, Format};
+use crate::store::Filter;
+
+pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::Result<Exit> {
+    let store = context.open_store().await?;
+    let batch = context::batch(&store, &args.batch).await?;
+    let filter = Filter { states: args.filter.state.clone(), ..Filter::default() };
+    let format = match args.format {
+        None if context.out.is_json() => Format::Ndjson,
+        None | Some(FormatArg::Csv) => Format::Csv,
+        Some(FormatArg::Ndjson) => Format::Ndjson,
+        Some(FormatArg::Json) => Format::Json,
+    };
+    let mut file = args.output.as_deref().map(beside).transpose()?;
+    let mut out: Box<dyn Write + Send> = match &mut file {
+        None => Box::new(Output::stream()),
+        Some(file) => Box::new(BufWriter::new(file.as_file_mut())),
+    };
+    let written = if args.attempts {
+        report::export_attempts(&store, &batch, &filter, true, format, &mut *out).await
+    } else {
+        report::export_rows(&store, &batch, &filter, None, true, format, &mut *out).await
+    };
+    drop(out);
+    store.close().await;
+    if let (Some(file), Some(path), Ok(_)) = (file, &args.output, &written) {
+        file.persist(path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    match written {
+        Ok(written) => {
+            if let Some(path) = &args.output {
+                context.out.note(&format!("{} written to {}\n", counted(written, "line"), path.display()));
+            }
+            Ok(Exit::Complete)
+        }
+        Err(error) if is_closed_pipe(&error) => Ok(Exit::Complete),
+        Err(error) => Err(error),
+    }
+}
+
+/// A new file beside the path, which takes its place once it is whole: for its owner alone (it holds phone numbers in
+/// full), and never through a link that somebody else put there.
+fn beside(path: &Path) -> anyhow::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    NamedTempFile::new_in(folder).with_context(|| format!("cannot write into `{}`", folder.display()))
+}

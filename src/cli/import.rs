@@ -1,0 +1,194 @@
+//! `import`: checks a file and stores it as a batch.
+
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::args::{BatchArgs, ImportArgs, InputArgs, SendingArgs};
+use super::check;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Usage;
+use super::problems;
+use crate::import::{self, FileFault, FileRefused, Input, Judgement, Survey};
+use crate::invocation::{Settings, UnixMillis};
+use crate::mep::Endpoint;
+use crate::store::{Batch, ImportLock, NewBatch, Store};
+
+/// Requests a second where nothing is said: what the vendor has not asked for more of.
+const RATE_FOR_PRODUCTION: f64 = 10.0;
+/// CIE is not for load.
+const RATE_FOR_CIE: f64 = 1.0;
+
+/// A file that has become a batch, now or before.
+pub(super) enum Imported {
+    /// Its content is this batch already; nothing was imported.
+    Before(Box<Batch>),
+    /// It is this batch now.
+    Now(Box<Batch>, Box<Judgement>, Survey),
+}
+
+pub(super) async fn import(context: &mut Context, args: ImportArgs) -> anyhow::Result<Exit> {
+    let store = context.create_store().await?;
+    match load(context, &store, &args.file, &args.batch, &args.input, &args.sending).await? {
+        Imported::Before(batch) => {
+            let known = FileFault {
+                line: None,
+                column: None,
+                reason: format!("it is batch `{}` already, for the same service and endpoint", batch.name),
+                fix: format!(
+                    "`mep-batch run {}` goes on with it; `--again` imports it once more, and its people are texted once more",
+                    batch.name
+                ),
+            };
+            let refused = FileRefused { file: args.file.display().to_string(), faults: vec![known] };
+            Err(check::refuse(context, refused.into(), &args.file, None))
+        }
+        Imported::Now(batch, judgement, survey) => {
+            let exit = problems::exit_of(&judgement);
+            tell(context, &store, &args.file, &batch, &judgement, &survey, exit);
+            store.close().await;
+            Ok(exit)
+        }
+    }
+}
+
+/// Imports a file, unless its content is a batch already.
+pub(super) async fn load(
+    context: &mut Context,
+    store: &Store,
+    file: &Path,
+    batch: &BatchArgs,
+    input: &InputArgs,
+    sending: &SendingArgs,
+) -> anyhow::Result<Imported> {
+    let opened = Input::open(file).map_err(|refused| check::refuse(context, refused.into(), file, None))?;
+    let survey = opened.survey().clone();
+    let (service, endpoint) = (input.service.as_ref(), batch.endpoint.as_ref());
+    if !batch.again
+        && let Some(before) = store.batch_of_content(&survey.sha256, service, endpoint).await?
+    {
+        return Ok(Imported::Before(Box::new(before)));
+    }
+    let Some(endpoint) = &batch.endpoint else {
+        bail!(Usage(
+            "where to send is not said\nhint: `--endpoint simulator`, `cie`, `production` or a URL; there is no default, so that \
+             nothing real is sent by accident"
+                .to_owned()
+        ));
+    };
+    let options = check::options(context, input);
+    let rows = opened.rows(options).map_err(|refused| check::refuse(context, refused.into(), file, None))?;
+    let mut settings = settings_of(sending, default_settings(endpoint));
+    settings.expressions = rows.rules().expressions.clone();
+    settings.ascii_only = input.ascii_only;
+    let path = store.path().to_owned();
+    let lock = tokio::task::spawn_blocking(move || ImportLock::acquire(&path)).await??;
+    // Looked at once more now that no other import is under way: two at the same time must not make two batches.
+    if !batch.again
+        && let Some(before) = store.batch_of_content(&survey.sha256, service, Some(endpoint)).await?
+    {
+        return Ok(Imported::Before(Box::new(before)));
+    }
+    let intake = store.begin_intake(lock, UnixMillis::now()).await?;
+    let describe = |judgement: &Judgement, rows: &import::Rows| {
+        let Some(service) = rows.service().cloned() else {
+            bail!(Usage(
+                "no service ID\nhint: `--service ID`, or a `serviceId` column with the same value in every row"
+                    .to_owned()
+            ))
+        };
+        Ok(NewBatch {
+            name: batch.batch.clone(),
+            stem: stem(file),
+            service,
+            endpoint: endpoint.clone(),
+            account: sending.account.clone().unwrap_or_default(),
+            source_name: file.display().to_string(),
+            source_sha256: rows.survey().sha256.clone(),
+            columns: judgement.columns.clone(),
+            settings,
+            rows: i64::try_from(judgement.rows)?,
+        })
+    };
+    let imported = import::import(rows, check::tolerance(input), intake, &context.actor, describe).await;
+    let (name, judgement) = imported.map_err(|error| check::refuse(context, error, file, Some(&survey)))?;
+    let batch = super::context::batch(store, &name).await?;
+    Ok(Imported::Now(Box::new(batch), Box::new(judgement), survey))
+}
+
+/// Tells what was imported and what to type next.
+pub(super) fn tell(
+    context: &mut Context,
+    store: &Store,
+    file: &Path,
+    batch: &Batch,
+    judgement: &Judgement,
+    survey: &Survey,
+    exit: Exit,
+) {
+    if context.out.is_json() {
+        let mut object = problems::json_of(judgement, survey, Some(&batch.name), exit);
+        object["endpoint"] = batch.endpoint.to_string().into();
+        context.out.data(&format!("{object}\n"));
+        return;
+    }
+    let mut text = problems::text_of(&file.display().to_string(), judgement, survey);
+    text.push_str(&format!(
+        "\nImported as batch `{}` for {} into {}\nNext: mep-batch run {}\n",
+        batch.name,
+        batch.endpoint,
+        store.path().display(),
+        batch.name
+    ));
+    context.out.outcome(&text);
+}
+
+/// What is not said, for an endpoint.
+fn default_settings(endpoint: &Endpoint) -> Settings {
+    let rate = match endpoint {
+        Endpoint::Production => Some(RATE_FOR_PRODUCTION),
+        Endpoint::Cie => Some(RATE_FOR_CIE),
+        Endpoint::Simulator | Endpoint::Url(_) => None,
+    };
+    Settings { rate, ..Settings::default() }
+}
+
+/// The settings with what the flags name.
+pub(super) fn settings_of(sending: &SendingArgs, was: Settings) -> Settings {
+    Settings {
+        rate: sending.rate.map_or(was.rate, |rate| rate.0),
+        retry_initial: sending.retry_initial.unwrap_or(was.retry_initial),
+        retry_max: sending.retry_max.unwrap_or(was.retry_max),
+        vendor_retry: sending.vendor_retry.map_or(was.vendor_retry, |retry| retry.0),
+        retry_503: sending.retry_503.unwrap_or(was.retry_503),
+        retry_for: sending.retry_for.unwrap_or(was.retry_for),
+        probe_after: sending.probe_after.unwrap_or(was.probe_after),
+        unknown_max: sending.max_unknown.or(was.unknown_max),
+        expressions: was.expressions,
+        ascii_only: was.ascii_only,
+    }
+}
+
+/// A batch name made of the file's.
+fn stem(file: &Path) -> String {
+    /// The longest batch name.
+    const LENGTH_MAX: usize = 64;
+    let stem =
+        if file == Path::new("-") { "stdin".into() } else { file.file_stem().unwrap_or_default().to_string_lossy() };
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+    let name: String = stem.chars().map(allowed).take(LENGTH_MAX).collect();
+    if name.is_empty() { "batch".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_named_after_its_file() {
+        assert_eq!(stem(Path::new("/a/nightly 2026.csv")), "nightly-2026");
+        assert_eq!(stem(Path::new("-")), "stdin");
+        assert_eq!(stem(Path::new("été.json")), "-t-");
+    }
+}

@@ -1,0 +1,106 @@
+//! `list`: rows that a filter selects.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use serde_json::Value;
+
+use super::args::ListArgs;
+use super::context::{self, Context};
+use super::exit::Exit;
+use super::failure::Usage;
+use super::output::{Output, is_closed_pipe};
+use crate::report::{self, Format};
+use crate::store::{Batch, Filter, InvocationView, Store};
+use crate::validate;
+
+/// Columns of the screen's table; `--json` has all.
+const SHOWN: [&str; 7] = ["line", "phoneNumber", "state", "code", "requestId", "attempts", "message"];
+
+/// Characters of a cell in that table.
+const SHOWN_CHARS: usize = 100;
+
+pub(super) async fn list(context: &mut Context, args: ListArgs) -> anyhow::Result<Exit> {
+    let store = context.open_store().await?;
+    let batches = match &args.batch {
+        Some(name) => vec![context::batch(&store, name).await?],
+        None => store.batches().await?,
+    };
+    let filter = Filter {
+        states: args.filter.state.clone(),
+        code: args.code,
+        lines: args.line.clone(),
+        phone: args.phone.as_deref().map(phone).transpose()?,
+        request_id: args.request_id.clone(),
+        reason: None,
+    };
+    let mut left = args.limit;
+    for batch in &batches {
+        let shown = if context.out.is_json() {
+            let mut out = Output::stream();
+            let written =
+                report::export_rows(&store, batch, &filter, Some(left), args.reveal, Format::Ndjson, &mut out).await;
+            match written {
+                Err(error) if is_closed_pipe(&error) => return Ok(Exit::Complete),
+                written => written?,
+            }
+        } else {
+            table(context, &store, batch, &filter, left, args.reveal).await?
+        };
+        left -= shown;
+    }
+    if left == args.limit && !context.out.is_json() {
+        context.out.note("no rows\n");
+    }
+    if left == 0 && args.limit > 0 {
+        context.out.note(&format!("the first {} rows; `--limit N` shows more\n", args.limit));
+    }
+    store.close().await;
+    Ok(Exit::Complete)
+}
+
+async fn table(
+    context: &mut Context,
+    store: &Store,
+    batch: &Batch,
+    filter: &Filter,
+    limit: u64,
+    reveal: bool,
+) -> anyhow::Result<u64> {
+    let page = store.page(batch.id, filter, 0, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    if page.is_empty() {
+        return Ok(0);
+    }
+    let rows: Vec<[String; SHOWN.len()]> = page.iter().map(|row| shown(batch, row, reveal)).collect();
+    // What no row has is left out, so that the rest has room.
+    let filled: Vec<usize> = (0..SHOWN.len()).filter(|place| rows.iter().any(|row| !row[*place].is_empty())).collect();
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(filled.iter().map(|place| SHOWN[*place]));
+    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout()) {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(size.ws_col);
+    }
+    for row in &rows {
+        table.add_row(filled.iter().map(|place| row[*place].as_str()));
+    }
+    context.out.data(&format!("Batch {}\n{}\n", batch.name, table.trim_fmt()));
+    Ok(page.len() as u64)
+}
+
+/// The row's cells in the table.
+fn shown(batch: &Batch, row: &InvocationView, reveal: bool) -> [String; SHOWN.len()] {
+    let fields = report::flat_row(batch, row, reveal);
+    SHOWN.map(|name| {
+        let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
+        match value {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) if reveal => text.escape_debug().take(SHOWN_CHARS).collect(),
+            Some(Value::String(text)) => validate::mask_cell(text).chars().take(SHOWN_CHARS).collect(),
+            Some(other) => other.to_string(),
+        }
+    })
+}
+
+/// A number as an operator types it.
+fn phone(text: &str) -> anyhow::Result<u64> {
+    let cleaned = validate::clean_phone(text);
+    Ok(cleaned.map_err(|fault| Usage(format!("`--phone`: {}\nhint: {}", fault.reason, fault.fix)))?.number)
+}

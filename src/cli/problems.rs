@@ -1,0 +1,144 @@
+//! What a file came to, in words and as JSON.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::output::{counted, grouped};
+use crate::import::{FileRefused, Judgement, ProblemGroup, Survey};
+
+/// Groups of problems that are told on a screen; `--json` has all of them.
+const GROUPS_TOLD_MAX: usize = 20;
+
+/// What a checked or imported file exits with.
+pub(super) fn exit_of(judgement: &Judgement) -> Exit {
+    if judgement.rejected > 0 { Exit::Imperfect } else { Exit::Complete }
+}
+
+/// The documented object of `check` and `import`.
+pub(super) fn json_of(judgement: &Judgement, survey: &Survey, batch: Option<&str>, exit: Exit) -> Value {
+    json!({
+        "rows": judgement.rows,
+        "ready": judgement.ready,
+        "rejected": judgement.rejected,
+        "skipped": judgement.skipped,
+        "cleaned": judgement.cleaned,
+        "batch": batch,
+        "problems": judgement.problems.iter().map(group_json).collect::<Vec<_>>(),
+        "serviceId": judgement.service.as_ref().map(|service| service.as_str()),
+        "format": survey.format.as_str(),
+        "sha256": survey.sha256,
+        "columns": judgement.columns,
+        "mapping": judgement.mapping.iter().map(|(header, target)| json!({ "header": header, "target": target })).collect::<Vec<_>>(),
+        "exitCode": exit.code(),
+    })
+}
+
+/// The same object for a file that is refused as a whole.
+pub(super) fn json_of_refused(refused: &FileRefused) -> Value {
+    let problems: Vec<Value> = refused
+        .faults
+        .iter()
+        .map(|fault| json!({ "line": fault.line, "column": fault.column, "reason": fault.reason, "fix": fault.fix, "count": 1 }))
+        .collect();
+    json!({
+        "rows": 0,
+        "ready": 0,
+        "rejected": 0,
+        "skipped": 0,
+        "cleaned": 0,
+        "batch": null,
+        "problems": problems,
+        "exitCode": Exit::InputRefused.code(),
+    })
+}
+
+fn group_json(group: &ProblemGroup) -> Value {
+    let first: Vec<Value> = group
+        .first
+        .iter()
+        .map(|place| json!({ "line": place.line, "cell": place.cell, "earlierLine": place.earlier }))
+        .collect();
+    json!({
+        "line": group.first.first().map(|place| place.line),
+        "column": group.column,
+        "reason": group.reason,
+        "fix": group.fix,
+        "count": group.count,
+        "first": first,
+    })
+}
+
+/// The mapping, the counts and the problems, for people.
+pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> String {
+    let mut text = format!("{file}: {}{}\n", survey.format.as_str(), delimiter(survey));
+    if !judgement.mapping.is_empty() {
+        let width = judgement.mapping.iter().map(|(header, _)| header.chars().count()).max().unwrap_or(0).min(40);
+        for (header, target) in &judgement.mapping {
+            let target = target.as_deref().unwrap_or("(left out)");
+            let _ = writeln!(text, "  {header:width$}  → {target}");
+        }
+    }
+    if let Some(service) = &judgement.service {
+        let _ = writeln!(text, "Service {service}");
+    }
+    let counts = [
+        (judgement.rows, "in the file"),
+        (judgement.ready, "ready to send"),
+        (judgement.rejected, "refused"),
+        (judgement.skipped, "skipped: the same request as an earlier row"),
+    ];
+    for (count, what) in counts.into_iter().filter(|(count, what)| *count > 0 || *what == "in the file") {
+        let _ = writeln!(text, "{:>10}  {what}", grouped(i64::try_from(count).unwrap_or(i64::MAX)));
+    }
+    if judgement.cleaned > 0 {
+        let cells = counted(judgement.cleaned, "phone number");
+        let _ = writeln!(text, "{cells} cleaned (spaces, dashes, a leading + or 00…)");
+    }
+    if judgement.columns.iter().any(|column| column == "timeZone") {
+        text.push_str("warning: `timeZone` is stored and not used by this version: rows are sent at any hour\n");
+    }
+    if judgement.non_ascii > 0 {
+        let _ = writeln!(
+            text,
+            "warning: {} with characters outside ASCII; the vendor's list of allowed ones is not known (`--ascii-only` refuses them)",
+            counted(judgement.non_ascii, "row")
+        );
+    }
+    problems_text(&mut text, judgement);
+    text
+}
+
+fn problems_text(text: &mut String, judgement: &Judgement) {
+    for group in judgement.problems.iter().take(GROUPS_TOLD_MAX) {
+        let place = if group.column.is_empty() { String::new() } else { format!("column `{}`: ", group.column) };
+        let _ = writeln!(text, "\n{}: {place}{}", counted(group.count, "row"), group.reason);
+        for place in &group.first {
+            let _ = write!(text, "  line {}", place.line);
+            if let Some(cell) = &place.cell {
+                let _ = write!(text, ": {cell}");
+            }
+            if let Some(earlier) = place.earlier {
+                let _ = write!(text, ", as line {earlier}");
+            }
+            text.push('\n');
+        }
+        if group.count > group.first.len() as u64 {
+            let _ = writeln!(text, "  and {} more", group.count - group.first.len() as u64);
+        }
+        let _ = writeln!(text, "hint: {}", group.fix);
+    }
+    let untold = judgement.problems.len().saturating_sub(GROUPS_TOLD_MAX) as u64 + judgement.more_problems;
+    if untold > 0 {
+        let _ = writeln!(text, "\nand {untold} more kinds of problems; `--json` lists them");
+    }
+}
+
+fn delimiter(survey: &Survey) -> String {
+    match survey.delimiter {
+        None => String::new(),
+        Some(b'\t') => ", cells parted by tabs".to_owned(),
+        Some(byte) => format!(", cells parted by `{}`", char::from(byte)),
+    }
+}

@@ -1,0 +1,89 @@
+//! `retry`: rejected, failed and skipped rows back to pending.
+
+use anyhow::bail;
+use serde_json::json;
+
+use super::args::{ReasonArg, RetryArgs};
+use super::context::{self, Context};
+use super::exit::Exit;
+use super::failure::Usage;
+use super::output::counted;
+use crate::action;
+use crate::invocation::{State, UnixMillis};
+use crate::store::Filter;
+use crate::validate::Rules;
+
+/// Rows that are named of those that are still refused.
+const NAMED_MAX: usize = 5;
+
+pub(super) async fn retry(context: &mut Context, args: RetryArgs) -> anyhow::Result<Exit> {
+    for state in &args.state {
+        match state {
+            State::Rejected | State::Failed | State::Skipped => {}
+            State::Unknown => bail!(Usage(
+                "unknown rows are not retried: they may have been sent\nhint: `mep-batch resolve BATCH` decides them"
+                    .to_owned()
+            )),
+            State::Pending | State::Sending | State::Accepted | State::Cancelled => {
+                bail!(Usage(format!("{state} rows are not retried; expected rejected, failed or skipped")));
+            }
+        }
+    }
+    let store = context.open_store().await?;
+    let batch = context::batch(&store, &args.batch).await?;
+    let filter = Filter {
+        states: args.state.clone(),
+        code: args.code,
+        lines: args.line.clone(),
+        reason: args.reason_is.map(|reason| match reason {
+            ReasonArg::Duplicate => "duplicate".to_owned(),
+            ReasonArg::Expired => "expired".to_owned(),
+        }),
+        ..Filter::default()
+    };
+    let rules = Rules {
+        bounds: context.bounds,
+        ascii_only: batch.settings.ascii_only,
+        expressions: batch.settings.expressions.clone(),
+        phone_number_json: context.phone_number_json,
+    };
+    let outcome = action::retry(&store, &batch, &filter, &rules, &context.actor, UnixMillis::now()).await?;
+    if context.out.is_json() {
+        let still: Vec<_> =
+            outcome.still_refused.iter().map(|(line, why)| json!({ "line": line, "message": why })).collect();
+        let object = json!({
+            "batch": batch.name,
+            "pending": outcome.back,
+            "stillRefused": still,
+            "repeats": outcome.repeats,
+            "suppressed": outcome.suppressed,
+            "exitCode": 0,
+        });
+        context.out.data(&format!("{object}\n"));
+    } else {
+        let mut text = format!("{} of batch `{}` put back to pending\n", counted(outcome.back, "row"), batch.name);
+        if outcome.repeats > 0 {
+            let repeats = counted(outcome.repeats, "row");
+            text.push_str(&format!("warning: {repeats} of them repeat another: those people are texted once more\n"));
+        }
+        if !outcome.still_refused.is_empty() {
+            text.push_str(&format!(
+                "{} would be refused again and stay as they are:\n",
+                counted(outcome.still_refused.len() as u64, "row")
+            ));
+            for (line, why) in outcome.still_refused.iter().take(NAMED_MAX) {
+                text.push_str(&format!("  line {line}: {why}\n"));
+            }
+            text.push_str("hint: mend them in a file of their own and import that\n");
+        }
+        if outcome.suppressed > 0 {
+            text.push_str(&format!("{} suppressed: never sent\n", counted(outcome.suppressed, "row")));
+        }
+        if outcome.back > 0 {
+            text.push_str(&format!("Next: mep-batch run {}\n", batch.name));
+        }
+        context.out.outcome(&text);
+    }
+    store.close().await;
+    Ok(Exit::Complete)
+}

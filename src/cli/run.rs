@@ -1,0 +1,291 @@
+//! `run`: imports what is a file, confirms what reaches people, sends what is due, and tells how it went.
+
+use std::fmt::Display;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use serde_json::json;
+
+use super::args::RunArgs;
+use super::choice::choose;
+use super::context::Context;
+use super::credentials;
+use super::exit::{self, Exit};
+use super::failure::Usage;
+use super::import::{self, Imported};
+use super::output::counted;
+use super::progress::Teller;
+use super::stand_in::StandIn;
+use super::status::accounting;
+use super::{dry_run, problems, signals};
+use crate::client::{Credentials, Timeouts};
+use crate::invocation::{BatchId, State, UnixMillis};
+use crate::mep::Endpoint;
+use crate::report::{self, BatchStatus, Verdict};
+use crate::run::{self, Connections, Ended, Ending, Options, Routes, Which};
+use crate::store::{ActionKind, Batch, Confirmation, RunLock, Store};
+
+/// Requests in flight where nothing is said: sibling APIs of the vendor allow 4 connections.
+const CONCURRENCY_FOR_REAL: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not 0");
+const CONCURRENCY_ELSEWHERE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
+/// How long a turn waits for another process's transaction before the run looks whether somebody interrupts it.
+const TURN_PATIENCE: Duration = Duration::from_secs(1);
+/// The path that means standard input.
+const STANDARD_INPUT: &str = "-";
+
+pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<Exit> {
+    let started = Instant::now();
+    if args.dry_run {
+        return dry_run::dry_run(context, &args).await;
+    }
+    let has_file = args.what.iter().any(|what| what == STANDARD_INPUT || Path::new(what).exists());
+    let mut store = if has_file { context.create_store().await? } else { context.open_store().await? };
+    // What an operator says of a batch is stored before the lock is asked for: where another run holds it, that one
+    // sends the batch. Credentials come first of all, so that a run that cannot begin changes nothing.
+    let named = name_batches(context, &store, &args).await?;
+    let credentials = match &named {
+        Some(batches) => credentials_for(&args, batches, true)?,
+        // A batch that cannot be sent must not hold up the others; the run leaves it and says why.
+        None => credentials_for(&args, &selected(&store, &Which::All).await?, false)?,
+    };
+    let which = choose(context, &store, &args, named).await?;
+    let lock = lock(context, &store).inspect_err(|_| {
+        if has_file {
+            context
+                .out
+                .note("the file is stored; the run that holds the database sends it if it was started without names\n");
+        }
+    })?;
+    let dead = settle_dead_runs(context, &store).await?;
+    let batches = selected(&store, &which).await?;
+    let concurrency = concurrency(&args, &batches);
+    let stand_in = StandIn::start_if_needed(&batches).await?;
+    let routes = Routes::new(Connections {
+        credentials,
+        timeouts: Timeouts { connect: args.connect_timeout, total: args.timeout },
+        concurrency: concurrency.get(),
+        proxy: args.proxy.clone(),
+        simulator: stand_in.base_url.clone(),
+        bounds: context.bounds,
+    });
+    for batch in &batches {
+        let detail = json!({ "limit": args.limit, "concurrency": concurrency.get() });
+        store.record_action(batch.id, ActionKind::Run, &context.actor, UnixMillis::now(), &detail).await?;
+    }
+    let options = Options { which, concurrency, limit: args.limit, wait: args.wait };
+    let mut teller = Teller::new(context.out.is_quiet());
+    let mut observer = |event: run::Event<'_>| teller.tell(event);
+    let interrupts = signals::listen()?;
+    store.wait_for_others(TURN_PATIENCE).await;
+    let mut ended = run::run(&store, lock, &context.actor, options, routes, interrupts, &mut observer).await?;
+    stand_in.stop().await;
+    ended.batches.extend(dead);
+    let exit = tell_end(context, &store, &ended, started).await?;
+    store.close().await;
+    Ok(exit)
+}
+
+/// The batches that the arguments name, files imported; `None` where they name none.
+async fn name_batches(context: &mut Context, store: &Store, args: &RunArgs) -> anyhow::Result<Option<Vec<Batch>>> {
+    if args.what.is_empty() {
+        return Ok(None);
+    }
+    let mut named: Vec<Batch> = Vec::new();
+    for what in &args.what {
+        let batch = match find_batch(store, what).await? {
+            Some(batch) => checked(batch, args)?,
+            None => import_file(context, store, what, args).await?,
+        };
+        if !named.iter().any(|other| other.id == batch.id) {
+            named.push(batch);
+        }
+    }
+    Ok(Some(named))
+}
+
+/// A batch goes where it was imported for; a flag that says otherwise is not passed over.
+fn checked(batch: Batch, args: &RunArgs) -> anyhow::Result<Batch> {
+    let differs = |what: &str, stored: &dyn Display, given: &dyn Display| {
+        Err(anyhow::Error::new(Usage(format!(
+            "batch `{}` is for {what} {stored}, not {given}; nothing was sent\n\
+             hint: `mep-batch run FILE` with that {what} makes another batch",
+            batch.name
+        ))))
+    };
+    match (&args.batch.endpoint, &args.input.service) {
+        (Some(given), _) if *given != batch.endpoint => differs("endpoint", &batch.endpoint, given),
+        (_, Some(given)) if *given != batch.service => differs("service", &batch.service, given),
+        (_, _) => Ok(batch),
+    }
+}
+
+/// An existing batch wins over a file of that name; what has a `/` is a file.
+pub(super) async fn find_batch(store: &Store, what: &str) -> anyhow::Result<Option<Batch>> {
+    if !what.contains('/')
+        && let Some(batch) = store.batch_named(what).await?
+    {
+        return Ok(Some(batch));
+    }
+    if what != STANDARD_INPUT && !Path::new(what).exists() {
+        bail!(Usage(format!("`{what}` is neither a batch nor a file\nhint: `mep-batch status` lists the batches")));
+    }
+    Ok(None)
+}
+
+async fn import_file(context: &mut Context, store: &Store, what: &str, args: &RunArgs) -> anyhow::Result<Batch> {
+    let file = Path::new(what);
+    match import::load(context, store, file, &args.batch, &args.input, &args.sending).await? {
+        Imported::Before(batch) => {
+            context.out.note(&format!("`{what}` is batch `{}` already; going on with it\n", batch.name));
+            Ok(*batch)
+        }
+        Imported::Now(batch, judgement, survey) => {
+            context.out.note(&problems::text_of(what, &judgement, &survey));
+            context.out.note(&format!("Imported as batch `{}`\n\n", batch.name));
+            Ok(*batch)
+        }
+    }
+}
+
+/// The run lock, with a word to whoever wants it meanwhile.
+pub(super) fn lock(context: &Context, store: &Store) -> anyhow::Result<RunLock> {
+    let actor = &context.actor;
+    let who =
+        format!("pid {} on {}, started by {} at {}", std::process::id(), actor.host, actor.who, UnixMillis::now());
+    Ok(RunLock::acquire(store.path(), &who)?)
+}
+
+/// The batches that a run sends, as they are stored now.
+pub(super) async fn selected(store: &Store, which: &Which) -> anyhow::Result<Vec<Batch>> {
+    let mut batches = store.batches().await?;
+    match which {
+        Which::Named(ids) => batches.retain(|batch| ids.contains(&batch.id)),
+        Which::All => {
+            let ids: Vec<_> = batches.iter().map(|batch| batch.id).collect();
+            let counts = store.counts(&ids).await?;
+            let mut open = counts.iter().map(|counts| counts[State::Pending] + counts[State::Sending] > 0);
+            batches.retain(|batch| open.next() == Some(true) && batch.confirmation(1) == Confirmation::Given);
+        }
+    }
+    Ok(batches)
+}
+
+fn concurrency(args: &RunArgs, batches: &[Batch]) -> NonZeroUsize {
+    let is_real = |batch: &Batch| matches!(batch.endpoint, Endpoint::Production | Endpoint::Cie);
+    let default = if batches.iter().any(is_real) { CONCURRENCY_FOR_REAL } else { CONCURRENCY_ELSEWHERE };
+    args.concurrency.unwrap_or(default)
+}
+
+/// The account and its password, where any of the batches can use them.
+fn credentials_for(args: &RunArgs, batches: &[Batch], all_of_them: bool) -> anyhow::Result<Option<Credentials>> {
+    if !batches.is_empty() && batches.iter().all(|batch| batch.endpoint == Endpoint::Simulator) {
+        return Ok(None);
+    }
+    let stored = batches.iter().map(|batch| batch.account.as_str()).find(|account| !account.is_empty());
+    let account = args.sending.account.as_deref().or(stored);
+    let in_need = batches.iter().find(|batch| batch.endpoint.needs_credentials());
+    let credentials = credentials::credentials(account, args.password_file.as_deref(), in_need.is_some())?;
+    match (&credentials, in_need) {
+        (None, Some(batch)) if all_of_them => bail!(Usage(format!(
+            "batch `{}` is kept, and needs an account and a password for {}; nothing was sent\n\
+             hint: `--account ID` or MEP_ACCOUNT, and `--password-file FILE` or MEP_PASSWORD",
+            batch.name, batch.endpoint
+        ))),
+        (None, None | Some(_)) | (Some(_), _) => Ok(credentials),
+    }
+}
+
+/// Settles what dead runs left, and says so; the batches of which rows are unknown now.
+async fn settle_dead_runs(context: &mut Context, store: &Store) -> anyhow::Result<Vec<BatchId>> {
+    let dead = store.settle_dead_runs(UnixMillis::now()).await?;
+    if dead.unknown > 0 {
+        let names: Vec<String> = store
+            .batches()
+            .await?
+            .into_iter()
+            .filter(|batch| dead.batches.contains(&batch.id))
+            .map(|batch| format!("`mep-batch resolve {}`", batch.name))
+            .collect();
+        context.out.note(&format!(
+            "a run died with {} in flight, unknown now\nhint: {} lists them\n",
+            counted(dead.unknown, "row"),
+            names.join(", ")
+        ));
+    }
+    Ok(dead.batches)
+}
+
+/// The accounting of each batch, why the run ended, and the next command to type.
+async fn tell_end(context: &mut Context, store: &Store, ended: &Ended, started: Instant) -> anyhow::Result<Exit> {
+    let mut statuses: Vec<BatchStatus> = Vec::new();
+    for batch in store.batches().await? {
+        if ended.batches.contains(&batch.id) {
+            statuses.push(report::status(store, &batch, UnixMillis::now()).await?);
+        }
+    }
+    for (batch, repeated) in repeated_request_ids(store, &ended.batches).await? {
+        context.out.note(&format!(
+            "warning: {repeated} in batch `{batch}` stand on more than one row\n\
+             hint: `mep-batch list {batch} --request-id ID` shows them; ask the vendor's support which request each names\n"
+        ));
+    }
+    if context.out.is_quiet() {
+        ended.left.iter().for_each(|why| context.out.note(&format!("{why}\n")));
+    }
+    let worst = statuses.iter().map(report::verdict).min().unwrap_or(Verdict::Complete);
+    let exit = exit::of_run(&ended.ending, worst);
+    for status in &statuses {
+        if context.out.is_json() {
+            let mut object = serde_json::to_value(status)?;
+            object["exitCode"] = exit.code().into();
+            object["elapsedMs"] = u64::try_from(started.elapsed().as_millis())?.into();
+            context.out.data(&format!("{object}\n"));
+        } else {
+            let text = accounting(status, store.path());
+            context.out.outcome(&text);
+        }
+    }
+    if statuses.is_empty() && context.out.is_json() {
+        context.out.data(&format!("{}\n", json!({ "exitCode": exit.code() })));
+    } else if statuses.is_empty() {
+        context.out.outcome("nothing is left to send\n");
+    }
+    context.out.note(&ending_text(&ended.ending));
+    Ok(exit)
+}
+
+/// The batches in which the service gave one request ID to several rows, with how many IDs.
+async fn repeated_request_ids(store: &Store, touched: &[BatchId]) -> anyhow::Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for batch in store.batches().await?.into_iter().filter(|batch| touched.contains(&batch.id)) {
+        let repeated = store.repeated_request_ids(batch.id).await?;
+        if repeated > 0 {
+            found.push((batch.name, counted(repeated.unsigned_abs(), "request ID")));
+        }
+    }
+    Ok(found)
+}
+
+fn ending_text(ending: &Ending) -> String {
+    match ending {
+        Ending::Done => String::new(),
+        Ending::Waiting(until) => {
+            let due = until.map(|until| format!("; the next row is due at {until}")).unwrap_or_default();
+            format!("nothing more can be sent for now{due}\n")
+        }
+        Ending::LimitReached => "as many rows as `--limit` allows have been taken\n".to_owned(),
+        Ending::Interrupted(_, 0) => "interrupted; everything in flight was finished\n".to_owned(),
+        Ending::Interrupted(_, abandoned) => {
+            let rows = counted(*abandoned as u64, "row");
+            format!("interrupted; {rows} abandoned in flight and unknown now\n")
+        }
+        Ending::Stopped(why) => format!("stopped: {why}\n"),
+        Ending::StoreFailed(why, 0) => format!("error: {why}\n"),
+        Ending::StoreFailed(why, lost) => format!(
+            "error: {why}\n{lost} outcomes could not be stored; each is in the log above. Their rows become unknown at the next \
+             run: `mep-batch resolve BATCH` takes what the log says\n"
+        ),
+    }
+}

@@ -1,0 +1,165 @@
+//! `show`: one row with all that is known of it.
+
+use std::fmt::Write;
+
+use anyhow::bail;
+use serde_json::{Value, json};
+
+use super::args::ShowArgs;
+use super::context::{self, Context};
+use super::exit::Exit;
+use super::failure::Usage;
+use crate::invocation::mask_phone;
+use crate::report;
+use crate::store::{AttemptView, Batch, Filter, InvocationView, RowAction};
+
+pub(super) async fn show(context: &mut Context, args: ShowArgs) -> anyhow::Result<Exit> {
+    let store = context.open_store().await?;
+    let batch = context::batch(&store, &args.batch).await?;
+    let at_line = Filter { lines: vec![args.line], ..Filter::default() };
+    let Some(row) = store.page(batch.id, &at_line, args.line.saturating_sub(1), 1).await?.pop() else {
+        bail!(Usage(format!(
+            "batch `{}` has no row at line {}\nhint: a row has the number of its first line in the file, the header's counted",
+            batch.name, args.line
+        )));
+    };
+    let attempts = store.attempts(&[row.id]).await?;
+    let actions = store.row_actions(row.id).await?;
+    if context.out.is_json() {
+        let object = json_of(&batch, &row, &attempts, &actions, args.reveal);
+        context.out.data(&format!("{object}\n"));
+    } else {
+        let text = text_of(&batch, &row, &attempts, &actions, args.reveal);
+        context.out.data(&text);
+    }
+    store.close().await;
+    Ok(Exit::Complete)
+}
+
+fn body_of(row: &InvocationView, reveal: bool) -> Option<String> {
+    row.body.as_ref().map(|body| if reveal { body.clone() } else { report::masked_body(body) })
+}
+
+fn cells_of(row: &InvocationView, reveal: bool) -> Vec<(String, String)> {
+    let shown = |text: &str| if reveal { text.to_owned() } else { mask_phone(text) };
+    row.cells
+        .iter()
+        .map(|cell| match cell.column.as_str() {
+            "phoneNumber" => (cell.column.clone(), shown(&cell.text)),
+            _ => (cell.column.clone(), cell.text.clone()),
+        })
+        .collect()
+}
+
+fn json_of(
+    batch: &Batch,
+    row: &InvocationView,
+    attempts: &[AttemptView],
+    actions: &[RowAction],
+    reveal: bool,
+) -> Value {
+    let attempts: Vec<Value> = attempts
+        .iter()
+        .map(|attempt| {
+            json!({
+                "attempt": attempt.number,
+                "outcome": attempt.outcome,
+                "takenAt": attempt.taken_at.to_string(),
+                "sentAt": attempt.sent_at.map(|at| at.to_string()),
+                "finishedAt": attempt.finished_at.to_string(),
+                "httpStatus": attempt.http_status,
+                "code": attempt.code,
+                "message": attempt.message,
+                "requestId": attempt.request_id,
+                "answer": String::from_utf8_lossy(&attempt.answer),
+                "run": attempt.run,
+            })
+        })
+        .collect();
+    let actions: Vec<Value> = actions
+        .iter()
+        .map(|RowAction { action, was, became }| {
+            json!({
+                "action": action.kind,
+                "at": action.at.to_string(),
+                "who": action.actor.who,
+                "host": action.actor.host,
+                "version": action.actor.version,
+                "reason": action.reason,
+                "was": was,
+                "became": became,
+            })
+        })
+        .collect();
+    let cells: Vec<Value> =
+        cells_of(row, reveal).into_iter().map(|(column, text)| json!({ "column": column, "text": text })).collect();
+    json!({
+        "batch": batch.name,
+        "line": row.line,
+        "state": row.state.as_str(),
+        "reason": row.reason,
+        "message": row.message,
+        "requestId": row.request_id,
+        "dueAt": (row.due_at.0 > 0).then(|| row.due_at.to_string()),
+        "possibleDuplicate": row.possible_duplicate,
+        "body": body_of(row, reveal),
+        "cells": cells,
+        "attempts": attempts,
+        "actions": actions,
+    })
+}
+
+fn text_of(
+    batch: &Batch,
+    row: &InvocationView,
+    attempts: &[AttemptView],
+    actions: &[RowAction],
+    reveal: bool,
+) -> String {
+    let mut text = format!("Batch {}, line {}: {}\n", batch.name, row.line, row.state);
+    if let Some(message) = &row.message {
+        let _ = writeln!(text, "  {message}");
+    }
+    if let Some(request_id) = &row.request_id {
+        let _ = writeln!(text, "  request ID {request_id}");
+    }
+    if row.possible_duplicate {
+        text.push_str("  an earlier attempt may have texted the person already\n");
+    }
+    match body_of(row, reveal) {
+        Some(body) => {
+            let _ = writeln!(text, "Request to {}, service {}\n  {body}", batch.endpoint, batch.service);
+        }
+        None => {
+            text.push_str("Cells, as they came\n");
+            for (column, cell) in cells_of(row, reveal) {
+                let _ = writeln!(text, "  {column}: {}", cell.escape_debug());
+            }
+        }
+    }
+    if attempts.is_empty() {
+        text.push_str("No attempts\n");
+    }
+    for attempt in attempts {
+        let sent = attempt.sent_at.map_or("not sent".to_owned(), |at| format!("sent {at}"));
+        let _ = write!(text, "Attempt {}: {}, {sent}, known {}", attempt.number, attempt.outcome, attempt.finished_at);
+        let _ = writeln!(text, ", by {}", attempt.run);
+        if let Some(status) = attempt.http_status {
+            let code = attempt.code.map(|code| format!(", code {code}")).unwrap_or_default();
+            let id = attempt.request_id.as_ref().map(|id| format!(", request ID {id}")).unwrap_or_default();
+            let _ = writeln!(text, "  HTTP {status}{code}{id}");
+        }
+        if let Some(message) = &attempt.message {
+            let _ = writeln!(text, "  {message}");
+        }
+    }
+    for RowAction { action, was, became } in actions {
+        let reason = action.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "{} by {} on {} at {} (mep-batch {}): {was} → {became}{reason}",
+            action.kind, action.actor.who, action.actor.host, action.at, action.actor.version
+        );
+    }
+    text
+}

@@ -1,0 +1,117 @@
+//! `status`: how the batches stand.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::args::StatusArgs;
+use super::context::{self, Context};
+use super::exit::Exit;
+use super::output::grouped;
+use crate::invocation::{State, UnixMillis};
+use crate::report::{self, BatchStatus, Verdict};
+
+pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::Result<Exit> {
+    let store = context.open_store().await?;
+    let batches = match &args.batch {
+        Some(name) => vec![context::batch(&store, name).await?],
+        None => store.batches().await?,
+    };
+    let mut worst = Verdict::Complete;
+    if batches.is_empty() {
+        context.out.note("no batches yet\nhint: `mep-batch import FILE --endpoint E` makes one\n");
+    }
+    for batch in &batches {
+        let status = report::status(&store, batch, UnixMillis::now()).await?;
+        worst = worst.min(report::verdict(&status));
+        if context.out.is_json() {
+            context.out.data(&format!("{}\n", serde_json::to_string(&status)?));
+        } else {
+            let mut text = accounting(&status, store.path());
+            text.push_str(&details(&status));
+            text.push('\n');
+            context.out.data(&text);
+        }
+    }
+    store.close().await;
+    Ok(if args.exit_code { worst.into() } else { Exit::Complete })
+}
+
+/// The accounting of a batch, which adds up to the rows in the file, where the results are, and what to type next.
+pub(super) fn accounting(status: &BatchStatus, database: &Path) -> String {
+    let name = &status.batch;
+    let mut text = format!("Batch {name}: {} to {}, service {}\n", status.source, status.endpoint, status.service_id);
+    for (state, count) in status.states.iter().filter(|(_, count)| *count != 0) {
+        let _ = writeln!(text, "{:>10}  {state}", grouped(count));
+    }
+    let total = status.states.total();
+    let _ = if status.adds_up {
+        writeln!(text, "{:>10}  in all, as many as the rows in the file", grouped(total))
+    } else {
+        let rows = grouped(status.rows);
+        writeln!(
+            text,
+            "{:>10}  in all, but the file has {rows} rows; this is a defect of mep-batch, please report it",
+            grouped(total)
+        )
+    };
+    if status.possible_duplicates > 0 {
+        let count = grouped(status.possible_duplicates);
+        let _ = writeln!(
+            text,
+            "{count} of the accepted may have been texted twice: an earlier attempt's fate is not known"
+        );
+    }
+    let _ = writeln!(text, "Results: mep-batch export {name}   (in {})", database.display());
+    for (state, what, command) in [
+        (State::Unknown, "what nobody can know", format!("mep-batch resolve {name}")),
+        (State::Rejected, "what was refused", format!("mep-batch list {name} --state rejected")),
+        (State::Failed, "what failed", format!("mep-batch list {name} --state failed")),
+        (State::Pending, "what is left to send", format!("mep-batch run {name}")),
+    ] {
+        let is_being_sent = state == State::Pending && status.runs.iter().any(|run| run.alive);
+        if status.states[state] > 0 && !is_being_sent {
+            let _ = writeln!(text, "Next, {what}: {command}");
+        }
+    }
+    text
+}
+
+fn details(status: &BatchStatus) -> String {
+    let mut text = String::new();
+    for waiting in &status.waiting_for {
+        let why = match waiting.reason {
+            "confirmation" => "for an operator's confirmation (`mep-batch run` says how)",
+            "max-unknown" => "because too many rows are unknown (`mep-batch resolve`)",
+            "throttled" => "because the service asked to wait (429)",
+            "unreachable" => "because the endpoint could not be reached",
+            "ambiguous" => "because three of the last twenty answers left open whether a text was sent",
+            "retry" => "for a retry",
+            other => other,
+        };
+        let until = waiting.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+        let _ = writeln!(text, "{:>10}  wait{until} {why}", grouped(waiting.rows));
+    }
+    for run in &status.runs {
+        let (host, pid, last) = (&run.host, run.pid, &run.last_turn_at);
+        let _ = if run.alive {
+            writeln!(
+                text,
+                "Run on {host} (pid {pid}) since {}, {} in flight, last turn {last}",
+                run.started_at, run.in_flight
+            )
+        } else {
+            writeln!(text, "Run on {host} (pid {pid}) died after {last}")
+        };
+    }
+    if let Some(why) = status.last_stop.as_ref().filter(|_| status.states[State::Pending] > 0) {
+        let _ = writeln!(text, "The last run stopped: {why}");
+    }
+    if status.orphaned > 0 {
+        let rows = grouped(status.orphaned);
+        let _ = writeln!(
+            text,
+            "{rows} rows were in flight when their run died; `mep-batch run` or `resolve` makes them unknown"
+        );
+    }
+    text
+}
