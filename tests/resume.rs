@@ -1,0 +1,322 @@
+//! Going on: after a kill, a signal or an operator's word nobody is texted twice and nobody is forgotten.
+
+mod audit;
+mod scenario;
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use scenario::{Done, Scenario, Simulator, campaign, phone};
+
+const CONCURRENCY: usize = 8;
+
+#[test]
+fn a_run_killed_at_random_moments_sends_no_row_twice_and_loses_none() {
+    const KILLS: usize = 20;
+    const ROWS: u64 = 400;
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    println!("SEED={seed} replays the moments");
+    let mut moments = fastrand::Rng::with_seed(seed);
+    let s = Scenario::new();
+    let sim = s.simulate("--latency 5ms..20ms");
+    s.write("campaign.csv", campaign(0..400)).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let run = format!("run campaign --concurrency {CONCURRENCY} --max-unknown 400 --wait 0 --probe-after 10ms");
+    let mut kills = 0;
+    for _ in 0..KILLS {
+        let running = s.start(&run);
+        let moment = Duration::from_micros(moments.u64(5_000..70_000));
+        let began = Instant::now();
+        while began.elapsed() < moment {
+            std::thread::yield_now();
+        }
+        kills += usize::from(running.kill().code == 137);
+        s.audit_unsettled(ROWS);
+    }
+    assert!(kills > KILLS / 4, "the runs were too quick to be killed: {kills}");
+    let ended = s.mep(&run);
+    assert!([0, 4].contains(&ended.code), "{}", ended.output());
+    assert_eq!(s.query("SELECT count(*) FROM invocation WHERE state NOT IN ('accepted', 'unknown')"), ["0"]);
+    s.audit_unknown(ROWS, kills * CONCURRENCY);
+    let received = sim.received();
+    s.mep(&run);
+    assert_eq!(sim.received(), received);
+}
+
+#[test]
+fn a_killed_run_is_told_of_and_its_rows_are_unknown_with_their_cause() {
+    let s = Scenario::new();
+    let sim = s.simulate("--fault timeout=1");
+    let running = s.campaign(4).start(&format!("run campaign.csv --endpoint {sim} --concurrency 2"));
+    sim.until_received(2);
+    running.kill();
+    s.audit_unsettled(4);
+    assert_eq!(s.states(), "2 pending, 2 sending");
+    let listed = s.mep("resolve campaign").exits(0).stdout;
+    assert!(listed.contains("the run died while the request may have been on the wire"), "{listed}");
+    assert_eq!(s.states(), "2 pending, 2 unknown");
+    s.audit_unknown(4, 2);
+}
+
+#[test]
+fn int_drains_what_is_in_flight() {
+    let s = Scenario::new();
+    let sim = s.simulate("--latency 300ms");
+    let running = s.campaign(40).start(&format!("run campaign.csv --endpoint {sim} --concurrency 4"));
+    sim.until_received(4);
+    running.send(Signal::INT);
+    running.finish().exits(130).says("everything in flight was finished");
+    assert_eq!(s.states(), "4 accepted, 36 pending");
+    s.mep("run campaign --concurrency 40").exits(0);
+    assert_eq!((s.states().as_str(), sim.received()), ("40 accepted", 40));
+    s.audit(40);
+}
+
+#[test]
+fn term_drains_what_is_in_flight() {
+    let s = Scenario::new();
+    let sim = s.simulate("--latency 300ms");
+    let running = s.campaign(40).start(&format!("run campaign.csv --endpoint {sim} --concurrency 4"));
+    sim.until_received(4);
+    running.send(Signal::TERM);
+    running.finish().exits(143).says("everything in flight was finished");
+    assert_eq!(s.states(), "4 accepted, 36 pending");
+    s.audit(40);
+}
+
+#[test]
+fn a_second_int_abandons_what_is_in_flight_and_says_how_much() {
+    let s = Scenario::new();
+    let sim = s.simulate("--fault timeout=1");
+    let running = s.campaign(10).start(&format!("run campaign.csv --endpoint {sim} --concurrency 3"));
+    sim.until_received(3);
+    running.send(Signal::INT);
+    running.until_it_says("no more is taken; finishing the 3 requests in flight");
+    running.send(Signal::INT);
+    running.finish().exits(130).says("3 rows abandoned in flight and unknown now");
+    assert_eq!(s.states(), "7 pending, 3 unknown");
+    s.audit_unknown(10, 3);
+}
+
+#[test]
+fn a_second_run_exits_at_once_and_names_the_first() {
+    let s = Scenario::new();
+    let sim = s.simulate("--latency 400ms");
+    let first = s.campaign(6).start(&format!("run campaign.csv --endpoint {sim} --concurrency 2"));
+    sim.until_received(1);
+    for command in ["run", "run campaign"] {
+        s.mep(command).exits(8).says(&format!("pid {}", first.pid()));
+    }
+    let runs = s.mep("status campaign --json").exits(0).json()["runs"].clone();
+    assert_eq!(runs[0]["pid"], first.pid());
+    first.finish().exits(0);
+    assert_eq!(sim.received(), 6);
+    s.audit(6);
+}
+
+#[test]
+fn a_file_is_imported_beside_a_run_and_sent_by_one_without_names() {
+    let s = Scenario::new();
+    let sim = s.simulate("--latency 400ms");
+    s.campaign(6).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let running = s.start("run --concurrency 2");
+    sim.until_received(1);
+    s.write("more.csv", campaign(50..53)).mep(&format!("import more.csv --endpoint {sim}")).exits(0);
+    running.finish().exits(0).says("batch `more` has been imported meanwhile and is sent too");
+    assert_eq!((s.states().as_str(), sim.received()), ("9 accepted", 9));
+    s.audit(9);
+}
+
+#[test]
+fn a_file_that_a_second_run_names_is_imported_all_the_same() {
+    let s = Scenario::new();
+    let sim = s.simulate("--latency 400ms");
+    s.campaign(6).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let running = s.start("run --concurrency 2");
+    sim.until_received(1);
+    s.write("more.csv", campaign(50..53)).mep(&format!("run more.csv --endpoint {sim}")).exits(8);
+    running.finish().exits(0);
+    assert_eq!((s.states().as_str(), sim.received()), ("9 accepted", 9));
+    s.audit(9);
+}
+
+#[test]
+fn a_killed_import_leaves_no_batch_and_the_next_sweeps_what_it_left() {
+    let s = Scenario::new();
+    s.campaign(1).mep("import campaign.csv --endpoint simulator --batch first").exits(0);
+    s.write("big.csv", campaign(0..60_000));
+    let importing = s.start("import big.csv --endpoint simulator");
+    s.until_stored("SELECT count(*) > 1 FROM invocation", "1");
+    importing.kill();
+    assert_eq!(s.query("SELECT name FROM batch WHERE name IS NOT NULL"), ["first"]);
+    assert_eq!(s.mep("status --json").exits(0).json_lines().len(), 1);
+    s.audit(1);
+    s.write("small.csv", campaign(10..13)).mep("import small.csv --endpoint simulator").exits(0);
+    assert_eq!(s.query("SELECT count(*) || ' ' || (SELECT count(*) FROM batch) FROM invocation"), ["4 2"]);
+    s.mep("run").exits(0);
+    s.audit(4);
+}
+
+/// A batch of three rows that are unknown, and a stand-in that accepts from now on.
+fn unknown_rows(s: &Scenario) -> Simulator {
+    let broken = s.simulate("--fault close=1");
+    let run = format!("run campaign.csv --endpoint {broken} --concurrency 3 --wait 0 --probe-after 1ms");
+    s.campaign(3).mep(&run).exits(4);
+    assert_eq!(s.states(), "3 unknown");
+    broken
+}
+
+fn resolve(s: &Scenario, flags: &str) -> Done {
+    s.mep(&format!("resolve campaign {flags}"))
+}
+
+#[test]
+fn resolve_lists_what_is_unknown_and_how_to_decide_it() {
+    let s = Scenario::new();
+    let _sim = unknown_rows(&s);
+    let listed = resolve(&s, "").exits(0).stdout;
+    assert!(listed.contains("line 2: 1200•••0100") && listed.contains("--as not-sent"), "{listed}");
+    let lines = resolve(&s, "--json").exits(0).json_lines();
+    assert_eq!(lines.iter().map(|line| line["line"].as_i64()).collect::<Vec<_>>(), [Some(2), Some(3), Some(4)]);
+    assert!(resolve(&s, "--reveal").exits(0).stdout.contains(&phone(0)));
+    s.audit_unknown(3, 3);
+}
+
+#[test]
+fn a_row_that_was_accepted_after_all_is_final_with_its_request_id() {
+    let s = Scenario::new();
+    let sim = unknown_rows(&s);
+    resolve(&s, "--line 2 --as accepted --reason case-4711 --request-id AAAAA-BBBBB").exits(0);
+    let row = s.mep("show campaign 2 --json").exits(0).json();
+    assert_eq!((&row["state"], &row["requestId"]), (&"accepted".into(), &"AAAAA-BBBBB".into()));
+    let act = &row["actions"][0];
+    assert_eq!((&act["action"], &act["reason"]), (&"resolve".into(), &"case-4711".into()));
+    assert_eq!((&act["was"], &act["became"], &act["who"]), (&"unknown".into(), &"accepted".into(), &"operator".into()));
+    assert!(s.mep("show campaign 2").exits(0).stdout.contains("case-4711"));
+    resolve(&s, "--line 2 --as abandoned --reason no").exits(2).says("not unknown");
+    assert_eq!(sim.received(), 3);
+    s.audit(3);
+}
+
+#[test]
+fn a_row_may_not_go_again_before_a_quarter_of_an_hour() {
+    let s = Scenario::new();
+    let _sim = unknown_rows(&s);
+    for verdict in ["not-sent", "resend"] {
+        resolve(&s, &format!("--all --as {verdict} --reason sure")).exits(2).says("--yes");
+        assert_eq!(s.states(), "3 unknown");
+    }
+    s.execute("queue.db", "UPDATE attempt SET sent_at = sent_at - 901000, finished_at = finished_at - 901000");
+    s.execute("queue.db", "UPDATE invocation SET finished_at = finished_at - 901000, taken_at = taken_at - 901000");
+    resolve(&s, "--line 3 --as not-sent --reason sure").exits(0);
+    assert_eq!(s.states(), "1 pending, 2 unknown");
+    s.audit(3);
+}
+
+#[test]
+fn a_row_that_is_sent_again_unsure_is_a_possible_duplicate_and_a_sure_one_is_none() {
+    let s = Scenario::new();
+    let broken = s.simulate("--fault timeout=1");
+    let port = broken.to_string();
+    s.campaign(3)
+        .mep(&format!("run campaign.csv --endpoint {broken} --concurrency 3 --wait 0 --timeout 200ms"))
+        .exits(4);
+    resolve(&s, "--line 2 --as not-sent --reason asked --yes").exits(0);
+    resolve(&s, "--line 3 --as resend --reason urgent --yes").exits(0);
+    resolve(&s, "--line 4 --as abandoned --reason late").exits(0);
+    assert_eq!(s.states(), "1 cancelled, 2 pending");
+    drop(broken);
+    let _sim = s.simulate_at(&port, "");
+    s.execute("queue.db", "UPDATE gate SET closed_until = NULL, closed_because = NULL");
+    let told = s.mep("run campaign --json").exits(0).json();
+    assert_eq!(s.states(), "2 accepted, 1 cancelled");
+    assert_eq!(told["possibleDuplicates"], 1);
+    let marked = s.query("SELECT line || ' ' || possible_duplicate FROM invocation ORDER BY line");
+    assert_eq!(marked[..2], ["2 0", "3 1"]);
+    for (line, became) in [(2, "pending"), (3, "pending"), (4, "cancelled")] {
+        let row = s.mep(&format!("show campaign {line} --json")).exits(0).json();
+        assert_eq!(row["actions"][0]["became"], became, "line {line}");
+    }
+    s.audit(3);
+}
+
+#[test]
+fn a_verdict_needs_a_reason_and_rows() {
+    let s = Scenario::new();
+    let _sim = unknown_rows(&s);
+    resolve(&s, "--all --as abandoned").exits(2).says("--reason");
+    resolve(&s, "--as abandoned --reason no").exits(2).says("--all");
+    resolve(&s, "--line 9 --as abandoned --reason no").exits(2).says("line 9");
+    assert_eq!(s.states(), "3 unknown");
+    s.audit(3);
+}
+
+#[test]
+fn rejected_and_failed_rows_go_back_on_demand_and_unknown_ones_never() {
+    let s = Scenario::new();
+    let sim = s.simulate("--fault 400=35% --fault 1000=30%");
+    s.campaign(12).mep(&format!("run campaign.csv --endpoint {sim}")).exits(3);
+    s.mep("retry campaign --state unknown").exits(2).says("resolve");
+    s.mep("retry campaign --state accepted").exits(2);
+    let failed = s.query("SELECT count(*) FROM invocation WHERE state = 'failed'");
+    let told = s.mep("retry campaign --state failed --json").exits(0).json();
+    assert_eq!(told["pending"].to_string(), failed[0]);
+    s.mep("retry campaign --state rejected").exits(0);
+    assert_eq!(s.query("SELECT count(*) FROM invocation WHERE state IN ('failed', 'rejected')"), ["0"]);
+    s.mep("run campaign");
+    s.audit(12);
+}
+
+#[test]
+fn a_row_that_this_tool_refused_stays_refused() {
+    let s = Scenario::new();
+    let sim = s.simulate("");
+    s.write("campaign.csv", format!("{}{},12,x\n", campaign(0..2), scenario::SERVICE));
+    s.mep(&format!("run campaign.csv --endpoint {sim}")).exits(3);
+    let told = s.mep("retry campaign --state rejected --json").exits(0).json();
+    assert_eq!((&told["pending"], &told["stillRefused"][0]["line"]), (&0.into(), &4.into()));
+    s.mep("run campaign").exits(3);
+    assert_eq!((s.states().as_str(), sim.received()), ("2 accepted, 1 rejected", 2));
+    s.audit(3);
+}
+
+#[test]
+fn a_skipped_row_goes_back_on_demand() {
+    let s = Scenario::new();
+    let sim = s.simulate("");
+    s.write("campaign.csv", format!("{}{}", campaign(0..2), campaign(0..1).lines().last().unwrap_or_default()));
+    s.mep(&format!("run campaign.csv --endpoint {sim}")).exits(0);
+    assert_eq!(s.states(), "2 accepted, 1 skipped");
+    assert_eq!(sim.received(), 2);
+    s.audit(3);
+    s.mep("retry campaign --state skipped --reason-is duplicate").exits(0);
+    s.mep("run campaign").exits(0);
+    assert_eq!((s.states().as_str(), sim.received()), ("3 accepted", 3));
+    s.audit(3);
+}
+
+#[test]
+fn two_imports_of_one_file_at_the_same_time_make_one_batch() {
+    let s = Scenario::new();
+    s.campaign(3_000);
+    let both =
+        [s.start("import campaign.csv --endpoint simulator"), s.start("import campaign.csv --endpoint simulator")];
+    let mut codes = both.map(|import| import.finish().code);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 7]);
+    assert_eq!(s.query("SELECT count(*) FROM batch"), ["1"]);
+}
+
+#[test]
+fn a_database_that_is_replaced_under_a_run_stops_it() {
+    let s = Scenario::new();
+    let sim = s.simulate("--latency 20ms");
+    s.campaign(2_000).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    std::fs::copy(s.database(), s.path("backup.db")).expect("a copy");
+    let running = s.start("run campaign --concurrency 2");
+    sim.until_received(10);
+    std::fs::rename(s.path("backup.db"), s.database()).expect("replaced");
+    running.until_it_says("was replaced while it ran");
+    let received = sim.received();
+    running.kill();
+    assert!(received < 2_000);
+}

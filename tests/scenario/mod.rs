@@ -1,0 +1,219 @@
+//! Scenarios: a folder of their own, the real program in it, and the real stand-in; everything bounded in time.
+#![expect(dead_code, reason = "each file of tests uses a part of it")]
+
+mod process;
+mod simulator;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection, Row};
+use tempfile::TempDir;
+
+pub(crate) use process::{Done, Running};
+pub(crate) use simulator::Simulator;
+
+use crate::audit::Audit;
+use process::until;
+
+/// The service of every campaign that is written here.
+pub(crate) const SERVICE: &str = "0123456789ABCDEF";
+
+/// The database, by its name in the folder.
+const DATABASE: &str = "queue.db";
+
+/// A folder with a database in it, in which the program is run.
+pub(crate) struct Scenario {
+    folder: TempDir,
+    simulators: Cell<u32>,
+}
+
+impl Scenario {
+    pub(crate) fn new() -> Scenario {
+        let folder = tempfile::Builder::new().prefix("mep-batch-").tempdir().expect("a folder");
+        Scenario { folder, simulators: Cell::new(0) }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path(DATABASE)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> &Scenario {
+        std::fs::write(self.path(name), content).expect("a file in the folder can be written");
+        self
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect("the file can be read")
+    }
+
+    /// Writes `campaign.csv`, with that many rows to as many people.
+    pub(crate) fn campaign(&self, rows: u32) -> &Scenario {
+        self.write("campaign.csv", campaign(0..rows))
+    }
+
+    /// Waits until a query finds this.
+    #[track_caller]
+    pub(crate) fn until_stored(&self, sql: &'static str, found: &str) {
+        until(sql, || self.query(sql) == [found]);
+    }
+
+    /// Runs the program to its end. The words of the line are its arguments.
+    pub(crate) fn mep(&self, line: &str) -> Done {
+        self.start(line).finish()
+    }
+
+    /// Likewise, with arguments that hold white space.
+    pub(crate) fn mep_args(&self, arguments: &[&str]) -> Done {
+        let mut command = self.command("");
+        command.args(arguments);
+        Running::start(&mut command, b"").finish()
+    }
+
+    /// Starts the program and lets it run.
+    pub(crate) fn start(&self, line: &str) -> Running {
+        Running::start(&mut self.command(line), b"")
+    }
+
+    /// The program with a clean environment, in the folder and with its database there.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = self.command_without_database(line);
+        command.args(["--db", DATABASE]);
+        command
+    }
+
+    pub(crate) fn command_without_database(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mep-batch"));
+        command
+            .args(line.split_whitespace())
+            .current_dir(self.folder())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder())
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("USER", "operator");
+        command
+    }
+
+    /// Starts the stand-in on a port of its own, with receipts.
+    pub(crate) fn simulate(&self, flags: &str) -> Simulator {
+        self.simulate_at("http://127.0.0.1:0", flags)
+    }
+
+    /// Likewise, where another one was.
+    pub(crate) fn simulate_at(&self, url: &str, flags: &str) -> Simulator {
+        let address = url.trim_start_matches("http://");
+        let number = self.simulators.replace(self.simulators.get() + 1);
+        let receipts = format!("receipts-{number}.ndjson");
+        let line = format!("simulate --listen {address} --json --seed 2 --receipts {receipts} {flags}");
+        Simulator::start(&mut self.command_without_database(&line), self.path(&receipts))
+    }
+
+    /// The rows by state, over all batches: `5 accepted, 1 unknown`.
+    pub(crate) fn states(&self) -> String {
+        let rows = self.query("SELECT count(*) || ' ' || state FROM invocation GROUP BY state ORDER BY state");
+        rows.join(", ")
+    }
+
+    /// The first column of what a query finds, as text.
+    pub(crate) fn query(&self, sql: &'static str) -> Vec<String> {
+        within_sqlite(&self.database(), async move |connection| {
+            let rows = sqlx::query(sql).fetch_all(connection).await?;
+            rows.iter().map(|row| row.try_get_unchecked::<String, _>(0)).collect()
+        })
+    }
+
+    /// Changes the database behind the program's back.
+    pub(crate) fn execute(&self, name: &str, sql: &'static str) {
+        within_sqlite(&self.path(name), async move |connection| {
+            sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
+        });
+    }
+
+    /// Holds everything that is stored against everything that was received; nothing is alive any more.
+    #[track_caller]
+    pub(crate) fn audit(&self, rows: u64) {
+        self.audit_with(rows, true, None);
+    }
+
+    /// Likewise, with no more unknown rows than kills and faults explain.
+    #[track_caller]
+    pub(crate) fn audit_unknown(&self, rows: u64, unknown_max: usize) {
+        self.audit_with(rows, true, Some(unknown_max));
+    }
+
+    /// Likewise, with a run alive or just killed.
+    #[track_caller]
+    pub(crate) fn audit_unsettled(&self, rows: u64) {
+        self.audit_with(rows, false, None);
+    }
+
+    #[track_caller]
+    fn audit_with(&self, rows: u64, is_settled: bool, unknown_max: Option<usize>) {
+        let receipts = (0..self.simulators.get()).map(|n| self.path(&format!("receipts-{n}.ndjson"))).collect();
+        let audit = Audit { database: self.database(), receipts, rows, is_settled, unknown_max };
+        let violations = audit.violations();
+        assert!(violations.is_empty(), "{}", violations.join("\n"));
+    }
+
+    /// The content of every file in the folder, by its path.
+    pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![self.folder().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let content = std::fs::read(&path).expect("a file");
+                    files.insert(path, content);
+                }
+            }
+        }
+        files
+    }
+}
+
+/// Campaign rows for these people; numbers of the fictional 555-01 exchange, in as many areas as it takes.
+pub(crate) fn campaign(people: std::ops::Range<u32>) -> String {
+    let mut text = "serviceId,phoneNumber,session.seatLocation\n".to_owned();
+    for person in people {
+        text.push_str(&format!("{SERVICE},{},{person}A\n", phone(person)));
+    }
+    text
+}
+
+/// A fictional person's number: 1 and ten digits.
+pub(crate) fn phone(person: u32) -> String {
+    format!("1{}55501{:02}", 200 + person / 100, person % 100)
+}
+
+/// A sample of the repository.
+pub(crate) fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)
+}
+
+fn within_sqlite<T>(database: &Path, work: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let done = runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(database).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let done = work(&mut connection).await?;
+        connection.close().await?;
+        Ok::<T, sqlx::Error>(done)
+    });
+    done.expect("the database does it")
+}
