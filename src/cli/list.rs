@@ -17,7 +17,7 @@ use crate::validate;
 const SHOWN: [&str; 7] = ["line", "phoneNumber", "state", "code", "requestId", "attempts", "message"];
 
 /// Characters of a cell in that table.
-const SHOWN_CHARS: usize = 100;
+const SHOWN_CHARS: usize = 200;
 
 pub(super) async fn list(context: &mut Context, args: ListArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
@@ -92,7 +92,7 @@ fn shown(batch: &Batch, row: &InvocationView, reveal: bool) -> [String; SHOWN.le
         let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
         match value {
             None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) if reveal => text.escape_debug().take(SHOWN_CHARS).collect(),
+            Some(Value::String(text)) if reveal || name == "message" => text.escape_debug().take(SHOWN_CHARS).collect(),
             Some(Value::String(text)) => validate::mask_cell(text).chars().take(SHOWN_CHARS).collect(),
             Some(other) => other.to_string(),
         }
