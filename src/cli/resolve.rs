@@ -133,13 +133,16 @@ fn list(context: &mut Context, batch: &Batch, rows: &[UnknownView], reveal: bool
     }
     let _ = write!(
         text,
-        "Ask the vendor's support whether requests of service {} reached these numbers at these times, then for each:\n\
-         \x20 mep-batch resolve {name} --line N --as accepted --reason 'support case …'   it was accepted\n\
-         \x20 mep-batch resolve {name} --line N --as not-sent --reason …                  it was not: send it\n\
-         \x20 mep-batch resolve {name} --line N --as resend --reason …                    send it again, known or not\n\
-         \x20 mep-batch resolve {name} --line N --as abandoned --reason …                 leave it\n",
+        "Ask the vendor's support whether requests of service {} reached these\n\
+         numbers at these times, then say for each, or for `--all`, what is true:\n\
+         \x20 it was accepted            --as accepted\n\
+         \x20 it was not: send it        --as not-sent\n\
+         \x20 send it again in any case  --as resend\n\
+         \x20 leave it                   --as abandoned\n\
+         as in: mep-batch resolve {} --line {} --as accepted --reason 'case 4711'\n",
         batch.service,
-        name = batch.name
+        batch.name,
+        rows[0].id.line()
     );
     context.out.data(&text);
 }
