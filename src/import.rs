@@ -24,7 +24,7 @@ mod source;
 mod survey;
 mod utf8;
 
-pub use input::Input;
+pub use input::{Input, STANDARD_INPUT};
 pub use judgement::{Judgement, ProblemGroup, ProblemPlace};
 pub use limits::{CELL_BYTES_MAX, COLUMNS_MAX, JSON_DEPTH_MAX, RECORD_BYTES_MAX, ROWS_MAX};
 pub use options::{ColumnMap, Constant, Options};

@@ -47,9 +47,26 @@ impl InvocationId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BatchId(pub i64);
 
+impl BatchId {
+    /// The numbers between which its rows' lie, neither of them a row's.
+    #[must_use]
+    pub fn row_bounds(self) -> (i64, i64) {
+        (InvocationId::new(self, 0).0, InvocationId::new(BatchId(self.0 + 1), 0).0)
+    }
+}
+
 /// Identifies a run in its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(pub i64);
+
+/// The longest batch name, in characters.
+pub const BATCH_NAME_LENGTH_MAX: usize = 64;
+
+/// Whether a batch name may hold the character.
+#[must_use]
+pub fn is_batch_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
 
 #[cfg(test)]
 mod tests {

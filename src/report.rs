@@ -6,4 +6,4 @@ mod status;
 
 pub use export::{Format, attempts as export_attempts, rows as export_rows};
 pub use row::{columns_of, flat_row, masked_body};
-pub use status::{BatchStatus, RunStatus, Verdict, WaitingFor, status, verdict};
+pub use status::{BatchStatus, RunStatus, Standing, WaitingFor, standing, status};

@@ -20,12 +20,23 @@ use tokio::sync::watch;
 
 use crate::invocation::{BatchId, Counts, UnixMillis};
 use crate::mep::Endpoint;
-use crate::store::{self, Actor, ClosedBecause, RunLock, Store};
+use crate::store::{self, Actor, Batch, ClosedBecause, RunLock, Store};
 
 pub use routes::{Connections, Routes};
 
 /// Rows of a batch that CIE is sent without a limit: it is not for load.
 pub const CIE_ROWS_MAX: i64 = 100;
+
+/// Why the batch is not sent to CIE (`would send …`), where it has so many rows to send and no limit is given.
+#[must_use]
+pub fn too_much_for_cie(batch: &Batch, to_send: i64, limit: Option<u64>) -> Option<String> {
+    let too_much = batch.endpoint == Endpoint::Cie && to_send > CIE_ROWS_MAX && limit.is_none();
+    too_much.then(|| {
+        format!(
+            "would send {to_send} rows to CIE, which is not for load\nhint: `--limit {CIE_ROWS_MAX}` sends the first ones"
+        )
+    })
+}
 
 /// What a run is asked to do.
 #[derive(Debug, Clone)]

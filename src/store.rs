@@ -26,7 +26,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub use action::{ActionKind, ActionRecord, Actor, RowAction};
 pub use batch::{Batch, Confirmation};
-pub use decision::{Retried, RetrySelection, Verdict};
+pub use decision::{RetrySelection, Verdict};
 pub use gate::{ClosedBecause, Gate};
 pub use intake::{Intake, NewBatch, Skip};
 pub use lock::{Holder, ImportLock, RunLock};
@@ -115,9 +115,9 @@ impl Store {
     pub async fn open(path: &Path, create: bool) -> Result<Store> {
         let path = file::prepare(path, create)?;
         let options = sqlite::options(&path);
-        schema::check_owner(&path).await?;
+        let version = schema::version(&path).await?;
         let mut writer = Writer::open(&path, &options).await?;
-        schema::bring_up_to_date(&path, &mut writer).await?;
+        schema::bring_up_to_date(&path, &mut writer, version).await?;
         let readers = sqlite::readers(&options);
         Ok(Store { path, options, writer: Mutex::new(Some(writer)), readers })
     }

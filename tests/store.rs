@@ -101,7 +101,7 @@ async fn settle(store: &Store, run: &Run, number: i64, settlements: &[&Settlemen
 }
 
 async fn counts(store: &Store, batch: &Batch) -> Counts {
-    let counts = store.counts(&[batch.id]).await.expect("counts").remove(0);
+    let counts = store.counts_of(batch.id).await.expect("counts");
     let mut counted = Counts::default();
     for row in store.page(batch.id, &Filter::default(), 0, 1_000).await.expect("rows") {
         counted[row.state] += 1;

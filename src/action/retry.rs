@@ -51,7 +51,7 @@ pub async fn retry(
         "reason": filter.reason,
         "rows": selection.rows.len(),
     });
-    outcome.back = store.retry(batch.id, &selection, actor, now, &detail).await?.rows;
+    outcome.back = store.retry(batch.id, &selection, actor, now, &detail).await?;
     Ok(outcome)
 }
 

@@ -8,12 +8,11 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::{Told, Usage};
 use super::import;
-use super::output::grouped;
 use super::run::lock;
 use crate::invocation::{Settings, State, UnixMillis};
 use crate::mep::Endpoint;
 use crate::report;
-use crate::run::{CIE_ROWS_MAX, Which};
+use crate::run::{Which, too_much_for_cie};
 use crate::store::{Batch, Confirmation, Store};
 
 /// Stores what the flags change, asks for what must be confirmed, and says which batches are sent.
@@ -25,7 +24,7 @@ pub(super) async fn choose(
 ) -> anyhow::Result<Which> {
     let Some(named) = named else {
         for batch in store.batches().await? {
-            let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
+            let counts = store.counts_of(batch.id).await?;
             if let Confirmation::Needed(people) = batch.confirmation(counts[State::Pending]) {
                 context.out.note(&format!(
                     "batch `{}` is not confirmed and is left\nhint: mep-batch run {} --confirm {people}\n",
@@ -39,7 +38,10 @@ pub(super) async fn choose(
     };
     let mut ids = Vec::new();
     for batch in &named {
-        hold_back_from_cie(store, batch, args).await?;
+        let to_send = store.counts_of(batch.id).await?[State::Pending];
+        if let Some(why) = too_much_for_cie(batch, to_send, args.limit) {
+            bail!(Usage(format!("batch `{}` {why}", batch.name)));
+        }
         let settings = import::settings_of(&args.sending, batch.settings.clone());
         settle_settings(context, store, batch, args, settings).await?;
         if !confirm::confirm(context, store, batch, args).await? {
@@ -67,18 +69,5 @@ async fn settle_settings(
     let account = args.sending.account.as_deref().unwrap_or(&batch.account);
     let _lock = if account == batch.account { None } else { Some(lock(context, store)?) };
     store.change_settings(batch, &settings, account, &context.actor, UnixMillis::now()).await?;
-    Ok(())
-}
-
-async fn hold_back_from_cie(store: &Store, batch: &Batch, args: &RunArgs) -> anyhow::Result<()> {
-    let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
-    let pending = counts[State::Pending];
-    if batch.endpoint == Endpoint::Cie && pending > CIE_ROWS_MAX && args.limit.is_none() {
-        bail!(Usage(format!(
-            "batch `{}` would send {} rows to CIE, which is not for load\nhint: `--limit {CIE_ROWS_MAX}` sends the first ones",
-            batch.name,
-            grouped(pending)
-        )));
-    }
     Ok(())
 }

@@ -15,7 +15,7 @@ pub(super) async fn confirm(
     batch: &Batch,
     args: &RunArgs,
 ) -> anyhow::Result<bool> {
-    let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
+    let counts = store.counts_of(batch.id).await?;
     let Confirmation::Needed(people) = batch.confirmation(counts[State::Pending]) else { return Ok(true) };
     if people == 0 {
         return Ok(true);

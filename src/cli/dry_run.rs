@@ -11,6 +11,7 @@ use super::failure::Usage;
 use super::output::grouped;
 use super::run::{find_batch, selected};
 use super::{check, problems};
+use crate::import::STANDARD_INPUT;
 use crate::invocation::{State, UnixMillis};
 use crate::report;
 use crate::run::Which;
@@ -27,7 +28,7 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
     for what in &args.what {
         let batch = match &store {
             Some(store) => find_batch(store, what).await?,
-            None if what == "-" || Path::new(what).exists() => None,
+            None if what == STANDARD_INPUT || Path::new(what).exists() => None,
             None => bail!(Usage(format!("`{what}` is neither a batch nor a file"))),
         };
         if let Some(batch) = batch {
@@ -63,7 +64,7 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
 }
 
 async fn dry_run_of(store: &Store, batch: &Batch, args: &RunArgs, json: bool) -> anyhow::Result<String> {
-    let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
+    let counts = store.counts_of(batch.id).await?;
     let limit = args.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);
     let pending_only = Filter { states: vec![State::Pending], ..Filter::default() };
     let first = store.page(batch.id, &pending_only, 0, 1).await?.pop().and_then(|row| row.body);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::report::Verdict;
+use crate::report::Standing;
 use crate::run::{Ending, Signal};
 
 /// How the program ends.
@@ -46,19 +46,19 @@ impl From<Exit> for ExitCode {
     }
 }
 
-impl From<Verdict> for Exit {
-    fn from(verdict: Verdict) -> Exit {
-        match verdict {
-            Verdict::Undecided => Exit::Undecided,
-            Verdict::Incomplete => Exit::Incomplete,
-            Verdict::Imperfect => Exit::Imperfect,
-            Verdict::Complete => Exit::Complete,
+impl From<Standing> for Exit {
+    fn from(standing: Standing) -> Exit {
+        match standing {
+            Standing::Undecided => Exit::Undecided,
+            Standing::Incomplete => Exit::Incomplete,
+            Standing::Imperfect => Exit::Imperfect,
+            Standing::Complete => Exit::Complete,
         }
     }
 }
 
 /// A run's code: how it ended where that tells more than what is stored.
-pub(super) fn of_run(ending: &Ending, worst: Verdict) -> Exit {
+pub(super) fn of_run(ending: &Ending, worst: Standing) -> Exit {
     match ending {
         Ending::StoreFailed(..) => Exit::Store,
         Ending::Stopped(_) => Exit::Stopped,

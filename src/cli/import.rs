@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::problems;
 use crate::import::{self, FileFault, FileRefused, Input, Judgement, Survey};
-use crate::invocation::{Settings, UnixMillis};
+use crate::invocation::{BATCH_NAME_LENGTH_MAX, Settings, UnixMillis, is_batch_name_char};
 use crate::mep::Endpoint;
 use crate::store::{Batch, ImportLock, NewBatch, Store};
 
@@ -172,12 +172,13 @@ pub(super) fn settings_of(sending: &SendingArgs, was: Settings) -> Settings {
 
 /// A batch name made of the file's.
 fn stem(file: &Path) -> String {
-    /// The longest batch name.
-    const LENGTH_MAX: usize = 64;
-    let stem =
-        if file == Path::new("-") { "stdin".into() } else { file.file_stem().unwrap_or_default().to_string_lossy() };
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
-    let name: String = stem.chars().map(allowed).take(LENGTH_MAX).collect();
+    let stem = if file == Path::new(import::STANDARD_INPUT) {
+        "stdin".into()
+    } else {
+        file.file_stem().unwrap_or_default().to_string_lossy()
+    };
+    let allowed = |c: char| if is_batch_name_char(c) { c } else { '-' };
+    let name: String = stem.chars().map(allowed).take(BATCH_NAME_LENGTH_MAX).collect();
     if name.is_empty() { "batch".to_owned() } else { name }
 }
 

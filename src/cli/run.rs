@@ -21,9 +21,10 @@ use super::stand_in::StandIn;
 use super::status::accounting;
 use super::{dry_run, problems, signals};
 use crate::client::{Credentials, Timeouts};
+use crate::import::STANDARD_INPUT;
 use crate::invocation::{BatchId, State, UnixMillis};
 use crate::mep::Endpoint;
-use crate::report::{self, BatchStatus, Verdict};
+use crate::report::{self, BatchStatus, Standing};
 use crate::run::{self, Connections, Ended, Ending, Options, Routes, Which};
 use crate::store::{ActionKind, Batch, Confirmation, RunLock, Store};
 
@@ -32,8 +33,6 @@ const CONCURRENCY_FOR_REAL: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not
 const CONCURRENCY_ELSEWHERE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 /// How long a turn waits for another process's transaction before the run looks whether somebody interrupts it.
 const TURN_PATIENCE: Duration = Duration::from_secs(1);
-/// The path that means standard input.
-const STANDARD_INPUT: &str = "-";
 
 pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
@@ -220,21 +219,14 @@ async fn settle_dead_runs(context: &mut Context, store: &Store) -> anyhow::Resul
 /// The accounting of each batch, why the run ended, and the next command to type.
 async fn tell_end(context: &mut Context, store: &Store, ended: &Ended, started: Instant) -> anyhow::Result<Exit> {
     let mut statuses: Vec<BatchStatus> = Vec::new();
-    for batch in store.batches().await? {
-        if ended.batches.contains(&batch.id) {
-            statuses.push(report::status(store, &batch, UnixMillis::now()).await?);
-        }
-    }
-    for (batch, repeated) in repeated_request_ids(store, &ended.batches).await? {
-        context.out.note(&format!(
-            "warning: {repeated} in batch `{batch}` stand on more than one row\n\
-             hint: `mep-batch list {batch} --request-id ID` shows them; ask the vendor's support which request each names\n"
-        ));
+    for batch in store.batches().await?.iter().filter(|batch| ended.batches.contains(&batch.id)) {
+        statuses.push(report::status(store, batch, UnixMillis::now()).await?);
+        warn_of_repeated_request_ids(context, store, batch).await?;
     }
     if context.out.is_quiet() {
         ended.left.iter().for_each(|why| context.out.note(&format!("{why}\n")));
     }
-    let worst = statuses.iter().map(report::verdict).min().unwrap_or(Verdict::Complete);
+    let worst = statuses.iter().map(report::standing).min().unwrap_or(Standing::Complete);
     let exit = exit::of_run(&ended.ending, worst);
     for status in &statuses {
         if context.out.is_json() {
@@ -256,16 +248,17 @@ async fn tell_end(context: &mut Context, store: &Store, ended: &Ended, started: 
     Ok(exit)
 }
 
-/// The batches in which the service gave one request ID to several rows, with how many IDs.
-async fn repeated_request_ids(store: &Store, touched: &[BatchId]) -> anyhow::Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    for batch in store.batches().await?.into_iter().filter(|batch| touched.contains(&batch.id)) {
-        let repeated = store.repeated_request_ids(batch.id).await?;
-        if repeated > 0 {
-            found.push((batch.name, counted(repeated.unsigned_abs(), "request ID")));
-        }
+/// The service's name for a request is an operator's only proof: one that stands on several rows proves less.
+async fn warn_of_repeated_request_ids(context: &mut Context, store: &Store, batch: &Batch) -> anyhow::Result<()> {
+    let (repeated, batch) = (store.repeated_request_ids(batch.id).await?, &batch.name);
+    if repeated > 0 {
+        let ids = counted(repeated.unsigned_abs(), "request ID");
+        context.out.note(&format!(
+            "warning: {ids} in batch `{batch}` stand on more than one row\n\
+             hint: `mep-batch list {batch} --request-id ID` shows them; ask the vendor's support which request each names\n"
+        ));
     }
-    Ok(found)
+    Ok(())
 }
 
 fn ending_text(ending: &Ending) -> String {

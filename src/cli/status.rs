@@ -8,7 +8,7 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::output::grouped;
 use crate::invocation::{State, UnixMillis};
-use crate::report::{self, BatchStatus, Verdict};
+use crate::report::{self, BatchStatus, Standing};
 
 pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
@@ -16,13 +16,13 @@ pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::R
         Some(name) => vec![context::batch(&store, name).await?],
         None => store.batches().await?,
     };
-    let mut worst = Verdict::Complete;
+    let mut worst = Standing::Complete;
     if batches.is_empty() {
         context.out.note("no batches yet\nhint: `mep-batch import FILE --endpoint E` makes one\n");
     }
     for batch in &batches {
         let status = report::status(&store, batch, UnixMillis::now()).await?;
-        worst = worst.min(report::verdict(&status));
+        worst = worst.min(report::standing(&status));
         if context.out.is_json() {
             context.out.data(&format!("{}\n", serde_json::to_string(&status)?));
         } else {

@@ -18,7 +18,7 @@ pub struct Input {
 }
 
 /// The path that means standard input.
-const STANDARD_INPUT: &str = "-";
+pub const STANDARD_INPUT: &str = "-";
 
 impl Input {
     /// Opens and surveys a file; `-` is standard input.

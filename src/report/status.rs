@@ -74,7 +74,7 @@ pub struct WaitingFor {
 
 /// What the counts of a batch say, worst first: the order in which exit codes win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
+pub enum Standing {
     /// Some rows are unknown: a person must decide.
     Undecided,
     /// Some rows are still to be sent.
@@ -87,25 +87,25 @@ pub enum Verdict {
 
 /// What a batch's figures say.
 #[must_use]
-pub fn verdict(status: &BatchStatus) -> Verdict {
-    if status.orphaned == 0 { verdict_of(&status.states) } else { Verdict::Undecided }
+pub fn standing(status: &BatchStatus) -> Standing {
+    if status.orphaned == 0 { standing_of(&status.states) } else { Standing::Undecided }
 }
 
-fn verdict_of(counts: &Counts) -> Verdict {
+fn standing_of(counts: &Counts) -> Standing {
     if counts[State::Unknown] > 0 {
-        Verdict::Undecided
+        Standing::Undecided
     } else if counts[State::Pending] + counts[State::Sending] > 0 {
-        Verdict::Incomplete
+        Standing::Incomplete
     } else if counts[State::Rejected] + counts[State::Failed] > 0 {
-        Verdict::Imperfect
+        Standing::Imperfect
     } else {
-        Verdict::Complete
+        Standing::Complete
     }
 }
 
 /// How a batch stands now.
 pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Result<BatchStatus> {
-    let counts = store.counts(&[batch.id]).await?.pop().unwrap_or_default();
+    let counts = store.counts_of(batch.id).await?;
     let next_due = store.next_due(batch.id).await?;
     let runs = store.open_runs().await?;
     let alive = (!runs.is_empty() || counts[State::Sending] > 0) && RunLock::is_held(store.path())?;
@@ -178,13 +178,13 @@ mod tests {
             for state in states {
                 counts[*state] += 1;
             }
-            verdict_of(&counts)
+            standing_of(&counts)
         };
-        assert_eq!(counts(&[State::Accepted, State::Skipped, State::Cancelled]), Verdict::Complete);
-        assert_eq!(counts(&[State::Accepted, State::Rejected]), Verdict::Imperfect);
-        assert_eq!(counts(&[State::Failed]), Verdict::Imperfect);
-        assert_eq!(counts(&[State::Failed, State::Pending]), Verdict::Incomplete);
-        assert_eq!(counts(&[State::Sending]), Verdict::Incomplete);
-        assert_eq!(counts(&[State::Pending, State::Unknown]), Verdict::Undecided);
+        assert_eq!(counts(&[State::Accepted, State::Skipped, State::Cancelled]), Standing::Complete);
+        assert_eq!(counts(&[State::Accepted, State::Rejected]), Standing::Imperfect);
+        assert_eq!(counts(&[State::Failed]), Standing::Imperfect);
+        assert_eq!(counts(&[State::Failed, State::Pending]), Standing::Incomplete);
+        assert_eq!(counts(&[State::Sending]), Standing::Incomplete);
+        assert_eq!(counts(&[State::Pending, State::Unknown]), Standing::Undecided);
     }
 }

@@ -6,9 +6,8 @@ use super::engine::{Engine, Gate};
 use super::gatekeeper::Gatekeeper;
 use super::sending::{Due, Sending};
 use super::turns::TURN_EVERY;
-use super::{CIE_ROWS_MAX, Event, Which};
+use super::{Event, Which, too_much_for_cie};
 use crate::invocation::{BatchId, Counts, State, UnixMillis};
-use crate::mep::Endpoint;
 use crate::store::{self, Batch, Confirmation};
 
 impl Engine<'_> {
@@ -65,13 +64,9 @@ impl Engine<'_> {
         if is_left || !confirmed || (to_send == 0 && !named) {
             return Ok(());
         }
-        let too_many = batch.endpoint == Endpoint::Cie && to_send > CIE_ROWS_MAX && self.options.limit.is_none();
-        let route = match self.routes.route(&batch) {
-            Ok(_) if too_many => {
-                Err(format!("it would send {to_send} rows to CIE, which is not for load\nhint: `--limit`"))
-            }
-            Ok(route) => Ok(route),
-            Err(error) => Err(format!("{error:#}")),
+        let route = match too_much_for_cie(&batch, to_send, self.options.limit) {
+            Some(why) => Err(format!("it {why}")),
+            None => self.routes.route(&batch).map_err(|error| format!("{error:#}")),
         };
         let route = match route {
             Ok(route) => route,

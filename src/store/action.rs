@@ -92,25 +92,6 @@ impl Store {
         tx.commit().await.map_err(failed())
     }
 
-    /// What was done to a batch, oldest first.
-    pub async fn actions(&self, batch: BatchId) -> Result<Vec<ActionRecord>> {
-        const ALL: &str = "SELECT kind, at, who, host, version, reason, detail FROM action
-            WHERE batch_id = $1 ORDER BY id";
-        let rows: Vec<(String, i64, String, String, String, Option<String>, String)> = sqlx::query_as(ALL)
-            .bind(batch.0)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(self.failed("list the actions"))?;
-        let read = |(kind, at, who, host, version, reason, detail)| ActionRecord {
-            kind,
-            at: UnixMillis(at),
-            actor: Actor { who, host, version },
-            reason,
-            detail,
-        };
-        Ok(rows.into_iter().map(read).collect())
-    }
-
     /// What was done to one row, oldest first.
     pub async fn row_actions(&self, row: InvocationId) -> Result<Vec<RowAction>> {
         const ALL: &str = "SELECT kind, at, who, host, version, reason, detail, was, became

@@ -112,6 +112,11 @@ impl Store {
         Ok(counts)
     }
 
+    /// The counts by state of one batch.
+    pub async fn counts_of(&self, batch: BatchId) -> Result<Counts> {
+        Ok(self.counts(&[batch]).await?.pop().unwrap_or_default())
+    }
+
     /// Notes that an operator confirmed the batch.
     pub async fn confirm(&self, batch: BatchId, actor: &Actor, now: UnixMillis, invocations: i64) -> Result<()> {
         const CONFIRM: &str = "UPDATE batch SET confirmed_at = $2 WHERE id = $1 AND confirmed_at IS NULL";

@@ -16,13 +16,6 @@ pub struct RetrySelection {
     pub rebuilt: Vec<(InvocationId, String, u64, Option<String>)>,
 }
 
-/// What a `retry` did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Retried {
-    /// Rows that are pending again.
-    pub rows: u64,
-}
-
 /// An operator's word on an unknown row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -60,7 +53,7 @@ impl Verdict {
 }
 
 impl Store {
-    /// Puts rows back to pending: attempts stay counted, tries start anew.
+    /// Puts rows back to pending; how many. Attempts stay counted, tries start anew.
     pub async fn retry(
         &self,
         batch: BatchId,
@@ -68,7 +61,7 @@ impl Store {
         actor: &Actor,
         now: UnixMillis,
         detail: &Value,
-    ) -> Result<Retried> {
+    ) -> Result<u64> {
         const REBUILD: &str =
             "UPDATE content SET body = j.value ->> 1, phone = j.value ->> 2, time_zone = j.value ->> 3,
                 cells = NULL
@@ -78,7 +71,7 @@ impl Store {
                 reason = NULL, finished_at = NULL
             FROM json_each($1) AS j WHERE invocation.id = j.value ->> 0 AND state = j.value ->> 1";
         if selection.rows.is_empty() {
-            return Ok(Retried::default());
+            return Ok(0);
         }
         let moves: Vec<Move> =
             selection.rows.iter().map(|(id, was)| Move { id: *id, was: *was, becomes: State::Pending }).collect();
@@ -95,7 +88,7 @@ impl Store {
         check_all_moved(put_back.rows_affected(), &moves)?;
         write_moves(&mut tx, &moves).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
-        Ok(Retried { rows: put_back.rows_affected() })
+        Ok(put_back.rows_affected())
     }
 
     /// Decides unknown rows, each guarded by the attempt that left it unknown.

@@ -8,7 +8,7 @@ use super::batch::settings_text;
 use super::lock::ImportLock;
 use super::{Error, Result, Store, json_text};
 use crate::invocation::{
-    BatchId, Counts, ImportedRow, InvocationId, RefusedBy, RowContent, Settings, State, UnixMillis,
+    BATCH_NAME_LENGTH_MAX, BatchId, Counts, ImportedRow, RefusedBy, RowContent, Settings, State, UnixMillis,
 };
 use crate::mep::{Endpoint, INVALID_CONTENT, ServiceId};
 
@@ -93,7 +93,7 @@ impl Store {
             (SELECT id FROM invocation WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3)";
         const BATCH: &str = "DELETE FROM batch WHERE id = $1 AND imported_at IS NULL";
         let failed = || self.failed("sweep an unfinished import");
-        let (start, end) = bounds(batch);
+        let (start, end) = batch.row_bounds();
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await?;
         let mut deleted = 0;
@@ -181,12 +181,6 @@ impl Intake<'_> {
         Ok(())
     }
 
-    /// How many rows are in each state so far.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
     /// Makes the batch visible to everybody, in one small transaction; its number and name.
     ///
     /// A name that is taken is refused where it was asked for; else the first free one is used.
@@ -240,8 +234,6 @@ impl Intake<'_> {
 
 /// The name to use; `None` where the one asked for is taken.
 async fn free_name(tx: &mut Transaction<'_, Sqlite>, new: &NewBatch) -> sqlx::Result<Option<String>> {
-    /// The longest batch name.
-    const LENGTH_MAX: usize = 64;
     const TAKEN: &str = "SELECT COUNT(*) FROM batch WHERE name = $1";
     let mut number = 1_u64;
     loop {
@@ -250,7 +242,7 @@ async fn free_name(tx: &mut Transaction<'_, Sqlite>, new: &NewBatch) -> sqlx::Re
             (None, 1) => new.stem.clone(),
             (None, number) => {
                 let ending = format!("-{number}");
-                let stem: String = new.stem.chars().take(LENGTH_MAX - ending.len()).collect();
+                let stem: String = new.stem.chars().take(BATCH_NAME_LENGTH_MAX - ending.len()).collect();
                 stem + &ending
             }
         };
@@ -261,9 +253,4 @@ async fn free_name(tx: &mut Transaction<'_, Sqlite>, new: &NewBatch) -> sqlx::Re
             (_, None) => number += 1,
         }
     }
-}
-
-/// The numbers between which a batch's rows lie.
-fn bounds(batch: BatchId) -> (i64, i64) {
-    (InvocationId::new(batch, 0).0, InvocationId::new(BatchId(batch.0 + 1), 0).0)
 }

@@ -28,7 +28,7 @@ impl Store {
         let after = first.map_or(after, |first| after.max(first.saturating_sub(1)));
         let end = match last {
             Some(last) => InvocationId::new(batch, *last).0 + 1,
-            None => InvocationId::new(BatchId(batch.0 + 1), 0).0,
+            None => batch.row_bounds().1,
         };
         let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
         let rows = sqlx::query(PAGE)
@@ -130,9 +130,10 @@ impl Store {
         if phones.is_empty() {
             return Ok(Vec::new());
         }
+        let (start, end) = batch.row_bounds();
         let found: Vec<(i64, u32)> = sqlx::query_as(LINES)
-            .bind(InvocationId::new(batch, 0).0)
-            .bind(InvocationId::new(BatchId(batch.0 + 1), 0).0)
+            .bind(start)
+            .bind(end)
             .bind(json_text(phones))
             .fetch_all(&self.readers)
             .await
@@ -169,9 +170,10 @@ impl Store {
     pub async fn repeated_request_ids(&self, batch: BatchId) -> Result<i64> {
         const COUNT: &str = "SELECT COUNT(*) FROM (SELECT request_id FROM invocation
             WHERE id > $1 AND id < $2 AND request_id IS NOT NULL GROUP BY request_id HAVING COUNT(*) > 1) AS repeated";
+        let (start, end) = batch.row_bounds();
         sqlx::query_scalar(COUNT)
-            .bind(InvocationId::new(batch, 0).0)
-            .bind(InvocationId::new(BatchId(batch.0 + 1), 0).0)
+            .bind(start)
+            .bind(end)
             .fetch_one(&self.readers)
             .await
             .map_err(self.failed("look for repeated request IDs"))

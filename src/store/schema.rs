@@ -20,31 +20,31 @@ fn migrations() -> Vec<Migration> {
     vec![Migration::new(1, "queue".into(), MigrationType::Simple, queue.into_sql_str(), false)]
 }
 
-/// Refuses another program's database, before anything about it is changed.
-pub(super) async fn check_owner(path: &Path) -> Result<()> {
+/// The schema's version; `None` for a new, empty file. Refuses another program's database and a newer schema, and changes
+/// nothing of either.
+pub(super) async fn version(path: &Path) -> Result<Option<i64>> {
     let mut reader = Writer::open(path, &sqlite::plain_options(path)).await?;
     let found = find_version(path, &mut reader).await;
     reader.close().await;
-    found.map(drop)
+    match found? {
+        Some(version) if version > newest() => Err(Error::Unsuitable {
+            path: path.to_owned(),
+            why: format!(
+                "its schema is version {version}, newer than this program's {}\nhint: use the mep-batch that wrote it, or a newer one",
+                newest()
+            ),
+        }),
+        version => Ok(version),
+    }
 }
 
-/// Checks that the file is not newer than this program, and applies what is missing.
+/// Applies what the schema lacks that was found at that version.
 ///
 /// While something is applied the run lock is held, so that no run lives under a changing schema.
-pub(super) async fn bring_up_to_date(path: &Path, writer: &mut Writer) -> Result<()> {
+pub(super) async fn bring_up_to_date(path: &Path, writer: &mut Writer, version: Option<i64>) -> Result<()> {
     check_library(path, writer).await?;
-    match find_version(path, writer).await? {
-        Some(version) if version == newest() => return Ok(()),
-        Some(version) if version > newest() => {
-            return Err(Error::Unsuitable {
-                path: path.to_owned(),
-                why: format!(
-                    "its schema is version {version}, newer than this program's {}\nhint: use the mep-batch that wrote it, or a newer one",
-                    newest()
-                ),
-            });
-        }
-        Some(_) | None => {}
+    if version == Some(newest()) {
+        return Ok(());
     }
     let _lock = RunLock::acquire_soon(path).await?;
     if find_version(path, writer).await? == Some(newest()) {
@@ -54,7 +54,8 @@ pub(super) async fn bring_up_to_date(path: &Path, writer: &mut Writer) -> Result
         .run(writer.connection())
         .await
         .map_err(|source| sqlite::error("bring the schema up to date", path, sqlx::Error::Migrate(Box::new(source))))?;
-    sqlx::query("PRAGMA application_id = 0x4d455042")
+    // The text holds one number of this program's: a pragma takes no bound values.
+    sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}")))
         .execute(writer.connection())
         .await
         .map_err(|source| sqlite::error("mark the database", path, source))?;

@@ -59,7 +59,7 @@ impl Writer {
         Ok(Writer { connection, path: path.to_owned() })
     }
 
-    /// Begins a transaction that may write, waiting for other processes' for up to [`BUSY_TIMEOUT`].
+    /// Begins a transaction that may write, waiting for other processes' as long as the connection was opened to.
     pub(super) async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>> {
         let begun = self.connection.begin_with("BEGIN IMMEDIATE").await;
         begun.map_err(|source| error("begin a transaction", &self.path, source))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::invocation::{BATCH_NAME_LENGTH_MAX, is_batch_name_char};
 use crate::mep::PhoneNumberJson;
 
 /// A bound that may be switched off.
@@ -57,13 +58,11 @@ pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn parse_batch_name(text: &str) -> Result<String, String> {
-    /// The longest batch name.
-    const LENGTH_MAX: usize = 64;
-    let well_formed = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-    if well_formed && (1..=LENGTH_MAX).contains(&text.len()) {
+    let well_formed = text.chars().all(is_batch_name_char);
+    if well_formed && (1..=BATCH_NAME_LENGTH_MAX).contains(&text.len()) {
         Ok(text.to_owned())
     } else {
-        Err(format!("expected 1 to {LENGTH_MAX} letters, digits, `.`, `_` or `-`"))
+        Err(format!("expected 1 to {BATCH_NAME_LENGTH_MAX} letters, digits, `.`, `_` or `-`"))
     }
 }
 
