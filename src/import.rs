@@ -5,7 +5,7 @@
 //! the content was the same. Memory does not grow with the file.
 
 mod columns;
-mod csv_rows;
+mod csv_records;
 mod dialect;
 mod elements;
 mod input;
@@ -14,21 +14,28 @@ mod json_members;
 mod json_rows;
 mod judgement;
 mod limits;
+mod note;
 mod options;
 mod pipeline;
+mod reading;
+mod record;
 mod records;
 mod refused;
 mod rows;
 mod service;
 mod source;
 mod survey;
+mod table;
+mod table_rows;
 mod utf8;
 
 pub use input::{Input, STANDARD_INPUT};
 pub use judgement::{Judgement, ProblemGroup, ProblemPlace};
 pub use limits::{CELL_BYTES_MAX, COLUMNS_MAX, JSON_DEPTH_MAX, RECORD_BYTES_MAX, ROWS_MAX};
+pub use note::Note;
 pub use options::{ColumnMap, Constant, Options};
 pub use pipeline::{Duplicates, RejectedMax, Tolerance, TooManyRejected, check, import};
+pub use reading::Reading;
 pub use refused::{FileFault, FileRefused};
 pub use rows::{Raw, Row, Rows};
 pub use survey::{Format, Survey};

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use mep_batch::import::{Format, Input, Options, Row, Rows};
+use mep_batch::import::{Format, Input, Options, Reading, Row, Rows};
 use mep_batch::invocation::RowContent;
 use mep_batch::validate::{check_body, row_from_cells};
 use proptest::prelude::*;
@@ -15,27 +15,29 @@ fn options() -> Options {
 }
 
 /// Everything that came of a file.
-struct Reading {
+struct ReadFile {
     rows: Vec<Row>,
     reader: Rows,
 }
 
-fn read_with(extension: &str, content: &[u8], options: Options) -> Result<Reading, String> {
+fn read_with(extension: &str, content: &[u8], options: Options) -> Result<ReadFile, String> {
     let mut file = tempfile::Builder::new().suffix(&format!(".{extension}")).tempfile().expect("a temporary file");
     file.write_all(content).expect("written");
     read_path(file.path(), options)
 }
 
-fn read_path(path: &Path, options: Options) -> Result<Reading, String> {
-    let mut reader = Input::open(path).and_then(|input| input.rows(options)).map_err(|refused| refused.to_string())?;
+fn read_path(path: &Path, options: Options) -> Result<ReadFile, String> {
+    let mut reader = Input::open(path, &Reading::default())
+        .and_then(|input| input.rows(options))
+        .map_err(|refused| refused.to_string())?;
     let mut rows = Vec::new();
     while let Some(row) = reader.next_row().map_err(|refused| refused.to_string())? {
         rows.push(row);
     }
-    Ok(Reading { rows, reader })
+    Ok(ReadFile { rows, reader })
 }
 
-fn read(extension: &str, content: &str) -> Reading {
+fn read(extension: &str, content: &str) -> ReadFile {
     read_with(extension, content.as_bytes(), options()).expect("a readable file")
 }
 
@@ -43,7 +45,7 @@ fn refused(extension: &str, content: &str) -> String {
     read_with(extension, content.as_bytes(), options()).map(|_| ()).expect_err("a refused file")
 }
 
-impl Reading {
+impl ReadFile {
     fn lines(&self) -> Vec<u32> {
         self.rows.iter().map(|row| row.row.line).collect()
     }
@@ -165,7 +167,7 @@ fn a_file_that_cannot_be_read_to_its_end_is_refused_with_the_place() {
     for (extension, content, parts) in [
         ("csv", "phoneNumber,session.a\n12515550130,\"x\n12515550131,y\n", vec!["line 2", "never closed"]),
         ("csv", "Mobile,Seat\n1,2\n", vec!["column `Mobile`", "column `Seat`", "no column for the phone number"]),
-        ("csv", "12515550130,7A\n12515550131,7B\n", vec!["`1251•••0130`", "must be a header"]),
+        ("csv", "12515550130,7A\n12515550131,7B\n", vec!["`1251•••0130`", "a header is expected here"]),
         ("csv", "phoneNumber\n", vec!["no rows"]),
         ("csv", "", vec!["no rows"]),
         ("csv", " \n\n", vec!["no rows"]),
@@ -342,6 +344,52 @@ fn the_format_is_told_by_the_extension_or_the_first_byte() {
 }
 
 #[test]
+fn a_title_above_the_header_and_a_row_of_totals_are_no_rows_and_said() {
+    let content = "Guests of June,,\n\nMobile,session.seat,\n12515550130,7A,\n12515550131,7B,\nTotal:,2,\n";
+    let options = Options { maps: vec!["Mobile=phoneNumber".parse().expect("a map")], ..options() };
+    let reading = read_with("csv", content.as_bytes(), options.clone()).expect("a readable file");
+    assert_eq!(reading.rows.iter().map(|row| row.row.line).collect::<Vec<_>>(), [4, 5]);
+    let notes: Vec<_> = reading.reader.notes().into_iter().map(|note| (note.line, note.text)).collect();
+    assert_eq!(
+        notes,
+        [
+            (Some(1), "`Guests of June` stands above the header and is no row".to_owned()),
+            (Some(6), "`Total:` begins a row of totals, which is nobody's".to_owned()),
+        ]
+    );
+    let number_above = format!("12515550132,,\n{content}");
+    let told = read_with("csv", number_above.as_bytes(), options).err().expect("a refusal");
+    assert!(told.contains("line 1: a phone number above the header at line 4"), "{told}");
+}
+
+#[test]
+fn a_row_that_only_looks_like_totals_is_judged_as_a_row() {
+    let content = "phoneNumber,session.kind\nx,Total\n12515550131,Total\n";
+    let reading = read("csv", content);
+    assert_eq!(reading.rows.len(), 2, "one is not the last, the other has a number");
+    assert!(reading.reader.notes().is_empty());
+}
+
+#[test]
+fn columns_without_a_header_are_named_by_number() {
+    let mapped = |maps: &[&str]| Options {
+        no_header: true,
+        maps: maps.iter().map(|map| map.parse().expect("a map")).collect(),
+        ..options()
+    };
+    let content = "12515550130,7A\n12515550131,7B\n";
+    let both = mapped(&["1=phoneNumber", "2=session.seat"]);
+    let reading = read_with("csv", content.as_bytes(), both.clone()).expect("a readable file");
+    assert_eq!(reading.rows.iter().map(|row| row.row.line).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(reading.reader.columns(), ["phoneNumber", "session.seat"]);
+    let told = read_with("csv", content.as_bytes(), mapped(&["1=phoneNumber"])).err().expect("a refusal");
+    assert!(told.contains("line 1, column `2`: it maps to nothing"), "{told}");
+    let mended = "1,2,_line,_reason,_fix\n12515550132,7C,3,x,y\n";
+    let reading = read_with("csv", mended.as_bytes(), both).expect("a readable file");
+    assert_eq!(reading.rows.len(), 1, "a mended file has a header all the same");
+}
+
+#[test]
 fn a_file_that_changes_while_it_is_read_is_refused() {
     for (extension, before, after) in [
         ("csv", "phoneNumber\n12515550130\n", "12515550131\n"),
@@ -350,7 +398,7 @@ fn a_file_that_changes_while_it_is_read_is_refused() {
     ] {
         let mut file = tempfile::Builder::new().suffix(&format!(".{extension}")).tempfile().expect("a temporary file");
         file.write_all(before.as_bytes()).expect("written");
-        let mut rows = Input::open(file.path()).expect("a readable file").rows(options());
+        let mut rows = Input::open(file.path(), &Reading::default()).expect("a readable file").rows(options());
         file.write_all(after.as_bytes()).expect("written");
         let told = loop {
             match rows.as_mut().expect("a good header").next_row() {

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Told;
 use super::problems;
-use crate::import::{self, FileRefused, Input, Judgement, Options, Survey, Tolerance, TooManyRejected};
+use crate::import::{self, FileRefused, Input, Judgement, Options, Reading, Survey, Tolerance, TooManyRejected};
 use crate::invocation::Expressions;
 use crate::validate::Rules;
 
@@ -31,7 +31,7 @@ pub(super) async fn judge(
     options: Options,
     input: &InputArgs,
 ) -> anyhow::Result<(Judgement, Survey)> {
-    let opened = Input::open(file).and_then(|opened| {
+    let opened = Input::open(file, &reading(input)).and_then(|opened| {
         let survey = opened.survey().clone();
         Ok((opened.rows(options)?, survey))
     });
@@ -39,6 +39,11 @@ pub(super) async fn judge(
     let judged = import::check(rows, tolerance(input)).await;
     let judgement = judged.map_err(|error| refuse(context, error, file, Some(&survey)))?;
     Ok((judgement, survey))
+}
+
+/// What is said of the file's bytes.
+pub(super) fn reading(_input: &InputArgs) -> Reading {
+    Reading {}
 }
 
 /// How a file is to be read.
@@ -54,6 +59,7 @@ pub(super) fn options(context: &Context, input: &InputArgs) -> Options {
         sets: input.set.clone(),
         ignore: input.ignore.clone(),
         ignore_unmapped: input.ignore_unmapped,
+        no_header: input.no_header,
         allow_empty: input.allow_empty,
         allow_no_service: false,
         rules: Rules {

@@ -62,7 +62,8 @@ pub(super) async fn load(
     input: &InputArgs,
     sending: &SendingArgs,
 ) -> anyhow::Result<Imported> {
-    let opened = Input::open(file).map_err(|refused| check::refuse(context, refused.into(), file, None))?;
+    let opened = Input::open(file, &check::reading(input))
+        .map_err(|refused| check::refuse(context, refused.into(), file, None))?;
     let survey = opened.survey().clone();
     let (service, endpoint) = (input.service.as_ref(), batch.endpoint.as_ref());
     if !batch.again

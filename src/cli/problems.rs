@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::output::{counted, grouped};
-use crate::import::{FileRefused, Judgement, ProblemGroup, Survey};
+use crate::import::{FileRefused, Judgement, Note, ProblemGroup, Survey};
 
 /// Groups of problems that are told on a screen; `--json` has all of them.
 const GROUPS_TOLD_MAX: usize = 20;
@@ -30,6 +30,7 @@ pub(super) fn json_of(judgement: &Judgement, survey: &Survey, batch: Option<&str
         "format": survey.format.as_str(),
         "sha256": survey.sha256,
         "columns": judgement.columns,
+        "notes": judgement.notes.iter().map(note_json).collect::<Vec<_>>(),
         "mapping": judgement.mapping.iter().map(|(header, target)| json!({ "header": header, "target": target })).collect::<Vec<_>>(),
         "exitCode": exit.code(),
     })
@@ -52,6 +53,10 @@ pub(super) fn json_of_refused(refused: &FileRefused) -> Value {
         "problems": problems,
         "exitCode": Exit::InputRefused.code(),
     })
+}
+
+fn note_json(note: &Note) -> Value {
+    json!({ "line": note.line, "text": note.text, "fix": note.fix })
 }
 
 fn group_json(group: &ProblemGroup) -> Value {
@@ -78,6 +83,13 @@ pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> Str
         for (header, target) in &judgement.mapping {
             let target = target.as_deref().unwrap_or("(left out)");
             let _ = writeln!(text, "  {header:width$}  → {target}");
+        }
+    }
+    for Note { line, text: what, fix } in &judgement.notes {
+        let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        let _ = writeln!(text, "note: {place}{what}");
+        if !fix.is_empty() {
+            let _ = writeln!(text, "hint: {fix}");
         }
     }
     if let Some(service) = &judgement.service {

@@ -1,6 +1,6 @@
 //! What the columns of a file are mapped to.
 
-use crate::validate::{Draft, Fault, Given, Rules, Target, TargetFault, check_key, mask_cell};
+use crate::validate::{Draft, Fault, Given, Rules, Target, TargetFault, check_key, clean_phone, mask_cell};
 
 use super::limits::COLUMNS_MAX;
 use super::options::Options;
@@ -31,18 +31,21 @@ pub(super) struct Columns {
 /// What a later import ignores in the file of refused rows.
 const ADDED_COLUMNS: [&str; 3] = ["_line", "_reason", "_fix"];
 
-impl Columns {
-    /// No columns: before the header is read.
-    pub(super) fn none() -> Columns {
-        Columns { headers: Vec::new(), columns: Vec::new() }
-    }
+/// Whether a header is that of a file of refused rows.
+pub(super) fn is_mended_header(headers: &[String]) -> bool {
+    headers.ends_with(&ADDED_COLUMNS.map(str::to_owned))
+}
 
+impl Columns {
     /// Maps a header that stands at a line, or tells all that is wrong with it.
     pub(super) fn map(headers: Vec<String>, line: u32, options: &Options) -> Result<Columns, Vec<FileFault>> {
         let mut faults = Vec::new();
         if headers.len() > COLUMNS_MAX {
             let reason = format!("{} columns; expected at most {COLUMNS_MAX}", headers.len());
             return Err(vec![FileFault::new(reason, "take out what is not needed").at_line(line)]);
+        }
+        if let Some(fault) = no_header(&headers, options) {
+            return Err(vec![fault.at_line(line)]);
         }
         let mut columns = Vec::with_capacity(headers.len());
         for header in &headers {
@@ -59,6 +62,11 @@ impl Columns {
             fault.line = Some(line);
         }
         if faults.is_empty() { Ok(mapped) } else { Err(faults) }
+    }
+
+    /// What each column is mapped to, with its header.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Column, &String)> {
+        self.columns.iter().zip(&self.headers)
     }
 
     /// The names under which the columns' values are shown, in the header's order.
@@ -124,8 +132,7 @@ impl Columns {
     fn faults_of_absence(&self, options: &Options, faults: &mut Vec<FileFault>) {
         if !self.targets().any(|(_, target)| *target == Target::PhoneNumber) {
             let reason = format!("no column for the phone number; found {}", self.listed());
-            let fix =
-                "name it `phoneNumber`, or map it with `--map 'HEADER=phoneNumber'`; the first line must be a header";
+            let fix = "name it `phoneNumber`, or map it with `--map 'HEADER=phoneNumber'`";
             faults.push(FileFault::new(reason, fix));
         }
         let has_service = self.columns.contains(&Column::Service);
@@ -143,6 +150,22 @@ impl Columns {
         let more = if self.headers.len() > LISTED_HEADERS { " …" } else { "" };
         format!("{}{more}", shown.join(", "))
     }
+}
+
+/// Whether a header is that of the phone numbers.
+pub(super) fn names_the_number(header: &str, options: &Options) -> bool {
+    matches!(resolve(header, options), Ok(Column::Filled(Target::PhoneNumber)))
+}
+
+/// What is said where the header is somebody's row: that nothing in it maps to anything is beside the point.
+fn no_header(headers: &[String], options: &Options) -> Option<FileFault> {
+    if headers.iter().any(|header| names_the_number(header, options)) {
+        return None;
+    }
+    let number = headers.iter().find(|header| clean_phone(header).is_ok())?;
+    let reason = format!("a header is expected here, and a phone number was found: `{}`", mask_cell(number));
+    let fix = "put a line with the columns' names above it, or name them by number: `--no-header --map 1=phoneNumber`";
+    Some(FileFault::new(reason, fix))
 }
 
 /// Headers that an error lists: enough to recognise the file by.

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use super::options::Options;
+use super::reading::Reading;
 use super::refused::{FileFault, FileRefused};
 use super::rows::Rows;
 use super::survey::{Survey, survey};
@@ -29,11 +30,12 @@ impl Input {
     /// # Errors
     ///
     /// It cannot be read, is no UTF-8, or has a quote or a record without end.
-    pub fn open(path: &Path) -> Result<Input, FileRefused> {
+    pub fn open(path: &Path, reading: &Reading) -> Result<Input, FileRefused> {
         let is_standard_input = path == Path::new(STANDARD_INPUT);
         let name = if is_standard_input { "standard input".to_owned() } else { path.display().to_string() };
         let opened = if is_standard_input { spooled(io::stdin().lock()) } else { regular(path) };
         let mut file = opened.map_err(|error| FileFault::unreadable(&error).in_file(&name))?;
+        let _ = reading; // nothing can be said of it yet
         match survey(&mut file, path) {
             Ok(survey) => Ok(Input { name, file, survey }),
             Err(fault) => Err(fault.in_file(&name)),
@@ -87,7 +89,7 @@ mod tests {
     #[test]
     fn what_cannot_be_opened_is_told_by_its_name() {
         for path in ["/nowhere/at all.csv", "/"] {
-            let told = Input::open(Path::new(path)).map(|_| ()).expect_err("no file").to_string();
+            let told = Input::open(Path::new(path), &Reading::default()).map(|_| ()).expect_err("no file").to_string();
             assert!(told.starts_with(&format!("`{path}` is refused: it cannot be read: ")), "{told}");
         }
     }

@@ -1,5 +1,6 @@
 //! What a whole file came to: the counts, and its problems grouped by cause.
 
+use super::note::Note;
 use crate::invocation::mask_phone;
 use crate::mep::ServiceId;
 use crate::validate::Problem;
@@ -28,6 +29,8 @@ pub struct Judgement {
     pub problems: Vec<ProblemGroup>,
     /// Problems beyond the groups that are kept apart.
     pub more_problems: u64,
+    /// What there is to say about the file and how it was read.
+    pub notes: Vec<Note>,
     /// The mapped names.
     pub columns: Vec<String>,
     /// The operator's headers with what each is mapped to; empty for JSON.

@@ -18,6 +18,8 @@ pub struct Options {
     pub ignore: Vec<String>,
     /// Whether columns that map to nothing are left out.
     pub ignore_unmapped: bool,
+    /// Whether a table's first row is a row: its columns are named by their numbers.
+    pub no_header: bool,
     /// Whether a file without rows is read as such.
     pub allow_empty: bool,
     /// Whether a file may name no service: to check it, none is needed.

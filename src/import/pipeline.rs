@@ -161,6 +161,7 @@ async fn judge(rows: Rows, tolerance: Tolerance, intake: &mut Option<Intake<'_>>
     }
     let rows = reader.await??;
     find_repeats(tolerance.duplicates, &mut judgement, &mut scratch, intake).await?;
+    judgement.notes = rows.notes();
     judgement.columns = rows.columns();
     judgement.mapping = rows.mapping();
     judgement.service = rows.service().cloned();

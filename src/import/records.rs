@@ -20,7 +20,7 @@ pub(super) struct RecordSpan {
 }
 
 impl RecordSpan {
-    fn at(line: u32) -> Self {
+    pub(super) fn at(line: u32) -> Self {
         RecordSpan { line, long_quote_line: None, has_stray_quote: false }
     }
 }

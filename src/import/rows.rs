@@ -7,13 +7,14 @@ use crate::mep::ServiceId;
 use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, mask_cell, refusal};
 
 use super::columns::faults_of_sets;
-use super::csv_rows::CsvRows;
 use super::json_rows::JsonRows;
 use super::limits::ROWS_MAX;
+use super::note::Note;
 use super::options::Options;
 use super::refused::{FileFault, FileRefused};
 use super::service::ServiceCheck;
 use super::survey::{Format, Survey};
+use super::table_rows::TableRows;
 
 /// A row of the input, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub struct Rows {
 #[derive(Debug)]
 enum Reader {
     Blank,
-    Csv(Box<CsvRows>),
+    Table(Box<TableRows>),
     Json(Box<JsonRows>),
 }
 
@@ -71,7 +72,7 @@ impl Rows {
         let mut faults = faults_of_sets(&options, &rules);
         let reader = match survey.format {
             Format::Csv | Format::Json | Format::Ndjson if survey.is_blank => Ok(Reader::Blank),
-            Format::Csv => CsvRows::begin(file, &survey, &options).map(|rows| Reader::Csv(Box::new(rows))),
+            Format::Csv => TableRows::begin(file, &survey, &options).map(|rows| Reader::Table(Box::new(rows))),
             Format::Json | Format::Ndjson => JsonRows::begin(file, &survey).map(|rows| Reader::Json(Box::new(rows))),
         };
         let reader = match reader {
@@ -98,7 +99,7 @@ impl Rows {
             return Ok(None);
         }
         let next = match &mut self.reader {
-            Reader::Csv(rows) => rows.next_row(&mut self.judge),
+            Reader::Table(rows) => rows.next_row(&mut self.judge),
             Reader::Json(rows) => rows.next_row(&mut self.judge),
             Reader::Blank => Ok(None),
         };
@@ -112,7 +113,7 @@ impl Rows {
     #[must_use]
     pub fn columns(&self) -> Vec<String> {
         let mut names = match &self.reader {
-            Reader::Csv(rows) => rows.columns().names(),
+            Reader::Table(rows) => rows.columns().names(),
             Reader::Json(rows) => {
                 let service = self.judge.service.is_named().then(|| Target::ServiceId.name());
                 service.into_iter().chain(rows.columns().iter().cloned()).collect()
@@ -131,7 +132,7 @@ impl Rows {
     #[must_use]
     pub fn mapping(&self) -> Vec<(String, Option<String>)> {
         match &self.reader {
-            Reader::Csv(rows) => rows.columns().mapping(),
+            Reader::Table(rows) => rows.columns().mapping(),
             Reader::Json(_) | Reader::Blank => Vec::new(),
         }
     }
@@ -140,7 +141,7 @@ impl Rows {
     #[must_use]
     pub fn raw(&self) -> Option<Raw<'_>> {
         match &self.reader {
-            Reader::Csv(rows) => Some(Raw::Cells(rows.record())),
+            Reader::Table(rows) => Some(Raw::Cells(rows.cells())),
             Reader::Json(rows) => rows.text().map(Raw::Json),
             Reader::Blank => None,
         }
@@ -156,6 +157,16 @@ impl Rows {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.judge.rules
+    }
+
+    /// What there is to say about the file and how it was read; all of it once the last row has been read.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Note> {
+        let of_the_table = match &self.reader {
+            Reader::Table(rows) => rows.notes(),
+            Reader::Json(_) | Reader::Blank => &[],
+        };
+        self.survey.notes.iter().chain(of_the_table).cloned().collect()
     }
 
     /// What the survey found out: format, delimiter, hash.

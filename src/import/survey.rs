@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::dialect;
 use super::limits::{CHUNK_BYTES, RECORD_BYTES_MAX};
+use super::note::Note;
 use super::records::RecordScan;
 use super::refused::FileFault;
 use super::source::hex;
@@ -29,6 +30,8 @@ pub struct Survey {
     pub escape: Option<u8>,
     /// Whether there is nothing but white space.
     pub is_blank: bool,
+    /// What there is to say about how it is read.
+    pub notes: Vec<Note>,
     /// Bytes before the content: a byte order mark and a `sep=` line.
     pub(super) skipped_bytes: usize,
     /// The line at which the content begins.
@@ -79,6 +82,7 @@ pub(super) fn survey(file: &mut File, name: &Path) -> Result<Survey, FileFault> 
         delimiter: dialect.map(|dialect| dialect.delimiter),
         escape: None,
         is_blank: true,
+        notes: Vec::new(),
         skipped_bytes: mark + sep_line_bytes,
         first_line: if sep_line_bytes == 0 { 1 } else { 2 },
     };

@@ -26,6 +26,9 @@ pub(in crate::cli) struct InputArgs {
     /// Leave out every column that maps to nothing
     #[arg(long, help_heading = "Input options")]
     pub(in crate::cli) ignore_unmapped: bool,
+    /// The first row is no header: columns are named by number, as in `--map 1=phoneNumber`
+    #[arg(long, help_heading = "Input options")]
+    pub(in crate::cli) no_header: bool,
     /// Let values hold `${…}`, which the platform runs: everywhere, or in these columns
     #[arg(long, value_name = "COLUMN,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_delimiter = ',', help_heading = "Input options")]
     pub(in crate::cli) allow_expressions: Option<Vec<String>>,

@@ -1,0 +1,163 @@
+//! The records of any table: header, titles and the rows below them.
+
+use std::collections::VecDeque;
+use std::fs::File;
+
+use crate::validate::{clean_phone, mask_cell};
+
+use super::columns::{Columns, is_mended_header, names_the_number};
+use super::csv_records::CsvRecords;
+use super::note::Note;
+use super::options::Options;
+use super::record::Record;
+use super::refused::FileFault;
+use super::survey::Survey;
+
+/// Records of which one is looked for that is the header: titles above it are few.
+const TITLE_ROWS_MAX: usize = 10;
+
+/// A table's records below its header, one after another; blank ones are passed over.
+#[derive(Debug)]
+pub(super) struct Table {
+    records: Records,
+    /// Records that were read before their turn.
+    ahead: VecDeque<Record>,
+    notes: Vec<Note>,
+}
+
+/// Where the records come from.
+#[derive(Debug)]
+pub(super) enum Records {
+    Csv(Box<CsvRecords>),
+}
+
+impl Table {
+    /// Finds and maps the header.
+    pub(super) fn open(file: File, survey: &Survey, options: &Options) -> Result<(Table, Columns), Vec<FileFault>> {
+        let records = Records::open(file, survey).map_err(|fault| vec![fault])?;
+        let mut table = Table { records, ahead: VecDeque::new(), notes: Vec::new() };
+        let columns = if options.no_header { table.numbered_columns(options)? } else { table.find_header(options)? };
+        Ok((table, columns))
+    }
+
+    /// Reads the next record that has more than empty cells; `false` at the end.
+    pub(super) fn read(&mut self, record: &mut Record) -> Result<bool, FileFault> {
+        if let Some(ahead) = self.ahead.pop_front() {
+            *record = ahead;
+            return Ok(true);
+        }
+        self.records.read_filled(record)
+    }
+
+    /// Whether no record follows.
+    pub(super) fn is_at_end(&mut self) -> Result<bool, FileFault> {
+        if self.ahead.is_empty() {
+            let mut next = Record::new();
+            if self.records.read_filled(&mut next)? {
+                self.ahead.push_back(next);
+            }
+        }
+        Ok(self.ahead.is_empty())
+    }
+
+    /// Whether a record may have fewer cells than the header: a sheet does not store the empty ones behind the last.
+    pub(super) fn may_be_short(&self) -> bool {
+        match self.records {
+            Records::Csv(_) => false,
+        }
+    }
+
+    pub(super) fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// The columns of a table without a header: their names are their numbers. A mended file has a header all the same.
+    fn numbered_columns(&mut self, options: &Options) -> Result<Columns, Vec<FileFault>> {
+        let first = self.first_records(1)?.pop().ok_or_else(|| vec![FileFault::changed()])?;
+        let line = first.span.line;
+        let headers: Vec<String> = first.cells.iter().map(str::to_owned).collect();
+        if is_mended_header(&headers) {
+            return Columns::map(headers, line, options);
+        }
+        let numbers = (1..=headers.len()).map(|number| number.to_string()).collect();
+        self.ahead.push_front(first);
+        Columns::map(numbers, line, options)
+    }
+
+    /// The header is the first record that names the phone number; what stands above it is a title.
+    fn find_header(&mut self, options: &Options) -> Result<Columns, Vec<FileFault>> {
+        let mut first = self.first_records(1)?;
+        if !first.iter().all(|record| is_header(record, options)) {
+            first.append(&mut self.first_records(TITLE_ROWS_MAX)?);
+        }
+        let place = header_place(&first, options);
+        self.ahead = first.split_off(place + 1).into();
+        let header = first.pop().ok_or_else(|| vec![FileFault::changed()])?;
+        for title in &first {
+            if let Some(fault) = number_above_header(title, &header) {
+                return Err(vec![fault]);
+            }
+            let text = title.filled().next().unwrap_or_default();
+            let note = format!("`{}` stands above the header and is no row", mask_cell(text));
+            self.notes.push(Note::new(note, "").at_line(title.span.line));
+        }
+        Columns::map(header.cells.iter().map(str::to_owned).collect(), header.span.line, options)
+    }
+
+    fn first_records(&mut self, count: usize) -> Result<Vec<Record>, Vec<FileFault>> {
+        let mut first = Vec::new();
+        let mut record = Record::new();
+        while first.len() < count && self.records.read_filled(&mut record).map_err(|fault| vec![fault])? {
+            first.push(std::mem::replace(&mut record, Record::new()));
+        }
+        Ok(first)
+    }
+}
+
+impl Records {
+    fn open(file: File, survey: &Survey) -> Result<Records, FileFault> {
+        CsvRecords::open(file, survey).map(|records| Records::Csv(Box::new(records)))
+    }
+
+    fn read_filled(&mut self, record: &mut Record) -> Result<bool, FileFault> {
+        loop {
+            let found = match self {
+                Records::Csv(records) => records.read(record)?,
+            };
+            if !found || record.filled().next().is_some() {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+/// Which record is the header: the one that names the phone number below nothing but shorter ones; where none does, the
+/// first with several cells, so that what is said of it is said of the header and not of a title.
+fn header_place(first: &[Record], options: &Options) -> usize {
+    let is_below_titles = |place: &usize| {
+        let filled = first[*place].filled().count();
+        is_header(&first[*place], options) && first[..*place].iter().all(|above| above.filled().count() < filled)
+    };
+    let has_several = |record: &Record| record.filled().nth(1).is_some();
+    let place = (0..first.len()).find(is_below_titles).or_else(|| first.iter().position(has_several));
+    place.unwrap_or(0)
+}
+
+fn is_header(record: &Record, options: &Options) -> bool {
+    record.filled().any(|cell| names_the_number(cell, options))
+}
+
+/// A title holds no phone number: where one stands, what was taken for a title may be somebody's row.
+fn number_above_header(title: &Record, header: &Record) -> Option<FileFault> {
+    title.filled().any(|cell| clean_phone(cell).is_ok()).then(|| {
+        FileFault::new(
+            format!("a phone number above the header at line {}", header.span.line),
+            "put the header first, or take the line out",
+        )
+        .at_line(title.span.line)
+    })
+}

@@ -1,0 +1,165 @@
+//! The rows of a table: a CSV or a sheet.
+
+use std::fs::File;
+
+use csv::StringRecord;
+
+use crate::invocation::Cell;
+use crate::validate::{Draft, Fault, Given, Problem, Target, clean_phone, mask_cell};
+
+use super::columns::{Column, Columns};
+use super::limits::CELL_BYTES_MAX;
+use super::note::Note;
+use super::options::Options;
+use super::record::Record;
+use super::records::RecordSpan;
+use super::refused::FileFault;
+use super::rows::{Judge, Row, marker, put_sets};
+use super::survey::Survey;
+use super::table::Table;
+
+/// Reads the rows of a table, whose header is mapped once.
+#[derive(Debug)]
+pub(super) struct TableRows {
+    table: Table,
+    columns: Columns,
+    record: Record,
+}
+
+impl TableRows {
+    /// Finds and maps the header.
+    pub(super) fn begin(file: File, survey: &Survey, options: &Options) -> Result<TableRows, Vec<FileFault>> {
+        let (table, columns) = Table::open(file, survey, options)?;
+        Ok(TableRows { table, columns, record: Record::new() })
+    }
+
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// What there is to say about the table.
+    pub(super) fn notes(&self) -> &[Note] {
+        self.table.notes()
+    }
+
+    /// The cells that were read last.
+    pub(super) fn cells(&self) -> &StringRecord {
+        &self.record.cells
+    }
+
+    pub(super) fn next_row(&mut self, judge: &mut Judge) -> Result<Option<Row>, FileFault> {
+        if !self.table.read(&mut self.record)? {
+            return Ok(None);
+        }
+        let row = self.judged(judge);
+        if !row.problems.is_empty()
+            && let Some(note) = self.note_of_totals()
+            && self.table.is_at_end()?
+        {
+            self.table.note(note);
+            return Ok(None);
+        }
+        Ok(Some(row))
+    }
+
+    /// What is said of a row of totals: it has a word for them, and no phone number.
+    fn note_of_totals(&self) -> Option<Note> {
+        let phone = self.columns.columns.iter().position(|column| *column == Column::Filled(Target::PhoneNumber))?;
+        let has_number = clean_phone(self.record.cells.get(phone).unwrap_or_default()).is_ok();
+        let word = self.record.filled().find(|cell| is_total_word(cell)).filter(|_| !has_number)?;
+        let text = format!("`{}` begins a row of totals, which is nobody's", mask_cell(word));
+        Some(Note::new(text, "if it is somebody's, give it a phone number").at_line(self.record.span.line))
+    }
+
+    fn judged(&self, judge: &mut Judge) -> Row {
+        let Record { span, cells, faults } = &self.record;
+        let (found, expected) = (cells.len(), self.columns.columns.len());
+        if found > expected || (found < expected && !self.table.may_be_short()) {
+            return self.ragged(span);
+        }
+        let Judge { options, rules, service, set_names } = judge;
+        let mut draft = Draft::new(rules);
+        let mut of_the_row = Vec::new();
+        let padded = cells.iter().chain(std::iter::repeat(""));
+        for ((place, cell), (column, header)) in padded.enumerate().zip(self.columns.iter()) {
+            let judged = match (column, faults.iter().find(|(of, _)| *of == place)) {
+                (Column::Ignored, _) => Ok(()),
+                (_, Some((_, fault))) => Err(fault.clone()),
+                (Column::Unnamed, None) => unnamed(cell),
+                (Column::Service, None) => service.check(Some(cell)),
+                (Column::Filled(_), None) if cell.len() > CELL_BYTES_MAX => Err(too_long()),
+                (Column::Filled(target), None) => {
+                    draft.put(target, header, Given::Cell(cell));
+                    Ok(())
+                }
+            };
+            if let Err(fault) = judged {
+                of_the_row.push(fault.at(header, Some(cell)));
+            }
+        }
+        if span.has_stray_quote {
+            of_the_row.push(stray_quote(span).at("", None));
+        }
+        put_sets(options, set_names, &mut draft);
+        let markers: Vec<_> = of_the_row.iter().map(marker).collect();
+        of_the_row.into_iter().for_each(|problem| draft.refuse(problem));
+        Row::judged(span.line, draft.finish(), || {
+            let sets = options.sets.iter().map(|set| Cell { column: set.target.to_string(), text: set.text.clone() });
+            self.mapped_cells().chain(sets).chain(markers).collect()
+        })
+    }
+
+    /// A row whose cells cannot be told apart: which of them is missing or too many, nobody knows.
+    fn ragged(&self, span: &RecordSpan) -> Row {
+        let (found, expected) = (self.record.cells.len(), self.columns.columns.len());
+        let reason = format!("the row has {found} cells, and the header has {expected}");
+        let fix = match span.long_quote_line {
+            Some(line) => long_quote(line),
+            None => "add or remove cells; put a cell in quotes that holds the delimiter".to_owned(),
+        };
+        let problem = Problem { reason, fix, ..Fault::new("", "").at("", None) };
+        let marker = marker(&problem);
+        Row::judged(span.line, Err(vec![problem]), || self.mapped_cells().chain([marker]).collect())
+    }
+
+    fn mapped_cells(&self) -> impl Iterator<Item = Cell> {
+        self.record.cells.iter().zip(&self.columns.columns).filter_map(|(cell, column)| match column {
+            Column::Filled(target) if !cell.is_empty() => {
+                Some(Cell { column: target.to_string(), text: cell.to_owned() })
+            }
+            Column::Filled(_) | Column::Ignored | Column::Unnamed | Column::Service => None,
+        })
+    }
+}
+
+fn unnamed(cell: &str) -> Result<(), Fault> {
+    if cell.trim().is_empty() {
+        return Ok(());
+    }
+    Err(Fault::new("a cell in a column without a header", "give the column a header, or empty its cells"))
+}
+
+fn stray_quote(span: &RecordSpan) -> Fault {
+    let fix = match span.long_quote_line {
+        Some(line) => long_quote(line),
+        None => "double a quote that is part of the text, as in `\"say \"\"hi\"\"\"`".to_owned(),
+    };
+    Fault::new("text behind a closing quote", fix)
+}
+
+fn long_quote(line: u32) -> String {
+    format!("check the quote that opens at line {line} and closes on a later one")
+}
+
+fn too_long() -> Fault {
+    Fault::new(format!("a cell longer than {CELL_BYTES_MAX} bytes"), "shorten it; check that a quote is not missing")
+}
+
+/// Words with which spreadsheets begin a row of totals.
+const TOTAL_WORDS: [&str; 10] =
+    ["total", "totals", "grand total", "subtotal", "sum", "count", "average", "summe", "gesamt", "anzahl"];
+
+fn is_total_word(cell: &str) -> bool {
+    let word = cell.trim_end_matches(|c: char| c.is_ascii_digit() || " :=.,".contains(c)).to_lowercase();
+    TOTAL_WORDS.contains(&word.as_str())
+}
