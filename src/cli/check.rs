@@ -1,13 +1,18 @@
 //! `check`: reads and validates a file, and stores nothing.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use anyhow::bail;
 
 use super::args::{CheckArgs, InputArgs};
 use super::context::Context;
 use super::exit::Exit;
-use super::failure::Told;
+use super::failure::{Told, Usage};
 use super::problems;
-use crate::import::{self, FileRefused, Input, Judgement, Options, Reading, Survey, Tolerance, TooManyRejected};
+use crate::import::{
+    self, FileRefused, Input, Judgement, Options, Reading, RejectedForm, Survey, Tolerance, TooManyRejected,
+};
 use crate::invocation::Expressions;
 use crate::validate::Rules;
 
@@ -36,9 +41,32 @@ pub(super) async fn judge(
         Ok((opened.rows(options)?, survey))
     });
     let (rows, survey) = opened.map_err(|refused| refuse(context, refused.into(), file, None))?;
-    let judged = import::check(rows, tolerance(input)).await;
+    let rejected = rejected(input, file, &survey)?;
+    let judged = import::check(rows, tolerance(input), rejected).await;
     let judgement = judged.map_err(|error| refuse(context, error, file, Some(&survey)))?;
     Ok((judgement, survey))
+}
+
+/// Where the refused rows are to be written: never over the file that they come from.
+pub(super) fn rejected<'a>(input: &'a InputArgs, file: &Path, survey: &Survey) -> anyhow::Result<Option<&'a Path>> {
+    let Some(path) = input.rejected.as_deref() else { return Ok(None) };
+    if let Err(why) = RejectedForm::of(survey, path) {
+        bail!(Usage(format!("`--rejected {}`: {why}\nhint: give the file another name", path.display())));
+    }
+    if is_same_file(path, file) {
+        bail!(Usage(format!(
+            "`--rejected {}` is the file that is read, and would be overwritten\nhint: give the refused rows a file of their own",
+            path.display()
+        )));
+    }
+    Ok(Some(path))
+}
+
+fn is_same_file(one: &Path, two: &Path) -> bool {
+    match (one.metadata(), two.metadata()) {
+        (Ok(one), Ok(two)) => (one.dev(), one.ino()) == (two.dev(), two.ino()),
+        (Ok(_) | Err(_), _) => false,
+    }
 }
 
 /// What is said of the file's bytes.

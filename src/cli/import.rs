@@ -79,6 +79,7 @@ pub(super) async fn load(
         ));
     };
     let options = check::options(context, input);
+    let rejected = check::rejected(input, file, &survey)?;
     let rows = opened.rows(options).map_err(|refused| check::refuse(context, refused.into(), file, None))?;
     let mut settings = settings_of(sending, default_settings(endpoint));
     settings.expressions = rows.rules().expressions.clone();
@@ -112,7 +113,7 @@ pub(super) async fn load(
             rows: i64::try_from(judgement.rows)?,
         })
     };
-    let imported = import::import(rows, check::tolerance(input), intake, &context.actor, describe).await;
+    let imported = import::import(rows, check::tolerance(input), rejected, intake, &context.actor, describe).await;
     let (name, judgement) = imported.map_err(|error| check::refuse(context, error, file, Some(&survey)))?;
     let batch = super::context::batch(store, &name).await?;
     Ok(Imported::Now(Box::new(batch), Box::new(judgement), survey))

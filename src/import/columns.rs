@@ -29,7 +29,7 @@ pub(super) struct Columns {
 }
 
 /// What a later import ignores in the file of refused rows.
-const ADDED_COLUMNS: [&str; 3] = ["_line", "_reason", "_fix"];
+pub(super) const ADDED_COLUMNS: [&str; 3] = ["_line", "_reason", "_fix"];
 
 /// Whether a header is that of a file of refused rows.
 pub(super) fn is_mended_header(headers: &[String]) -> bool {
@@ -152,6 +152,11 @@ impl Columns {
     }
 }
 
+/// Whether a column or a property is one that only the file of refused rows has.
+pub(super) fn is_added(name: &str) -> bool {
+    ADDED_COLUMNS.iter().any(|added| same_name(added, name))
+}
+
 /// Whether a header is that of the phone numbers.
 pub(super) fn names_the_number(header: &str, options: &Options) -> bool {
     matches!(resolve(header, options), Ok(Column::Filled(Target::PhoneNumber)))
@@ -182,7 +187,7 @@ pub(super) fn resolve(name: &str, options: &Options) -> Result<Column, Fault> {
     if name.trim().is_empty() {
         return Ok(if options.ignore_unmapped { Column::Ignored } else { Column::Unnamed });
     }
-    if ADDED_COLUMNS.iter().any(|added| same_name(added, name)) {
+    if is_added(name) {
         return Ok(Column::Ignored);
     }
     match Target::parse(name, &options.rules.bounds) {

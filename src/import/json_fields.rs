@@ -10,7 +10,7 @@ use crate::validate::{
     unknown_scope, wrong_type,
 };
 
-use super::columns::{Column, resolve};
+use super::columns::{Column, is_added, resolve};
 use super::json_members::{Members, read_members};
 use super::limits::{CELL_BYTES_MAX, COLUMNS_MAX};
 use super::options::Options;
@@ -89,6 +89,7 @@ impl<'a> Fields<'a> {
                 "variables" => self.read_variables(json, options),
                 "serviceId" => self.read_service(&name, json),
                 "timeZone" => self.push(Target::TimeZone, name.into_owned(), json, Shape::Body),
+                name if is_added(name) => {}
                 _ => self.refuse(unknown_property(), &name),
             }
         }

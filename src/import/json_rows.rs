@@ -35,11 +35,6 @@ impl JsonRows {
         &self.columns
     }
 
-    /// The text of the row that was read last.
-    pub(super) fn text(&self) -> Option<&str> {
-        std::str::from_utf8(self.elements.text()).ok()
-    }
-
     pub(super) fn next_row(&mut self, judge: &mut Judge) -> Result<Option<Row>, FileFault> {
         let Some(element) = self.elements.next_element()? else {
             return Ok(None);

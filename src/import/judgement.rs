@@ -77,9 +77,12 @@ impl Judgement {
     /// Notes a row whose phone number stands in an earlier one too, with other content.
     pub(super) fn note_collision(&mut self, line: u32, earlier: u32) {
         let place = ProblemPlace { line, cell: None, earlier: Some(earlier) };
-        let fix =
-            "keep the right one of the two; or `--duplicates skip` keeps the first, `--duplicates allow` sends both";
-        self.note_place("phoneNumber", "an earlier row has the same phone number and other content", fix, place);
+        self.note_place(
+            "phoneNumber",
+            "an earlier row has the same phone number and other content",
+            COLLISION_FIX,
+            place,
+        );
     }
 
     fn note_place(&mut self, column: &str, reason: &str, fix: &str, place: ProblemPlace) {
@@ -97,6 +100,10 @@ impl Judgement {
         }
     }
 }
+
+/// What an operator can do about two rows with one number.
+pub(super) const COLLISION_FIX: &str =
+    "keep the right one of the two; or `--duplicates skip` keeps the first, `--duplicates allow` sends both";
 
 /// The refusal of a row whose number stands in an earlier one too; both lines are named.
 pub(super) fn collision(phone: u64, line: u32, earlier: u32) -> String {

@@ -1,16 +1,19 @@
 //! The whole of `check` and `import`: one thread reads and judges, another stores, and a last look finds the repeats.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::judgement::{self, Judgement};
+use super::judgement::{self, COLLISION_FIX, Judgement};
 use super::refused::FileRefused;
+use super::rejected;
 use super::rows::{Row, Rows};
 use crate::invocation::{RowContent, State};
-use crate::store::{Actor, Intake, NewBatch, Repeat, RepeatOf, Scratch, Skip};
+use crate::store::{Actor, Intake, NewBatch, Refused, Repeat, RepeatOf, Scratch, Skip};
+use crate::validate::{Problem, reasons};
 
 /// Rows that are handed over and stored at once: small enough that a run beside the import hardly waits for it.
 const CHUNK_ROWS: usize = 1_000;
@@ -112,23 +115,26 @@ pub struct TooManyRejected {
 }
 
 /// Reads and judges a file, without storing anything of it.
-pub async fn check(rows: Rows, tolerance: Tolerance) -> anyhow::Result<Judgement> {
-    let (judgement, _) = judge(rows, tolerance, &mut None).await?;
+///
+/// With a path for them, the refused rows are written there.
+pub async fn check(rows: Rows, tolerance: Tolerance, rejected: Option<&Path>) -> anyhow::Result<Judgement> {
+    let (judgement, _) = judge(rows, tolerance, rejected, &mut None).await?;
     Ok(judgement)
 }
 
 /// Reads a file into a batch that becomes visible as a whole or not at all; its name and what it came to.
 ///
-/// `describe` makes the batch's description of what was read.
+/// `describe` makes the batch's description of what was read. With a path for them, the refused rows are written there.
 pub async fn import(
     rows: Rows,
     tolerance: Tolerance,
+    rejected: Option<&Path>,
     intake: Intake<'_>,
     actor: &Actor,
     describe: impl FnOnce(&Judgement, &Rows) -> anyhow::Result<NewBatch>,
 ) -> anyhow::Result<(String, Judgement)> {
     let mut intake = Some(intake);
-    let described = match judge(rows, tolerance, &mut intake).await {
+    let described = match judge(rows, tolerance, rejected, &mut intake).await {
         Ok((judgement, rows)) => describe(&judgement, &rows).map(|new| (judgement, new)),
         Err(error) => Err(error),
     };
@@ -147,7 +153,12 @@ pub async fn import(
     }
 }
 
-async fn judge(rows: Rows, tolerance: Tolerance, intake: &mut Option<Intake<'_>>) -> anyhow::Result<(Judgement, Rows)> {
+async fn judge(
+    rows: Rows,
+    tolerance: Tolerance,
+    rejected: Option<&Path>,
+    intake: &mut Option<Intake<'_>>,
+) -> anyhow::Result<(Judgement, Rows)> {
     let mut judgement = Judgement::default();
     let mut scratch = Scratch::open().await?;
     let (sender, mut chunks) = mpsc::channel(CHUNKS_WAITING);
@@ -161,6 +172,9 @@ async fn judge(rows: Rows, tolerance: Tolerance, intake: &mut Option<Intake<'_>>
     }
     let rows = reader.await??;
     find_repeats(tolerance.duplicates, &mut judgement, &mut scratch, intake).await?;
+    if let Some(path) = rejected {
+        rejected::write(path, &rows, &mut scratch).await?;
+    }
     judgement.notes = rows.notes();
     judgement.columns = rows.columns();
     judgement.mapping = rows.mapping();
@@ -206,6 +220,7 @@ fn size_of_content(content: &RowContent) -> usize {
 
 async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch) -> anyhow::Result<()> {
     let mut good = Vec::with_capacity(chunk.len());
+    let mut refused = Vec::new();
     for Row { row, problems, cleaned, is_non_ascii } in chunk {
         judgement.rows += 1;
         judgement.cleaned += u64::from(*cleaned);
@@ -218,11 +233,19 @@ async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch
             RowContent::Refused { .. } => {
                 judgement.rejected += 1;
                 judgement.note(row.line, problems);
+                refused.push(refused_for(row.line, problems));
             }
         }
     }
     scratch.note(&good).await?;
+    scratch.note_refused(&refused).await?;
     Ok(())
+}
+
+fn refused_for(line: u32, problems: &[Problem]) -> Refused {
+    let mut fixes: Vec<&str> = problems.iter().map(|problem| problem.fix.as_str()).collect();
+    fixes.dedup();
+    Refused { line, reason: reasons(problems), fix: fixes.join("; ") }
 }
 
 /// Marks rows that repeat an earlier one: equal requests are skipped, the rest is as the operator says.
@@ -239,6 +262,13 @@ async fn find_repeats(
         let Some(last) = repeats.last() else { return Ok(()) };
         after = last.line;
         let skips: Vec<Skip> = repeats.iter().map(|repeat| skip(*repeat, duplicates, judgement)).collect();
+        let rejected = skips.iter().filter(|skip| skip.state == State::Rejected);
+        let refused = |skip: &Skip| Refused {
+            line: skip.line,
+            reason: skip.message.trim_start_matches("not sent: ").to_owned(),
+            fix: COLLISION_FIX.to_owned(),
+        };
+        scratch.note_refused(&rejected.map(refused).collect::<Vec<_>>()).await?;
         if let Some(intake) = intake {
             intake.skip(&skips).await?;
         }

@@ -17,11 +17,13 @@ pub(super) struct RecordSpan {
     pub(super) long_quote_line: Option<u32>,
     /// Whether there is text behind a closing quote, which the `csv` crate takes as part of the cell.
     pub(super) has_stray_quote: bool,
+    /// The bytes of the content that it takes, without its line end.
+    pub(super) bytes: (u64, u64),
 }
 
 impl RecordSpan {
     pub(super) fn at(line: u32) -> Self {
-        RecordSpan { line, long_quote_line: None, has_stray_quote: false }
+        RecordSpan { line, long_quote_line: None, has_stray_quote: false, bytes: (0, 0) }
     }
 }
 
@@ -39,6 +41,8 @@ pub(super) struct RecordScan {
     last: u8,
     quote_line: u32,
     span: RecordSpan,
+    /// Bytes of the content before the next one.
+    position: u64,
     length: usize,
     stray_quotes: u64,
 }
@@ -69,6 +73,7 @@ impl RecordScan {
             last: delimiter,
             quote_line: line,
             span: RecordSpan::at(line),
+            position: 0,
             length: 0,
             stray_quotes: 0,
         }
@@ -78,13 +83,15 @@ impl RecordScan {
     pub(super) fn feed(&mut self, piece: &[u8], ended: &mut VecDeque<RecordSpan>) -> Result<(), FileFault> {
         let mut at = 0;
         while let Some(rest) = piece.get(at..).filter(|rest| !rest.is_empty()) {
-            at += match self.state {
+            let passed = match self.state {
                 State::Between => self.between(rest[0]),
                 State::Unquoted => self.unquoted(rest, ended),
                 State::Quoted => self.quoted(rest),
                 State::Escaped => self.escaped(rest[0]),
                 State::AfterQuote => self.after_quote(rest[0]),
             };
+            at += passed;
+            self.position += passed as u64;
             if self.length > RECORD_BYTES_MAX {
                 return Err(self.too_long());
             }
@@ -99,7 +106,7 @@ impl RecordScan {
     pub(super) fn finish(&mut self, ended: &mut VecDeque<RecordSpan>) -> Result<(), FileFault> {
         match self.state {
             State::Between => {}
-            State::Unquoted | State::AfterQuote => ended.push_back(self.span),
+            State::Unquoted | State::AfterQuote => self.end_record(0, ended),
             State::Quoted | State::Escaped => {
                 return Err(FileFault::new(
                     "a quote that opens here is never closed",
@@ -123,7 +130,7 @@ impl RecordScan {
             return 1;
         }
         self.after_return = false;
-        self.span = RecordSpan::at(self.line);
+        self.span = RecordSpan { bytes: (self.position, self.position), ..RecordSpan::at(self.line) };
         self.length = 0;
         self.last = self.delimiter;
         self.state = State::Unquoted;
@@ -137,7 +144,7 @@ impl RecordScan {
         };
         let before = if at == 0 { self.last } else { rest[at - 1] };
         if rest[at] != b'"' {
-            ended.push_back(self.span);
+            self.end_record(at, ended);
             self.state = State::Between;
             return self.inside(at);
         }
@@ -190,6 +197,12 @@ impl RecordScan {
         self.last = b'"';
         self.state = State::Unquoted;
         0
+    }
+
+    /// The record ends so many bytes behind the position.
+    fn end_record(&mut self, behind: usize, ended: &mut VecDeque<RecordSpan>) {
+        self.span.bytes.1 = self.position + behind as u64;
+        ended.push_back(self.span);
     }
 
     fn inside(&mut self, bytes: usize) -> usize {

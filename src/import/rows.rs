@@ -11,6 +11,7 @@ use super::json_rows::JsonRows;
 use super::limits::ROWS_MAX;
 use super::note::Note;
 use super::options::Options;
+use super::raw_rows::RawRows;
 use super::refused::{FileFault, FileRefused};
 use super::service::ServiceCheck;
 use super::survey::{Format, Survey};
@@ -29,19 +30,11 @@ pub struct Row {
     pub is_non_ascii: bool,
 }
 
-/// A row as it came, for the file of refused rows.
-#[derive(Debug)]
-pub enum Raw<'a> {
-    /// The cells of a CSV, in the header's order; a row may have fewer or more.
-    Cells(&'a csv::StringRecord),
-    /// The text of a JSON row.
-    Json(&'a str),
-}
-
 /// Reads a file row by row.
 #[derive(Debug)]
 pub struct Rows {
     name: String,
+    file: File,
     survey: Survey,
     judge: Judge,
     reader: Reader,
@@ -70,6 +63,7 @@ impl Rows {
     pub(super) fn begin(name: String, file: File, survey: Survey, options: Options) -> Result<Rows, FileRefused> {
         let rules = options.effective_rules();
         let mut faults = faults_of_sets(&options, &rules);
+        let again = file.try_clone().map_err(|error| FileFault::unreadable(&error).in_file(&name))?;
         let reader = match survey.format {
             Format::Csv | Format::Json | Format::Ndjson if survey.is_blank => Ok(Reader::Blank),
             Format::Csv => TableRows::begin(file, &survey, &options).map(|rows| Reader::Table(Box::new(rows))),
@@ -86,7 +80,7 @@ impl Rows {
         let service = ServiceCheck::new(options.service.clone(), options.allow_no_service);
         let set_names = options.sets.iter().map(|set| set.target.name()).collect();
         let judge = Judge { options, rules, service, set_names };
-        Ok(Rows { name, survey, judge, reader, count: 0, ended: false })
+        Ok(Rows { name, file: again, survey, judge, reader, count: 0, ended: false })
     }
 
     /// The next row; `None` once the file is read to its end and its content proved the same as surveyed.
@@ -137,14 +131,15 @@ impl Rows {
         }
     }
 
-    /// The row that was read last, as it came.
-    #[must_use]
-    pub fn raw(&self) -> Option<Raw<'_>> {
-        match &self.reader {
-            Reader::Table(rows) => Some(Raw::Cells(rows.cells())),
-            Reader::Json(rows) => rows.text().map(Raw::Json),
-            Reader::Blank => None,
-        }
+    /// Reads the file once more, for what its rows looked like.
+    pub(super) fn again(&self) -> Result<RawRows, FileRefused> {
+        let raw = RawRows::open(&self.file, &self.survey, &self.judge.options);
+        raw.map_err(|faults| FileRefused { file: self.name.clone(), faults })
+    }
+
+    /// The refusal of the file as a whole.
+    pub(super) fn refused(&self, fault: FileFault) -> FileRefused {
+        fault.in_file(&self.name)
     }
 
     /// The service: the one given, or the first that a row names.

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 
-use csv::StringRecord;
-
 use crate::invocation::Cell;
-use crate::validate::{Draft, Fault, Given, Problem, Target, clean_phone, mask_cell};
+use crate::validate::{
+    Draft, Fault, Given, Problem, Target, clean_phone, is_spreadsheet_error, mask_cell, spreadsheet_error,
+};
 
 use super::columns::{Column, Columns};
 use super::limits::CELL_BYTES_MAX;
@@ -40,11 +40,6 @@ impl TableRows {
     /// What there is to say about the table.
     pub(super) fn notes(&self) -> &[Note] {
         self.table.notes()
-    }
-
-    /// The cells that were read last.
-    pub(super) fn cells(&self) -> &StringRecord {
-        &self.record.cells
     }
 
     pub(super) fn next_row(&mut self, judge: &mut Judge) -> Result<Option<Row>, FileFault> {
@@ -87,6 +82,7 @@ impl TableRows {
                 (_, Some((_, fault))) => Err(fault.clone()),
                 (Column::Unnamed, None) => unnamed(cell),
                 (Column::Service, None) => service.check(Some(cell)),
+                (Column::Filled(_), None) if is_spreadsheet_error(cell) => Err(spreadsheet_error()),
                 (Column::Filled(_), None) if cell.len() > CELL_BYTES_MAX => Err(too_long()),
                 (Column::Filled(target), None) => {
                     draft.put(target, header, Given::Cell(cell));

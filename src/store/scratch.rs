@@ -7,7 +7,7 @@ use super::{Error, Result, json_text};
 
 /// What has been seen of a file: phone, content and line of each good row. Gone with the process, however it ends.
 pub struct Scratch {
-    connection: SqliteConnection,
+    pub(super) connection: SqliteConnection,
 }
 
 /// A later row with the same phone number as an earlier one.
@@ -42,10 +42,13 @@ impl Scratch {
             .connect()
             .await
             .map_err(failed("open a temporary database"))?;
-        sqlx::query("CREATE TABLE seen (phone INTEGER NOT NULL, hash INTEGER NOT NULL, line INTEGER NOT NULL)")
-            .execute(&mut connection)
-            .await
-            .map_err(failed("prepare a temporary database"))?;
+        const SEEN: &str = "CREATE TABLE seen (phone INTEGER NOT NULL, hash INTEGER NOT NULL, line INTEGER NOT NULL)";
+        const REFUSED: &str =
+            "CREATE TABLE refused (line INTEGER PRIMARY KEY, reason TEXT NOT NULL, fix TEXT NOT NULL)";
+        for table in [SEEN, REFUSED] {
+            let made = sqlx::query(table).execute(&mut connection).await;
+            made.map_err(failed("prepare a temporary database"))?;
+        }
         Ok(Scratch { connection })
     }
 
@@ -103,7 +106,7 @@ impl Scratch {
     }
 }
 
-fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
+pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
     move |cause| Error::Database {
         doing,
         path: std::env::temp_dir(),

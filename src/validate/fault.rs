@@ -31,18 +31,17 @@ pub struct Problem {
 /// The refusal that is stored with a row: all its problems in one line, which begins with `not sent:`.
 #[must_use]
 pub fn refusal(problems: &[Problem]) -> String {
-    let mut message = String::from("not sent: ");
-    for (index, problem) in problems.iter().enumerate() {
-        if index > 0 {
-            message.push_str("; ");
-        }
-        if !problem.column.is_empty() {
-            message.push_str(&mask_cell(&problem.column));
-            message.push_str(": ");
-        }
-        message.push_str(&problem.reason);
-    }
-    message
+    format!("not sent: {}", reasons(problems))
+}
+
+/// What is wrong with a row, column by column, in one line.
+#[must_use]
+pub fn reasons(problems: &[Problem]) -> String {
+    let reason = |problem: &Problem| match problem.column.as_str() {
+        "" => problem.reason.clone(),
+        column => format!("{}: {}", mask_cell(column), problem.reason),
+    };
+    problems.iter().map(reason).collect::<Vec<_>>().join("; ")
 }
 
 /// Digits from which on a text that has no letters is taken for a phone number.

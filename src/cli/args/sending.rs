@@ -1,5 +1,6 @@
 //! Flags that several commands share: how a file is read, and how a batch is sent.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -26,6 +27,9 @@ pub(in crate::cli) struct InputArgs {
     /// Leave out every column that maps to nothing
     #[arg(long, help_heading = "Input options")]
     pub(in crate::cli) ignore_unmapped: bool,
+    /// Write the refused rows there, with what is wrong with each: mend that file and import it
+    #[arg(long, value_name = "FILE", help_heading = "Input options")]
+    pub(in crate::cli) rejected: Option<PathBuf>,
     /// The first row is no header: columns are named by number, as in `--map 1=phoneNumber`
     #[arg(long, help_heading = "Input options")]
     pub(in crate::cli) no_header: bool,
