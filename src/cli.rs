@@ -16,6 +16,8 @@ mod import;
 mod list;
 mod logs;
 mod output;
+mod phone_rules;
+mod phone_table;
 mod problems;
 mod progress;
 mod resolve;

@@ -3,15 +3,23 @@
 //! No I/O and no clock: times come in as [`UnixMillis`].
 
 mod attempt;
+mod findings;
 mod imported;
 mod phone;
+mod phone_rules;
+mod phone_table;
 mod settings;
 mod state;
 mod time;
 
 pub use attempt::{Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken};
+pub use findings::Findings;
 pub use imported::{Cell, ImportedRow, RowContent};
 pub use phone::mask_phone;
+pub use phone_rules::{
+    CallingCode, National, NationalLength, NoCallingCode, NoNationalLength, PhoneRules, calling_code,
+};
+pub use phone_table::{PhoneLength, PhoneTable};
 pub use settings::{Expressions, Settings};
 pub use state::{Counts, State, UnknownState};
 pub use time::UnixMillis;

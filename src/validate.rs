@@ -21,7 +21,7 @@ pub use body::{BodyValue, body_cells, check_body};
 pub use cells::{REFUSED_COLUMN, row_from_cells};
 pub use draft::{Draft, Given, Ready};
 pub use fault::{Fault, Problem, mask_cell, reasons, refusal};
-pub use phone::{CleanPhone, clean_phone};
+pub use phone::{CleanPhone, clean_phone, is_phone};
 pub use rules::Rules;
 pub use spreadsheet::{is_spreadsheet_error, spreadsheet_error};
 pub use target::{Kind, Target, TargetFault, Variable, check_key};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mep_batch::invocation::{
-    Counts, ImportedRow, InvocationId, Outcome, RowContent, Settings, Settlement, State, Taken, UnixMillis,
+    Counts, Findings, ImportedRow, InvocationId, Outcome, RowContent, Settings, Settlement, State, Taken, UnixMillis,
 };
 use mep_batch::store::{
     Actor, Batch, Error, Filter, ImportLock, NewBatch, RetrySelection, Run, RunLock, Store, Verdict,
@@ -58,6 +58,7 @@ fn new_batch(name: &str, rows: usize) -> NewBatch {
         source_name: "a.csv".to_owned(),
         source_sha256: "00".to_owned(),
         columns: vec!["phoneNumber".to_owned()],
+        findings: Findings::default(),
         settings: Settings::default(),
         rows: i64::try_from(rows).expect("few rows"),
     }

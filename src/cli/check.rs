@@ -9,7 +9,7 @@ use super::args::{CheckArgs, InputArgs};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::{Told, Usage};
-use super::problems;
+use super::{phone_rules, problems};
 use crate::import::{
     self, FileRefused, Input, Judgement, Options, Reading, RejectedForm, Survey, Tolerance, TooManyRejected,
 };
@@ -17,7 +17,7 @@ use crate::invocation::Expressions;
 use crate::validate::Rules;
 
 pub(super) async fn check(context: &mut Context, args: CheckArgs) -> anyhow::Result<Exit> {
-    let options = Options { allow_no_service: true, ..options(context, &args.input) };
+    let options = Options { allow_no_service: true, ..options(context, &args.input)? };
     let (judgement, survey) = judge(context, &args.file, options, &args.input).await?;
     let exit = problems::exit_of(&judgement);
     if context.out.is_json() {
@@ -75,13 +75,13 @@ pub(super) fn reading(_input: &InputArgs) -> Reading {
 }
 
 /// How a file is to be read.
-pub(super) fn options(context: &Context, input: &InputArgs) -> Options {
+pub(super) fn options(context: &Context, input: &InputArgs) -> anyhow::Result<Options> {
     let expressions = match &input.allow_expressions {
         None => Expressions::Refused,
         Some(columns) if columns.iter().any(|column| column == "*") => Expressions::Allowed,
         Some(columns) => Expressions::AllowedIn(columns.clone()),
     };
-    Options {
+    Ok(Options {
         service: input.service.clone(),
         maps: input.map.clone(),
         sets: input.set.clone(),
@@ -94,9 +94,10 @@ pub(super) fn options(context: &Context, input: &InputArgs) -> Options {
             bounds: context.bounds,
             ascii_only: input.ascii_only,
             expressions,
+            phones: phone_rules::of(input)?,
             phone_number_json: context.phone_number_json,
         },
-    }
+    })
 }
 
 pub(super) fn tolerance(input: &InputArgs) -> Tolerance {

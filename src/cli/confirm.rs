@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use super::args::RunArgs;
 use super::context::Context;
 use super::output::{self, counted, grouped};
+use super::phone_table;
 use crate::invocation::{State, UnixMillis};
 use crate::store::{Batch, Confirmation, Store};
 
@@ -20,10 +21,11 @@ pub(super) async fn confirm(
     if people == 0 {
         return Ok(true);
     }
+    let is_asked = args.confirm.or(args.confirm_at_most).is_none() && std::io::stdin().is_terminal();
     let agreed = match (args.confirm, args.confirm_at_most) {
         (Some(number), _) => number == people,
         (None, Some(most)) => people <= most,
-        (None, None) => std::io::stdin().is_terminal() && ask(batch, people)?,
+        (None, None) => is_asked && ask(batch, people)?,
     };
     if agreed {
         store.confirm(batch.id, &context.actor, UnixMillis::now(), people).await?;
@@ -33,18 +35,34 @@ pub(super) async fn confirm(
         Some(number) => format!("would text {} and not {}", counted(people.unsigned_abs(), "number"), grouped(number)),
         None => "needs a confirmation before its first send".to_owned(),
     };
+    // Who was asked has read it already.
+    let plan = if is_asked { String::new() } else { phone_table::plan(batch) };
     context.out.note(&format!(
-        "batch `{}` for {} {why}; nothing was sent, the batch is kept\nhint: mep-batch run {} --confirm {people}\n",
-        batch.name, batch.endpoint, batch.name
+        "{plan}batch `{}` for {} {why}{}; nothing was sent, the batch is kept\nhint: mep-batch run {} --confirm {people}\n",
+        batch.name,
+        batch.endpoint,
+        in_words(batch),
+        batch.name
     ));
     Ok(false)
 }
 
+/// Whom the batch is for, as far as its numbers tell; empty where the operator has named the countries.
+fn in_words(batch: &Batch) -> String {
+    let numbers = &batch.findings.numbers;
+    if numbers.total() == 0 || !batch.settings.phones.only_countries.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", phone_table::in_words(numbers))
+}
+
 fn ask(batch: &Batch, people: i64) -> anyhow::Result<bool> {
     output::stderr(&format!(
-        "Batch `{}` will text {} people through {}, service {}.\nType that number to go on: ",
+        "{}Batch `{}` will text {} people{} through {}, service {}.\nType that number to go on: ",
+        phone_table::plan(batch),
         batch.name,
         grouped(people),
+        in_words(batch),
         batch.endpoint,
         batch.service
     ));

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::grouped;
 use super::run::{find_batch, selected};
-use super::{check, problems};
+use super::{check, phone_table, problems};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{State, UnixMillis};
 use crate::report;
@@ -35,7 +35,7 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
             batches.push(batch);
             continue;
         }
-        let options = check::options(context, &args.input);
+        let options = check::options(context, &args.input)?;
         let (judgement, survey) = check::judge(context, Path::new(what), options, &args.input).await?;
         exit = problems::exit_of(&judgement);
         let endpoint = args.batch.endpoint.as_ref().map_or("an endpoint not named yet".to_owned(), ToString::to_string);
@@ -72,6 +72,8 @@ async fn dry_run_of(store: &Store, batch: &Batch, args: &RunArgs, json: bool) ->
     if json {
         let mut object = serde_json::to_value(report::status(store, batch, UnixMillis::now()).await?)?;
         object["wouldSend"] = to_send.into();
+        object["numbers"] = phone_table::json_of(&batch.findings.numbers);
+        object["toldBefore"] = batch.findings.told_before.into();
         object["exitCode"] = Exit::Complete.code().into();
         return Ok(format!("{object}\n"));
     }
@@ -81,7 +83,8 @@ async fn dry_run_of(store: &Store, batch: &Batch, args: &RunArgs, json: bool) ->
         Confirmation::Needed(people) => format!(" once it is confirmed (`--confirm {people}`)"),
     };
     Ok(format!(
-        "Would send {} requests of batch `{}` to {}, service {}{confirmed}; nothing was sent\n{first}",
+        "{}Would send {} requests of batch `{}` to {}, service {}{confirmed}; nothing was sent\n{first}",
+        phone_table::plan(batch),
         grouped(to_send),
         batch.name,
         batch.endpoint,

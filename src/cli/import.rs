@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::problems;
 use crate::import::{self, FileFault, FileRefused, Input, Judgement, Survey};
-use crate::invocation::{BATCH_NAME_LENGTH_MAX, Settings, UnixMillis, is_batch_name_char};
+use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, UnixMillis, is_batch_name_char};
 use crate::mep::Endpoint;
 use crate::store::{Batch, ImportLock, NewBatch, Store};
 
@@ -62,6 +62,7 @@ pub(super) async fn load(
     input: &InputArgs,
     sending: &SendingArgs,
 ) -> anyhow::Result<Imported> {
+    let options = check::options(context, input)?;
     let opened = Input::open(file, &check::reading(input))
         .map_err(|refused| check::refuse(context, refused.into(), file, None))?;
     let survey = opened.survey().clone();
@@ -78,12 +79,12 @@ pub(super) async fn load(
                 .to_owned()
         ));
     };
-    let options = check::options(context, input);
     let rejected = check::rejected(input, file, &survey)?;
     let rows = opened.rows(options).map_err(|refused| check::refuse(context, refused.into(), file, None))?;
     let mut settings = settings_of(sending, default_settings(endpoint));
     settings.expressions = rows.rules().expressions.clone();
-    settings.ascii_only = input.ascii_only;
+    settings.ascii_only = rows.rules().ascii_only;
+    settings.phones = rows.rules().phones.clone();
     let path = store.path().to_owned();
     let lock = tokio::task::spawn_blocking(move || ImportLock::acquire(&path)).await??;
     // Looked at once more now that no other import is under way: two at the same time must not make two batches.
@@ -110,6 +111,7 @@ pub(super) async fn load(
             source_sha256: rows.survey().sha256.clone(),
             columns: judgement.columns.clone(),
             settings,
+            findings: Findings { numbers: judgement.numbers.clone(), told_before: 0 },
             rows: i64::try_from(judgement.rows)?,
         })
     };
@@ -169,6 +171,7 @@ pub(super) fn settings_of(sending: &SendingArgs, was: Settings) -> Settings {
         unknown_max: sending.max_unknown.or(was.unknown_max),
         expressions: was.expressions,
         ascii_only: was.ascii_only,
+        phones: was.phones,
     }
 }
 

@@ -9,6 +9,7 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
 use super::output::{Output, is_closed_pipe};
+use crate::invocation::PhoneRules;
 use crate::report::{self, Format};
 use crate::store::{Batch, Filter, InvocationView, Store};
 use crate::validate;
@@ -99,8 +100,8 @@ fn shown(batch: &Batch, row: &InvocationView, reveal: bool) -> [String; SHOWN.le
     })
 }
 
-/// A number as an operator types it.
+/// A number as an operator types it: the whole of it, because batches differ in what is put before one.
 fn phone(text: &str) -> anyhow::Result<u64> {
-    let cleaned = validate::clean_phone(text);
+    let cleaned = validate::clean_phone(text, &PhoneRules::default());
     Ok(cleaned.map_err(|fault| Usage(format!("`--phone`: {}\nhint: {}", fault.reason, fault.fix)))?.number)
 }

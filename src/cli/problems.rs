@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::output::{counted, grouped};
+use super::phone_table;
 use crate::import::{FileRefused, Judgement, Note, ProblemGroup, Survey};
 
 /// Groups of problems that are told on a screen; `--json` has all of them.
@@ -24,6 +25,8 @@ pub(super) fn json_of(judgement: &Judgement, survey: &Survey, batch: Option<&str
         "rejected": judgement.rejected,
         "skipped": judgement.skipped,
         "cleaned": judgement.cleaned,
+        "completed": judgement.completed,
+        "numbers": phone_table::json_of(&judgement.numbers),
         "batch": batch,
         "problems": judgement.problems.iter().map(group_json).collect::<Vec<_>>(),
         "serviceId": judgement.service.as_ref().map(|service| service.as_str()),
@@ -49,6 +52,8 @@ pub(super) fn json_of_refused(refused: &FileRefused) -> Value {
         "rejected": 0,
         "skipped": 0,
         "cleaned": 0,
+        "completed": 0,
+        "numbers": [],
         "batch": null,
         "problems": problems,
         "exitCode": Exit::InputRefused.code(),
@@ -108,6 +113,7 @@ pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> Str
         let cells = counted(judgement.cleaned, "phone number");
         let _ = writeln!(text, "{cells} cleaned (spaces, dashes, a leading + or 00…)");
     }
+    phones_text(&mut text, judgement);
     if judgement.columns.iter().any(|column| column == "timeZone") {
         text.push_str("warning: `timeZone` is stored and not used by this version: rows are sent at any hour\n");
     }
@@ -120,6 +126,15 @@ pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> Str
     }
     problems_text(&mut text, judgement);
     text
+}
+
+fn phones_text(text: &mut String, judgement: &Judgement) {
+    if let Some(national) = judgement.phones.national {
+        let completed = counted(judgement.completed, "number");
+        let _ = writeln!(text, "{completed} got the country code {}", national.code);
+    }
+    text.push_str(&phone_table::table(&judgement.numbers));
+    text.push_str(&phone_table::warning(&judgement.numbers, &judgement.phones));
 }
 
 fn problems_text(text: &mut String, judgement: &Judgement) {

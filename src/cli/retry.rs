@@ -41,12 +41,7 @@ pub(super) async fn retry(context: &mut Context, args: RetryArgs) -> anyhow::Res
         }),
         ..Filter::default()
     };
-    let rules = Rules {
-        bounds: context.bounds,
-        ascii_only: batch.settings.ascii_only,
-        expressions: batch.settings.expressions.clone(),
-        phone_number_json: context.phone_number_json,
-    };
+    let rules = Rules::of_batch(&batch.settings, context.bounds, context.phone_number_json);
     let outcome = action::retry(&store, &batch, &filter, &rules, &context.actor, UnixMillis::now()).await?;
     if context.out.is_json() {
         let still: Vec<_> =

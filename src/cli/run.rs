@@ -19,7 +19,7 @@ use super::output::counted;
 use super::progress::Teller;
 use super::stand_in::StandIn;
 use super::status::accounting;
-use super::{dry_run, problems, signals};
+use super::{dry_run, phone_rules, problems, signals};
 use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{BatchId, State, UnixMillis};
@@ -116,7 +116,10 @@ fn checked(batch: Batch, args: &RunArgs) -> anyhow::Result<Batch> {
     match (&args.batch.endpoint, &args.input.service) {
         (Some(given), _) if *given != batch.endpoint => differs("endpoint", &batch.endpoint, given),
         (_, Some(given)) if *given != batch.service => differs("service", &batch.service, given),
-        (_, _) => Ok(batch),
+        (_, _) => {
+            phone_rules::check_batch(&batch, &args.input)?;
+            Ok(batch)
+        }
     }
 }
 
@@ -137,8 +140,9 @@ async fn import_file(context: &mut Context, store: &Store, what: &str, args: &Ru
     let file = Path::new(what);
     match import::load(context, store, file, &args.batch, &args.input, &args.sending).await? {
         Imported::Before(batch) => {
+            let batch = checked(*batch, args)?;
             context.out.note(&format!("`{what}` is batch `{}` already; going on with it\n", batch.name));
-            Ok(*batch)
+            Ok(batch)
         }
         Imported::Now(batch, judgement, survey) => {
             context.out.note(&problems::text_of(what, &judgement, &survey));

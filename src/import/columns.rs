@@ -1,6 +1,6 @@
 //! What the columns of a file are mapped to.
 
-use crate::validate::{Draft, Fault, Given, Rules, Target, TargetFault, check_key, clean_phone, mask_cell};
+use crate::validate::{Draft, Fault, Given, Rules, Target, TargetFault, check_key, is_phone, mask_cell};
 
 use super::limits::COLUMNS_MAX;
 use super::options::Options;
@@ -167,7 +167,7 @@ fn no_header(headers: &[String], options: &Options) -> Option<FileFault> {
     if headers.iter().any(|header| names_the_number(header, options)) {
         return None;
     }
-    let number = headers.iter().find(|header| clean_phone(header).is_ok())?;
+    let number = headers.iter().find(|header| is_phone(header))?;
     let reason = format!("a header is expected here, and a phone number was found: `{}`", mask_cell(number));
     let fix = "put a line with the columns' names above it, or name them by number: `--no-header --map 1=phoneNumber`";
     Some(FileFault::new(reason, fix))

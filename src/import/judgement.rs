@@ -1,7 +1,7 @@
 //! What a whole file came to: the counts, and its problems grouped by cause.
 
 use super::note::Note;
-use crate::invocation::mask_phone;
+use crate::invocation::{PhoneRules, PhoneTable, mask_phone};
 use crate::mep::ServiceId;
 use crate::validate::Problem;
 
@@ -23,6 +23,12 @@ pub struct Judgement {
     pub skipped: u64,
     /// Cells that were cleaned.
     pub cleaned: u64,
+    /// Rows whose phone number got the country code that it lacked.
+    pub completed: u64,
+    /// The phone numbers of the rows that can be sent.
+    pub numbers: PhoneTable,
+    /// How they were read.
+    pub phones: PhoneRules,
     /// Rows with a value outside ASCII.
     pub non_ascii: u64,
     /// What is wrong, by cause, in the order of first appearance.

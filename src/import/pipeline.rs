@@ -176,6 +176,7 @@ async fn judge(
         rejected::write(path, &rows, &mut scratch).await?;
     }
     judgement.notes = rows.notes();
+    judgement.phones = rows.rules().phones.clone();
     judgement.columns = rows.columns();
     judgement.mapping = rows.mapping();
     judgement.service = rows.service().cloned();
@@ -221,13 +222,15 @@ fn size_of_content(content: &RowContent) -> usize {
 async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch) -> anyhow::Result<()> {
     let mut good = Vec::with_capacity(chunk.len());
     let mut refused = Vec::new();
-    for Row { row, problems, cleaned, is_non_ascii } in chunk {
+    for Row { row, problems, cleaned, completed, is_non_ascii } in chunk {
         judgement.rows += 1;
         judgement.cleaned += u64::from(*cleaned);
+        judgement.completed += u64::from(*completed);
         judgement.non_ascii += u64::from(*is_non_ascii);
         match &row.content {
             RowContent::Ready { body, phone, .. } => {
                 judgement.ready += 1;
+                judgement.numbers.add(*phone);
                 good.push((*phone, hash(body), row.line));
             }
             RowContent::Refused { .. } => {
@@ -277,6 +280,7 @@ async fn find_repeats(
 
 fn skip(Repeat { line, phone, of }: Repeat, duplicates: Duplicates, judgement: &mut Judgement) -> Skip {
     judgement.ready -= 1;
+    judgement.numbers.remove(phone);
     match (of, duplicates) {
         (RepeatOf::Phone(earlier), Duplicates::Reject) => {
             judgement.rejected += 1;

@@ -26,6 +26,8 @@ pub struct Row {
     pub problems: Vec<Problem>,
     /// How many of its cells were cleaned.
     pub cleaned: u32,
+    /// Whether its phone number got the country code that it lacked.
+    pub completed: bool,
     /// Whether a value passed although it is outside ASCII.
     pub is_non_ascii: bool,
 }
@@ -199,13 +201,15 @@ impl Row {
     /// A judged row; `cells` is asked only of a refused one.
     pub(super) fn judged(line: u32, judged: Result<Ready, Vec<Problem>>, cells: impl FnOnce() -> Vec<Cell>) -> Row {
         match judged {
-            Ok(Ready { body, phone, time_zone, cleaned, is_non_ascii }) => {
+            Ok(Ready { body, phone, time_zone, cleaned, completed, is_non_ascii }) => {
                 let content = RowContent::Ready { body, phone, time_zone };
-                Row { row: ImportedRow { line, content }, problems: Vec::new(), cleaned, is_non_ascii }
+                let row = ImportedRow { line, content };
+                Row { row, problems: Vec::new(), cleaned, completed, is_non_ascii }
             }
             Err(problems) => {
                 let content = RowContent::Refused { message: refusal(&problems), cells: cells() };
-                Row { row: ImportedRow { line, content }, problems, cleaned: 0, is_non_ascii: false }
+                let row = ImportedRow { line, content };
+                Row { row, problems, cleaned: 0, completed: false, is_non_ascii: false }
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 
-use crate::validate::{clean_phone, mask_cell};
+use crate::validate::{is_phone, mask_cell};
 
 use super::columns::{Columns, is_mended_header, names_the_number};
 use super::csv_records::CsvRecords;
@@ -153,7 +153,7 @@ fn is_header(record: &Record, options: &Options) -> bool {
 
 /// A title holds no phone number: where one stands, what was taken for a title may be somebody's row.
 fn number_above_header(title: &Record, header: &Record) -> Option<FileFault> {
-    title.filled().any(|cell| clean_phone(cell).is_ok()).then(|| {
+    title.filled().any(is_phone).then(|| {
         FileFault::new(
             format!("a phone number above the header at line {}", header.span.line),
             "put the header first, or take the line out",

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use crate::invocation::Cell;
 use crate::validate::{
-    Draft, Fault, Given, Problem, Target, clean_phone, is_spreadsheet_error, mask_cell, spreadsheet_error,
+    Draft, Fault, Given, Problem, Target, is_phone, is_spreadsheet_error, mask_cell, spreadsheet_error,
 };
 
 use super::columns::{Column, Columns};
@@ -60,7 +60,7 @@ impl TableRows {
     /// What is said of a row of totals: it has a word for them, and no phone number.
     fn note_of_totals(&self) -> Option<Note> {
         let phone = self.columns.columns.iter().position(|column| *column == Column::Filled(Target::PhoneNumber))?;
-        let has_number = clean_phone(self.record.cells.get(phone).unwrap_or_default()).is_ok();
+        let has_number = is_phone(self.record.cells.get(phone).unwrap_or_default());
         let word = self.record.filled().find(|cell| is_total_word(cell)).filter(|_| !has_number)?;
         let text = format!("`{}` begins a row of totals, which is nobody's", mask_cell(word));
         Some(Note::new(text, "if it is somebody's, give it a phone number").at_line(self.record.span.line))

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::phone_rules::PhoneRules;
+
 /// The settings of one batch. Those that are left out of a stored text have their defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +38,8 @@ pub struct Settings {
     /// Whether values outside ASCII are refused.
     #[serde(rename = "asciiOnly")]
     pub ascii_only: bool,
+    /// How its phone numbers were read: a row that is retried is read likewise.
+    pub phones: PhoneRules,
 }
 
 /// Where a value may hold `${…}`, which the platform would run as code.
@@ -85,6 +89,7 @@ impl Default for Settings {
             unknown_max: None,
             expressions: Expressions::Refused,
             ascii_only: false,
+            phones: PhoneRules::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use crate::client::{Client, Credentials, Timeouts};
-use crate::mep::{Bounds, Endpoint};
+use crate::mep::{Bounds, Endpoint, PhoneNumberJson};
 use crate::store::Batch;
 use crate::validate::Rules;
 use crate::worker::{self, Route};
@@ -48,12 +48,7 @@ impl Routes {
             target: client.target(&batch.service),
             client,
             policy: worker::policy(&batch.settings),
-            rules: Rules {
-                bounds: self.connections.bounds,
-                ascii_only: batch.settings.ascii_only,
-                expressions: batch.settings.expressions.clone(),
-                ..Rules::default()
-            },
+            rules: Rules::of_batch(&batch.settings, self.connections.bounds, PhoneNumberJson::default()),
         }))
     }
 

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::action::{self, ActionKind, Actor};
 use super::{Error, Result, Store, json_text};
-use crate::invocation::{BatchId, Counts, Settings, UnixMillis};
+use crate::invocation::{BatchId, Counts, Findings, Settings, UnixMillis};
 use crate::mep::{Endpoint, ServiceId};
 
 /// An imported file, as it is stored.
@@ -30,6 +30,8 @@ pub struct Batch {
     pub columns: Vec<String>,
     /// How it is sent.
     pub settings: Settings,
+    /// What the import found out about the file.
+    pub findings: Findings,
     /// Rows in the file, counted by the importer alone.
     pub rows: i64,
     /// When it was imported.
@@ -52,7 +54,7 @@ macro_rules! select_batches {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, service_id, endpoint, account, source_name, source_sha256, columns, settings,
-                    row_count, imported_at, confirmed_at FROM batch WHERE imported_at IS NOT NULL ",
+                    findings, row_count, imported_at, confirmed_at FROM batch WHERE imported_at IS NOT NULL ",
             $rest
         )
     };
@@ -173,6 +175,7 @@ impl Store {
             source_sha256: text("source_sha256")?,
             columns: serde_json::from_str(&text("columns")?).map_err(|error| self.misread("the columns", &error))?,
             settings: serde_json::from_str(&text("settings")?).map_err(|error| self.misread("the settings", &error))?,
+            findings: serde_json::from_str(&text("findings")?).map_err(|error| self.misread("the findings", &error))?,
             rows: number("row_count")?,
             imported_at: UnixMillis(number("imported_at")?),
             confirmed_at: row.try_get::<Option<i64>, _>("confirmed_at").map_err(failed())?.map(UnixMillis),

@@ -8,7 +8,7 @@ use super::batch::settings_text;
 use super::lock::ImportLock;
 use super::{Error, Result, Store, json_text};
 use crate::invocation::{
-    BATCH_NAME_LENGTH_MAX, BatchId, Counts, ImportedRow, RefusedBy, RowContent, Settings, State, UnixMillis,
+    BATCH_NAME_LENGTH_MAX, BatchId, Counts, Findings, ImportedRow, RefusedBy, RowContent, Settings, State, UnixMillis,
 };
 use crate::mep::{Endpoint, INVALID_CONTENT, ServiceId};
 
@@ -36,6 +36,8 @@ pub struct NewBatch {
     pub columns: Vec<String>,
     /// How it is sent.
     pub settings: Settings,
+    /// What was found out about the file.
+    pub findings: Findings,
     /// Rows in the file, as the reader counted them.
     pub rows: i64,
 }
@@ -64,8 +66,8 @@ impl Store {
     /// Begins a batch, after sweeping what a killed import left behind. The lock proves that no other import lives.
     pub async fn begin_intake(&self, lock: ImportLock, now: UnixMillis) -> Result<Intake<'_>> {
         const BEGIN: &str =
-            "INSERT INTO batch (service_id, endpoint, account, source_name, source_sha256, columns, settings)
-            VALUES ('', '', '', '', '', '[]', '{}') RETURNING id";
+            "INSERT INTO batch (service_id, endpoint, account, source_name, source_sha256, columns, settings, findings)
+            VALUES ('', '', '', '', '', '[]', '{}', '{}') RETURNING id";
         self.sweep_unfinished().await?;
         let mut writer = self.writer().await?;
         let batch =
@@ -187,7 +189,8 @@ impl Intake<'_> {
     pub async fn finish(self, new: &NewBatch, actor: &Actor) -> Result<(BatchId, String)> {
         const FINISH: &str =
             "UPDATE batch SET name = $2, service_id = $3, endpoint = $4, account = $5, source_name = $6,
-            source_sha256 = $7, columns = $8, settings = $9, row_count = $10, imported_at = $11 WHERE id = $1";
+            source_sha256 = $7, columns = $8, settings = $9, findings = $10, row_count = $11, imported_at = $12
+            WHERE id = $1";
         const COUNTS: &str = "INSERT INTO state_count (batch_id, state, invocations)
             SELECT $2, j.value ->> 0, j.value ->> 1 FROM json_each($1) AS j";
         let failed = || self.store.failed("finish the import");
@@ -210,6 +213,7 @@ impl Intake<'_> {
             .bind(&new.source_sha256)
             .bind(json_text(&new.columns))
             .bind(settings_text(&new.settings))
+            .bind(json_text(&new.findings))
             .bind(new.rows)
             .bind(self.now.0)
             .execute(&mut *tx)

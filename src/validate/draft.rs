@@ -21,6 +21,8 @@ pub struct Ready {
     pub time_zone: Option<String>,
     /// How many cells had to be cleaned.
     pub cleaned: u32,
+    /// Whether the phone number lacked its country code and got it.
+    pub completed: bool,
     /// Whether a value passed although it is outside ASCII.
     pub is_non_ascii: bool,
 }
@@ -137,6 +139,7 @@ impl<'a> Draft<'a> {
                 phone: phone.number,
                 time_zone: self.time_zone.map(str::to_owned),
                 cleaned: self.cleaned,
+                completed: phone.completed,
                 is_non_ascii: self.is_non_ascii,
             }),
             Some(_) | None => Err(self.problems),
@@ -146,7 +149,7 @@ impl<'a> Draft<'a> {
     fn put_phone(&mut self, given: Given<'a>) -> Result<(), Fault> {
         self.phone_given = true;
         let phone = match given {
-            Given::Cell(text) | Given::String(text) | Given::Number(text) => clean_phone(text)?,
+            Given::Cell(text) | Given::String(text) | Given::Number(text) => clean_phone(text, &self.rules.phones)?,
             Given::Boolean(_) => return Err(Fault::new("a boolean for a phone number", "write the number's digits")),
             Given::Other(_) => return Err(wrong_type()),
         };

@@ -1,5 +1,6 @@
 //! Cleaning of phone numbers, as people and spreadsheets write them.
 
+use crate::invocation::PhoneRules;
 use crate::mep::PHONE_DIGITS;
 
 use super::fault::Fault;
@@ -9,22 +10,59 @@ use super::fault::Fault;
 pub struct CleanPhone {
     /// The digits: 6 to 16, the first of them not 0.
     pub number: u64,
-    /// Whether the text held more than these digits.
+    /// Whether the text held more than digits.
     pub cleaned: bool,
+    /// Whether the country code was put before these digits.
+    pub completed: bool,
 }
 
 /// Reads a phone number, leaving out what changes nothing about it.
 ///
 /// Left out are `+`, a leading `00`, `tel:`, an apostrophe before the number, `="…"` around it, a trailing `.0` or
-/// `.00`, and spaces, dashes, dots and parentheses between groups.
+/// `.00`, and spaces, dashes, dots and parentheses between groups. A number without its country code gets it where the
+/// rules say so; one behind `+` or `00` has it.
 ///
 /// # Errors
 ///
-/// Whatever leaves a doubt about the number is refused and not guessed at.
-pub fn clean_phone(text: &str) -> Result<CleanPhone, Fault> {
-    if let Some(number) = plain(text.as_bytes()) {
-        return Ok(CleanPhone { number, cleaned: false });
+/// Whatever leaves a doubt about the number is refused and not guessed at, and so is a country that the rules leave out.
+pub fn clean_phone(text: &str, rules: &PhoneRules) -> Result<CleanPhone, Fault> {
+    let phone = match plain(text.as_bytes()) {
+        Some(number) => {
+            let national = rules.national_of(text.len());
+            let whole = national.map_or(number, |national| national.complete(number));
+            CleanPhone { number: whole, cleaned: false, completed: national.is_some() }
+        }
+        None => read(text, rules)?,
+    };
+    check_country(phone.number, rules)?;
+    Ok(phone)
+}
+
+/// Holds a number that is sent as it is written against the rules: nothing is left out or put before it any more.
+pub(super) fn check_phone(digits: &str, rules: &PhoneRules) -> Result<(), Fault> {
+    let phone = clean_phone(digits, &PhoneRules::default())?;
+    if phone.cleaned {
+        return Err(Fault::new("a phone number that is not written as digits only", "import the file again"));
     }
+    check_country(phone.number, rules)
+}
+
+fn check_country(number: u64, rules: &PhoneRules) -> Result<(), Fault> {
+    if rules.allow(number) {
+        return Ok(());
+    }
+    let codes: Vec<String> = rules.only_countries.iter().map(ToString::to_string).collect();
+    Err(Fault::new(
+        format!(
+            "a country that `--only-countries` leaves out: expected a number that begins with {}",
+            codes.join(" or ")
+        ),
+        "write the number with its country code, take the row out, or name its country too",
+    ))
+}
+
+/// Reads a number that is more than plain digits.
+fn read(text: &str, rules: &PhoneRules) -> Result<CleanPhone, Fault> {
     let number = unwrapped(text);
     if number.is_empty() {
         return Err(Fault::new("no phone number", "give the number with its country code, or take the row out"));
@@ -44,11 +82,23 @@ pub fn clean_phone(text: &str) -> Result<CleanPhone, Fault> {
     if is_fraction(number) {
         return Err(Fault::new("a decimal point in the number", "format the column as text in the spreadsheet"));
     }
-    // The place for `--country-code` and `--only-countries`: between the digits and the checks that follow.
-    let digits = digits_of(number)?;
-    check_digits(&digits)?;
-    let number = plain(digits.as_bytes()).ok_or_else(other_characters)?;
-    Ok(CleanPhone { number, cleaned: true })
+    let Digits { digits, is_international } = digits_of(number)?;
+    // A leading 0 is dialled within a country and no part of the number: nothing may be put before it.
+    check_start(&digits)?;
+    let national = if is_international { None } else { rules.national_of(digits.len()) };
+    let whole = match national {
+        Some(national) => format!("{}{digits}", national.code),
+        None => digits.clone(),
+    };
+    check_length(&whole)?;
+    let number = plain(whole.as_bytes()).ok_or_else(other_characters)?;
+    Ok(CleanPhone { number, cleaned: digits != text, completed: national.is_some() })
+}
+
+/// Whether a text is a phone number of whatever country.
+#[must_use]
+pub fn is_phone(text: &str) -> bool {
+    clean_phone(text, &PhoneRules::default()).is_ok()
 }
 
 /// The number, if the text is nothing else: no larger than `u64` because it has at most 16 digits.
@@ -105,12 +155,19 @@ fn is_fraction(text: &str) -> bool {
 /// National plans end a number in a group of at least this many digits when they group it with one mark only.
 const SHORTEST_LAST_GROUP: usize = 4;
 
-fn digits_of(text: &str) -> Result<String, Fault> {
-    let international = text.strip_prefix('+');
+/// What is left of a number's groups.
+struct Digits {
+    digits: String,
+    /// Whether a `+` or `00` before them says that they begin with the country code.
+    is_international: bool,
+}
+
+fn digits_of(text: &str) -> Result<Digits, Fault> {
+    let behind_plus = text.strip_prefix('+');
     let mut digits = String::with_capacity(text.len());
     let mut open = false;
     let mut last = ' ';
-    for c in international.unwrap_or(text).chars() {
+    for c in behind_plus.unwrap_or(text).chars() {
         match c {
             '0'..='9' => digits.push(c),
             '(' if !open => open = true,
@@ -128,20 +185,25 @@ fn digits_of(text: &str) -> Result<String, Fault> {
     if open || !(last.is_ascii_digit()) {
         return Err(other_characters());
     }
-    if international.is_none() && digits.starts_with("00") {
+    let behind_zeros = behind_plus.is_none() && digits.starts_with("00");
+    if behind_zeros {
         digits.drain(..2);
     }
-    Ok(digits)
+    Ok(Digits { digits, is_international: behind_plus.is_some() || behind_zeros })
 }
 
-fn check_digits(digits: &str) -> Result<(), Fault> {
-    let (min, max) = (PHONE_DIGITS.start(), PHONE_DIGITS.end());
+fn check_start(digits: &str) -> Result<(), Fault> {
     if digits.starts_with('0') {
         return Err(Fault::new(
             "a leading 0: a national number",
             "write it with its country code and without the 0, as in `447700900123`",
         ));
     }
+    Ok(())
+}
+
+fn check_length(digits: &str) -> Result<(), Fault> {
+    let (min, max) = (PHONE_DIGITS.start(), PHONE_DIGITS.end());
     if digits.len() < *min {
         return Err(Fault::new(
             format!("too few digits: expected {min} to {max}"),
@@ -171,6 +233,7 @@ fn other_characters() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invocation::National;
 
     #[test]
     fn what_changes_nothing_about_a_number_is_cleaned_and_noted() {
@@ -198,8 +261,8 @@ mod tests {
             "+1.2515550130",
             "1251555.0130",
         ] {
-            let expected = CleanPhone { number: 12_515_550_130, cleaned: true };
-            assert_eq!(clean_phone(text), Ok(expected), "{text}");
+            let expected = CleanPhone { number: 12_515_550_130, cleaned: true, completed: false };
+            assert_eq!(clean_phone(text, &PhoneRules::default()), Ok(expected), "{text}");
         }
     }
 
@@ -208,7 +271,8 @@ mod tests {
         for (text, number) in
             [("12515550130", 12_515_550_130), ("123456", 123_456), ("1234567890123456", 1_234_567_890_123_456)]
         {
-            assert_eq!(clean_phone(text), Ok(CleanPhone { number, cleaned: false }), "{text}");
+            let expected = CleanPhone { number, cleaned: false, completed: false };
+            assert_eq!(clean_phone(text, &PhoneRules::default()), Ok(expected), "{text}");
         }
     }
 
@@ -250,8 +314,80 @@ mod tests {
             ("1.2515550130", "decimal point"),
             ("+44 (07700) 900123", "`(0)` inside"),
         ] {
-            let fault = clean_phone(text).expect_err(text);
+            let fault = clean_phone(text, &PhoneRules::default()).expect_err(text);
             assert!(fault.reason.contains(reason), "{text}: {}", fault.reason);
         }
+    }
+
+    fn national(code: &str, length: u8) -> PhoneRules {
+        let national = National { code: code.parse().expect("a code"), length: length.try_into().expect("a length") };
+        PhoneRules { national: Some(national), ..PhoneRules::default() }
+    }
+
+    fn only(codes: &[&str]) -> PhoneRules {
+        let only_countries = codes.iter().map(|code| code.parse().expect("a code")).collect();
+        PhoneRules { only_countries, ..PhoneRules::default() }
+    }
+
+    #[test]
+    fn the_country_code_is_put_before_a_national_number_alone() {
+        for (text, number, cleaned, completed) in [
+            ("2515550130", 12_515_550_130, false, true),
+            ("(251) 555-0130", 12_515_550_130, true, true),
+            ("tel:251-555-0130", 12_515_550_130, true, true),
+            ("'2515550130", 12_515_550_130, true, true),
+            ("2515550130.0", 12_515_550_130, true, true),
+            // Of the same length, and written with the country code all the same.
+            ("+2515550130", 2_515_550_130, true, false),
+            ("002515550130", 2_515_550_130, true, false),
+            ("tel:+2515550130", 2_515_550_130, true, false),
+            ("=\"+2515550130\"", 2_515_550_130, true, false),
+            ("00 251 555 0130", 2_515_550_130, true, false),
+            // Of another length.
+            ("12515550130", 12_515_550_130, false, false),
+            ("+1 251 555 0130", 12_515_550_130, true, false),
+            ("447700900123", 447_700_900_123, false, false),
+        ] {
+            let expected = CleanPhone { number, cleaned, completed };
+            assert_eq!(clean_phone(text, &national("1", 10)), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_short_without_its_code_is_whole_with_it() {
+        let expected = CleanPhone { number: 35_355_501, cleaned: false, completed: true };
+        assert_eq!(clean_phone("55501", &national("353", 5)), Ok(expected));
+        let fault = clean_phone("5550", &national("1", 4)).expect_err("five digits");
+        assert!(fault.reason.contains("too few"), "{}", fault.reason);
+    }
+
+    #[test]
+    fn nothing_is_put_before_a_leading_0() {
+        for text in ["0251555013", "07700 900123", "+0251555013", "000251555013"] {
+            for length in [9, 10, 11] {
+                let fault = clean_phone(text, &national("44", length)).expect_err(text);
+                assert!(fault.reason.contains("leading 0"), "{text}: {}", fault.reason);
+            }
+        }
+    }
+
+    #[test]
+    fn a_country_that_is_left_out_is_refused_once_the_number_is_whole() {
+        let rules = PhoneRules { only_countries: only(&["1", "44"]).only_countries, ..national("1", 10) };
+        for text in ["12515550130", "+44 7700 900123", "2515550130"] {
+            assert!(clean_phone(text, &rules).is_ok(), "{text}");
+        }
+        for text in ["+251 555 0130", "353851234567"] {
+            let fault = clean_phone(text, &rules).expect_err(text);
+            assert!(fault.reason.ends_with("begins with 1 or 44"), "{text}: {}", fault.reason);
+        }
+    }
+
+    #[test]
+    fn a_number_about_to_be_sent_is_held_against_the_countries_and_never_changed() {
+        assert_eq!(check_phone("2515550130", &national("1", 10)), Ok(()));
+        assert_eq!(check_phone("12515550130", &only(&["1"])), Ok(()));
+        assert!(check_phone("2515550130", &only(&["1"])).is_err());
+        assert!(check_phone("+12515550130", &only(&["1"])).is_err());
     }
 }

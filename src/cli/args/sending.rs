@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::values::{RateArg, VendorRetryArg, parse_batch_name, parse_rate, parse_vendor_retry};
 use crate::import::{ColumnMap, Constant, Duplicates, RejectedMax};
+use crate::invocation::{CallingCode, NationalLength};
 use crate::mep::{Endpoint, ServiceId};
 
 /// How a file is read.
@@ -39,6 +40,15 @@ pub(in crate::cli) struct InputArgs {
     /// Refuse values outside ASCII
     #[arg(long, help_heading = "Input options")]
     pub(in crate::cli) ascii_only: bool,
+    /// The country code of numbers that lack it: put before those of `--national-length` digits, never behind + or 00
+    #[arg(long, value_name = "CODE", help_heading = "Input options")]
+    pub(in crate::cli) country_code: Option<CallingCode>,
+    /// How many digits a number without its country code has
+    #[arg(long, value_name = "DIGITS", help_heading = "Input options")]
+    pub(in crate::cli) national_length: Option<NationalLength>,
+    /// Refuse every number that begins with none of these country codes: 1,44
+    #[arg(long, value_name = "CODE,…", value_delimiter = ',', help_heading = "Input options")]
+    pub(in crate::cli) only_countries: Vec<CallingCode>,
     /// A later row with the number of an earlier one and other content: reject, skip or allow
     #[arg(long, value_name = "WHAT", default_value = "reject", help_heading = "Input options")]
     pub(in crate::cli) duplicates: Duplicates,
