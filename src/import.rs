@@ -1,13 +1,19 @@
 //! Reads a campaign file into judged rows.
 //!
-//! The file is read twice. The first pass, [`Input::open`], surveys the whole of it: what it is, whether it can be read
+//! The file is read twice; what is packed or no UTF-8 is unpacked and decoded into a temporary file first. The first pass, [`Input::open`], surveys the whole of it: what it is, whether it can be read
 //! to its end, and its hash. The second, [`Rows`], gives one judged row after another and ends with the assurance that
 //! the content was the same. Memory does not grow with the file.
 
+mod census;
 mod columns;
 mod csv_records;
+mod decode;
+mod delimiter;
 mod dialect;
 mod elements;
+mod encoding;
+mod foreign;
+mod gzip;
 mod input;
 mod json_fields;
 mod json_members;
@@ -23,14 +29,21 @@ mod record;
 mod records;
 mod refused;
 mod rejected;
+mod rivals;
 mod rows;
+mod samples;
 mod service;
 mod source;
+mod spool;
 mod survey;
 mod table;
 mod table_rows;
+mod text;
 mod utf8;
 
+pub use delimiter::Delimiter;
+pub use encoding::TextEncoding;
+pub use gzip::unpacked_name;
 pub use input::{Input, STANDARD_INPUT};
 pub use judgement::{Judgement, ProblemGroup, ProblemPlace};
 pub use limits::{CELL_BYTES_MAX, COLUMNS_MAX, JSON_DEPTH_MAX, RECORD_BYTES_MAX, ROWS_MAX};

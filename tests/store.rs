@@ -57,6 +57,7 @@ fn new_batch(name: &str, rows: usize) -> NewBatch {
         account: String::new(),
         source_name: "a.csv".to_owned(),
         source_sha256: "00".to_owned(),
+        file_sha256: "00".to_owned(),
         columns: vec!["phoneNumber".to_owned()],
         findings: Findings::default(),
         settings: Settings::default(),

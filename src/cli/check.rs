@@ -70,8 +70,8 @@ fn is_same_file(one: &Path, two: &Path) -> bool {
 }
 
 /// What is said of the file's bytes.
-pub(super) fn reading(_input: &InputArgs) -> Reading {
-    Reading {}
+pub(super) fn reading(input: &InputArgs) -> Reading {
+    Reading { encoding: input.encoding, delimiter: input.delimiter }
 }
 
 /// How a file is to be read.

@@ -109,6 +109,7 @@ pub(super) async fn load(
             account: sending.account.clone().unwrap_or_default(),
             source_name: file.display().to_string(),
             source_sha256: rows.survey().sha256.clone(),
+            file_sha256: rows.survey().file_sha256.clone(),
             columns: judgement.columns.clone(),
             settings,
             findings: Findings { numbers: judgement.numbers.clone(), told_before: 0 },
@@ -177,10 +178,11 @@ pub(super) fn settings_of(sending: &SendingArgs, was: Settings) -> Settings {
 
 /// A batch name made of the file's.
 fn stem(file: &Path) -> String {
+    let unpacked = import::unpacked_name(file);
     let stem = if file == Path::new(import::STANDARD_INPUT) {
         "stdin".into()
     } else {
-        file.file_stem().unwrap_or_default().to_string_lossy()
+        unpacked.file_stem().unwrap_or_default().to_string_lossy()
     };
     let allowed = |c: char| if is_batch_name_char(c) { c } else { '-' };
     let name: String = stem.chars().map(allowed).take(BATCH_NAME_LENGTH_MAX).collect();
@@ -195,6 +197,7 @@ mod tests {
     fn a_batch_is_named_after_its_file() {
         assert_eq!(stem(Path::new("/a/nightly 2026.csv")), "nightly-2026");
         assert_eq!(stem(Path::new("-")), "stdin");
+        assert_eq!(stem(Path::new("june.csv.gz")), "june");
         assert_eq!(stem(Path::new("été.json")), "-t-");
     }
 }

@@ -31,7 +31,10 @@ pub(super) fn json_of(judgement: &Judgement, survey: &Survey, batch: Option<&str
         "problems": judgement.problems.iter().map(group_json).collect::<Vec<_>>(),
         "serviceId": judgement.service.as_ref().map(|service| service.as_str()),
         "format": survey.format.as_str(),
+        "encoding": survey.encoding.as_str(),
+        "delimiter": survey.delimiter.map(|byte| char::from(byte).to_string()),
         "sha256": survey.sha256,
+        "fileSha256": survey.file_sha256,
         "columns": judgement.columns,
         "notes": judgement.notes.iter().map(note_json).collect::<Vec<_>>(),
         "mapping": judgement.mapping.iter().map(|(header, target)| json!({ "header": header, "target": target })).collect::<Vec<_>>(),
@@ -82,7 +85,7 @@ fn group_json(group: &ProblemGroup) -> Value {
 
 /// The mapping, the counts and the problems, for people.
 pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> String {
-    let mut text = format!("{file}: {}{}\n", survey.format.as_str(), delimiter(survey));
+    let mut text = format!("{file}: {}{}{}\n", survey.format.as_str(), encoding(survey), delimiter(survey));
     if !judgement.mapping.is_empty() {
         let width = judgement.mapping.iter().map(|(header, _)| header.chars().count()).max().unwrap_or(0).min(40);
         for (header, target) in &judgement.mapping {
@@ -160,6 +163,10 @@ fn problems_text(text: &mut String, judgement: &Judgement) {
     if untold > 0 {
         let _ = writeln!(text, "\nand {untold} more kinds of problems; `--json` lists them");
     }
+}
+
+fn encoding(survey: &Survey) -> String {
+    if survey.encoding.is_utf8() { String::new() } else { format!(", {}", survey.encoding) }
 }
 
 fn delimiter(survey: &Survey) -> String {

@@ -1,7 +1,6 @@
 //! The records of a CSV, with the lines at which they begin.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, Read};
 
 use super::limits::CHUNK_BYTES;
@@ -10,6 +9,7 @@ use super::records::{RecordScan, RecordSpan};
 use super::refused::FileFault;
 use super::source::Source;
 use super::survey::Survey;
+use super::text::Text;
 
 /// Reads the records of a CSV one by one.
 #[derive(Debug)]
@@ -18,10 +18,10 @@ pub(super) struct CsvRecords {
 }
 
 impl CsvRecords {
-    pub(super) fn open(file: File, survey: &Survey) -> Result<CsvRecords, FileFault> {
+    pub(super) fn open(text: Text, survey: &Survey) -> Result<CsvRecords, FileFault> {
         let delimiter = survey.delimiter.unwrap_or(b',');
         let scan = RecordScan::new(delimiter, survey.escape, survey.first_line);
-        let source = Source::open(file, survey)?;
+        let source = Source::open(text, survey)?;
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)

@@ -1,15 +1,22 @@
 //! How the cells of a CSV are parted.
 
+use super::delimiter::Delimiter;
+use super::note::Note;
+use super::rivals::Rival;
 use crate::mep::Bounds;
 use crate::validate::Target;
 
 /// How a CSV begins and how its cells are parted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Dialect {
     /// The byte between cells.
-    pub(super) delimiter: u8,
+    pub(super) delimiter: Delimiter,
     /// Bytes of a `sep=` line, its line end included.
     pub(super) sep_line_bytes: usize,
+    /// The delimiters between which the header does not decide, if there are several.
+    pub(super) rivals: Vec<Rival>,
+    /// What there is to say about the choice.
+    pub(super) note: Option<Note>,
 }
 
 /// The delimiters that are tried; of equals the first wins.
@@ -17,24 +24,35 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// Reads the dialect off the beginning of a file, without its byte order mark.
 ///
-/// A `sep=` line decides. Else it is the delimiter that makes most names of the header known ones; of equals, the one
-/// that makes most columns.
-pub(super) fn detect(head: &[u8]) -> Dialect {
-    if let Some(dialect) = sep_line(head) {
-        return dialect;
-    }
-    let mut best = (DELIMITERS[0], (0, 0));
-    for delimiter in DELIMITERS {
-        let score = score(head, delimiter);
-        if score > best.1 {
-            best = (delimiter, score);
+/// The operator's word decides, then a `sep=` line. Else it is the delimiter that makes most names of the header known
+/// ones; equals that the header has are rivals, and until they are settled the one that makes most columns is named.
+pub(super) fn detect(head: &[u8], told: Option<Delimiter>) -> Dialect {
+    let sep_line = sep_line(head);
+    let sep_line_bytes = sep_line.map_or(0, |(_, bytes)| bytes);
+    let settled = |delimiter| Dialect { delimiter, sep_line_bytes, rivals: Vec::new(), note: None };
+    match (told, sep_line) {
+        (Some(told), Some((named, _))) if told != named => {
+            let note =
+                Note::new(format!("the `sep=` line names {named}, and `--delimiter` {told} was taken"), "").at_line(1);
+            Dialect { note: Some(note), ..settled(told) }
         }
+        (Some(delimiter), _) | (None, Some((delimiter, _))) => settled(delimiter),
+        (None, None) => by_header(head),
     }
-    Dialect { delimiter: best.0, sep_line_bytes: 0 }
 }
 
-/// The line with which Excel is told the delimiter.
-fn sep_line(head: &[u8]) -> Option<Dialect> {
+fn by_header(head: &[u8]) -> Dialect {
+    let mut scores: Vec<_> = DELIMITERS.into_iter().filter_map(|byte| score(head, Delimiter::of(byte)?)).collect();
+    scores.sort_by_key(|(known, rival)| std::cmp::Reverse((*known, rival.columns)));
+    let most_known = scores.first().map_or(0, |(known, _)| *known);
+    let delimiter = scores.first().map_or(Delimiter::COMMA, |(_, rival)| rival.delimiter);
+    scores.retain(|(known, rival)| *known == most_known && rival.columns > 1);
+    let rivals = scores.into_iter().map(|(_, rival)| rival).collect();
+    Dialect { delimiter, sep_line_bytes: 0, rivals, note: None }
+}
+
+/// The line with which Excel is told the delimiter, and its length.
+fn sep_line(head: &[u8]) -> Option<(Delimiter, usize)> {
     let [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter, rest @ ..] = head else {
         return None;
     };
@@ -44,19 +62,22 @@ fn sep_line(head: &[u8]) -> Option<Dialect> {
         [b'\r' | b'\n', ..] => 1,
         _ => return None,
     };
-    let is_delimiter = delimiter.is_ascii() && !delimiter.is_ascii_alphanumeric() && !b"\"\r\n".contains(delimiter);
-    is_delimiter.then_some(Dialect { delimiter: *delimiter, sep_line_bytes: "sep=,".len() + line_end })
+    Delimiter::of(*delimiter).map(|delimiter| (delimiter, "sep=,".len() + line_end))
 }
 
-fn score(head: &[u8], delimiter: u8) -> (usize, usize) {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(head);
+/// How many names of the header are known ones with a delimiter, and how many there are; `None`: there is no header.
+fn score(head: &[u8], delimiter: Delimiter) -> Option<(usize, Rival)> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter.byte()).from_reader(head);
     let mut header = csv::ByteRecord::new();
-    if !reader.read_byte_record(&mut header).unwrap_or(false) {
-        return (0, 0);
+    while header.iter().all(|name| name.trim_ascii().is_empty()) {
+        if !reader.read_byte_record(&mut header).unwrap_or(false) {
+            return None;
+        }
     }
     let is_known =
         |name: &&[u8]| std::str::from_utf8(name).is_ok_and(|name| Target::parse(name, &Bounds::default()).is_ok());
-    (header.iter().filter(is_known).count(), header.len())
+    Some((header.iter().filter(is_known).count(), Rival { delimiter, columns: header.len() }))
 }
 
 #[cfg(test)]
@@ -74,7 +95,8 @@ mod tests {
             ("phoneNumber\n1\n", b','),
             ("", b','),
         ] {
-            assert_eq!(detect(head.as_bytes()), Dialect { delimiter, sep_line_bytes: 0 }, "{head:?}");
+            let dialect = detect(head.as_bytes(), None);
+            assert_eq!((dialect.delimiter.byte(), dialect.sep_line_bytes), (delimiter, 0), "{head:?}");
         }
     }
 
@@ -83,10 +105,35 @@ mod tests {
         for (head, delimiter, sep_line_bytes) in
             [("sep=;\r\na,b", b';', 7), ("SEP=\t\na", b'\t', 6), ("sep=^\ra", b'^', 6), ("sep=,", b',', 5)]
         {
-            assert_eq!(detect(head.as_bytes()), Dialect { delimiter, sep_line_bytes }, "{head:?}");
+            let dialect = detect(head.as_bytes(), None);
+            assert_eq!((dialect.delimiter.byte(), dialect.sep_line_bytes), (delimiter, sep_line_bytes), "{head:?}");
         }
         for none in ["sep=,x\n", "sep=\n", "sep=ab\n", "sep=\"\n"] {
-            assert_eq!(detect(none.as_bytes()).sep_line_bytes, 0, "{none:?}");
+            assert_eq!(detect(none.as_bytes(), None).sep_line_bytes, 0, "{none:?}");
         }
+    }
+
+    #[test]
+    fn delimiters_of_equal_sense_are_rivals() {
+        for (head, rivals) in [
+            ("phoneNumber;session.a\n", vec![b';']),
+            ("phoneNumber\n", vec![]),
+            ("", vec![]),
+            ("Mobile;Name, first;Seat\n", vec![b';', b',']),
+            (";;;\nMobile;Seat\n", vec![b';']),
+        ] {
+            let found: Vec<u8> =
+                detect(head.as_bytes(), None).rivals.iter().map(|rival| rival.delimiter.byte()).collect();
+            assert_eq!(found, rivals, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn the_operators_word_beats_a_sep_line_which_is_no_header_all_the_same() {
+        let dialect = detect(b"sep=;\na,b", Delimiter::of(b','));
+        assert_eq!((dialect.delimiter.byte(), dialect.sep_line_bytes), (b',', 6));
+        let note = dialect.note.expect("a note");
+        assert_eq!(note.text, "the `sep=` line names `;`, and `--delimiter` `,` was taken");
+        assert_eq!(detect(b"sep=;\na;b", Delimiter::of(b';')).note, None);
     }
 }

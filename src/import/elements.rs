@@ -1,12 +1,12 @@
 //! Parts a JSON array, or lines of JSON, into the texts of its elements.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 
 use super::limits::{CHUNK_BYTES, JSON_DEPTH_MAX, RECORD_BYTES_MAX};
 use super::refused::FileFault;
 use super::source::Source;
 use super::survey::{Format, Survey};
+use super::text::Text;
 
 /// Where an element stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +42,8 @@ enum Stage {
 }
 
 impl Elements {
-    pub(super) fn open(file: File, survey: &Survey) -> Result<Elements, FileFault> {
-        let source = Source::open(file, survey)?;
+    pub(super) fn open(text: Text, survey: &Survey) -> Result<Elements, FileFault> {
+        let source = Source::open(text, survey)?;
         let stage = if survey.format == Format::Ndjson { Stage::Lines } else { Stage::BeforeArray };
         let reader = BufReader::with_capacity(CHUNK_BYTES, source);
         Ok(Elements { reader, stage, line: survey.first_line, column: 1, count: 0, text: Vec::new() })

@@ -1,20 +1,22 @@
 //! A campaign file, opened and surveyed.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io;
 use std::path::Path;
 
 use super::options::Options;
 use super::reading::Reading;
 use super::refused::{FileFault, FileRefused};
 use super::rows::Rows;
+use super::spool::spooled;
 use super::survey::{Survey, survey};
+use super::text::Text;
 
 /// A file of which all is known that can be known without the operator's options.
 #[derive(Debug)]
 pub struct Input {
     name: String,
-    file: File,
+    text: Text,
     survey: Survey,
 }
 
@@ -24,20 +26,20 @@ pub const STANDARD_INPUT: &str = "-";
 impl Input {
     /// Opens and surveys a file; `-` is standard input.
     ///
-    /// What cannot be read twice (standard input, a pipe) is first written to a temporary file without a name, which
-    /// only this process can read and which goes with it.
+    /// What cannot be read twice (standard input, a pipe), is packed, or is no UTF-8, is first written to a temporary
+    /// file without a name, which only this process can read and which goes with it.
     ///
     /// # Errors
     ///
-    /// It cannot be read, is no UTF-8, or has a quote or a record without end.
+    /// It cannot be read or decoded, is no campaign, or has a quote or a record without end.
     pub fn open(path: &Path, reading: &Reading) -> Result<Input, FileRefused> {
         let is_standard_input = path == Path::new(STANDARD_INPUT);
         let name = if is_standard_input { "standard input".to_owned() } else { path.display().to_string() };
-        let opened = if is_standard_input { spooled(io::stdin().lock()) } else { regular(path) };
-        let mut file = opened.map_err(|error| FileFault::unreadable(&error).in_file(&name))?;
-        let _ = reading; // nothing can be said of it yet
-        match survey(&mut file, path) {
-            Ok(survey) => Ok(Input { name, file, survey }),
+        let surveyed = if is_standard_input { spooled(io::stdin().lock()) } else { regular(path) }
+            .and_then(Text::of)
+            .and_then(|text| survey(text, path, reading));
+        match surveyed {
+            Ok((text, survey)) => Ok(Input { name, text, survey }),
             Err(fault) => Err(fault.in_file(&name)),
         }
     }
@@ -54,37 +56,22 @@ impl Input {
     ///
     /// All faults of the header and of the constants at once.
     pub fn rows(self, options: Options) -> Result<Rows, FileRefused> {
-        Rows::begin(self.name, self.file, self.survey, options)
+        Rows::begin(self.name, self.text, self.survey, options)
     }
 }
 
-fn regular(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    let kind = file.metadata()?.file_type();
+fn regular(path: &Path) -> Result<File, FileFault> {
+    let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata.file_type())));
+    let (file, kind) = opened.map_err(|error| FileFault::unreadable(&error))?;
     if kind.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+        return Err(FileFault::unreadable(&io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")));
     }
     if kind.is_file() { Ok(file) } else { spooled(file) }
-}
-
-fn spooled(mut from: impl Read) -> io::Result<File> {
-    let mut spool = tempfile::tempfile()?;
-    io::copy(&mut from, &mut spool)?;
-    spool.rewind()?;
-    Ok(spool)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_can_be_read_once_only_is_spooled_and_read_from_its_start() {
-        let mut spool = spooled(&b"phoneNumber\n12515550130\n"[..]).expect("a spool");
-        let mut text = String::new();
-        spool.read_to_string(&mut text).expect("text");
-        assert_eq!(text, "phoneNumber\n12515550130\n");
-    }
 
     #[test]
     fn what_cannot_be_opened_is_told_by_its_name() {

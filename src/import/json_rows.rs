@@ -1,7 +1,6 @@
 //! The rows of a JSON array, or of lines of JSON.
 
 use std::collections::HashSet;
-use std::fs::File;
 
 use serde_json::value::RawValue;
 
@@ -14,6 +13,7 @@ use super::limits::COLUMNS_MAX;
 use super::refused::FileFault;
 use super::rows::{Judge, Row, marker, put_sets};
 use super::survey::{Format, Survey};
+use super::text::Text;
 
 /// Reads the rows of a JSON file.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub(super) struct JsonRows {
 }
 
 impl JsonRows {
-    pub(super) fn begin(file: File, survey: &Survey) -> Result<JsonRows, Vec<FileFault>> {
-        let elements = Elements::open(file, survey).map_err(|fault| vec![fault])?;
+    pub(super) fn begin(text: Text, survey: &Survey) -> Result<JsonRows, Vec<FileFault>> {
+        let elements = Elements::open(text, survey).map_err(|fault| vec![fault])?;
         Ok(JsonRows { elements, format: survey.format, columns: Vec::new(), seen: HashSet::new() })
     }
 

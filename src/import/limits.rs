@@ -15,5 +15,8 @@ pub const ROWS_MAX: u64 = 10_000_000;
 /// The deepest nesting of a JSON row: the API's own body has three levels.
 pub const JSON_DEPTH_MAX: usize = 16;
 
+/// The most bytes that a gzip may unpack to: ten million rows of 800 bytes; a gzip of eight megabytes can hold as much.
+pub(super) const UNPACKED_BYTES_MAX: u64 = 1 << 33;
+
 /// Bytes that are read at once.
 pub(super) const CHUNK_BYTES: usize = 1 << 16;

@@ -1,8 +1,5 @@
 //! The rows of a file as they came: read once more for the file of those that are refused.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
 use super::columns::Columns;
 use super::elements::Elements;
 use super::options::Options;
@@ -10,6 +7,7 @@ use super::record::Record;
 use super::refused::FileFault;
 use super::survey::{Format, Survey};
 use super::table::Table;
+use super::text::Text;
 
 /// Reads the rows of a surveyed file without judging them.
 #[derive(Debug)]
@@ -26,7 +24,7 @@ pub(super) struct RawTable {
     table: Table,
     columns: Columns,
     record: Record,
-    file: File,
+    text: Text,
     /// Bytes of the file before its content.
     skipped_bytes: u64,
 }
@@ -43,16 +41,16 @@ pub(super) enum Raw<'a> {
 }
 
 impl RawRows {
-    pub(super) fn open(file: &File, survey: &Survey, options: &Options) -> Result<RawRows, Vec<FileFault>> {
-        let cloned = || file.try_clone().map_err(|error| vec![FileFault::unreadable(&error)]);
+    pub(super) fn open(text: &Text, survey: &Survey, options: &Options) -> Result<RawRows, Vec<FileFault>> {
+        let again = || text.again().map_err(|error| vec![FileFault::unreadable(&error)]);
         match survey.format {
             Format::Csv => {
-                let (table, columns) = Table::open(cloned()?, survey, options)?;
+                let (table, columns) = Table::open(again()?, survey, options)?;
                 let (record, skipped_bytes) = (Record::new(), survey.skipped_bytes as u64);
-                Ok(RawRows::Table(Box::new(RawTable { table, columns, record, file: cloned()?, skipped_bytes })))
+                Ok(RawRows::Table(Box::new(RawTable { table, columns, record, text: again()?, skipped_bytes })))
             }
             Format::Json | Format::Ndjson => {
-                let elements = Elements::open(cloned()?, survey).map_err(|fault| vec![fault])?;
+                let elements = Elements::open(again()?, survey).map_err(|fault| vec![fault])?;
                 Ok(RawRows::Json(Box::new(elements)))
             }
         }
@@ -98,9 +96,8 @@ impl RawTable {
         }
         let (start, end) = self.record.span.bytes;
         let length = usize::try_from(end - start).map_err(|_| FileFault::changed())?;
-        let mut text = vec![0; length];
-        let read = self.file.read_exact_at(&mut text, self.skipped_bytes + start);
-        read.map_err(|error| FileFault::unreadable(&error))?;
-        String::from_utf8(text).map(Raw::Text).map_err(|_| FileFault::changed())
+        let read = self.text.bytes_at(self.skipped_bytes + start, length);
+        let bytes = read.map_err(|error| FileFault::unreadable(&error))?;
+        String::from_utf8(bytes).map(Raw::Text).map_err(|_| FileFault::changed())
     }
 }

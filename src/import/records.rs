@@ -19,11 +19,13 @@ pub(super) struct RecordSpan {
     pub(super) has_stray_quote: bool,
     /// The bytes of the content that it takes, without its line end.
     pub(super) bytes: (u64, u64),
+    /// How many cells it has.
+    pub(super) cells: usize,
 }
 
 impl RecordSpan {
     pub(super) fn at(line: u32) -> Self {
-        RecordSpan { line, long_quote_line: None, has_stray_quote: false, bytes: (0, 0) }
+        RecordSpan { line, long_quote_line: None, has_stray_quote: false, bytes: (0, 0), cells: 1 }
     }
 }
 
@@ -140,8 +142,10 @@ impl RecordScan {
     fn unquoted(&mut self, rest: &[u8], ended: &mut VecDeque<RecordSpan>) -> usize {
         let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\r' | b'\n')) else {
             self.last = rest[rest.len() - 1];
+            self.count_cells(rest);
             return self.inside(rest.len());
         };
+        self.count_cells(&rest[..at]);
         let before = if at == 0 { self.last } else { rest[at - 1] };
         if rest[at] != b'"' {
             self.end_record(at, ended);
@@ -205,6 +209,11 @@ impl RecordScan {
         ended.push_back(self.span);
     }
 
+    fn count_cells(&mut self, outside_quotes: &[u8]) {
+        let delimiter = self.delimiter;
+        self.span.cells += outside_quotes.iter().filter(|byte| **byte == delimiter).count();
+    }
+
     fn inside(&mut self, bytes: usize) -> usize {
         self.length += bytes;
         bytes
@@ -247,6 +256,16 @@ mod tests {
         Ok(ended.into_iter().map(|span| span.line).collect())
     }
 
+    fn cells_escaped(text: &str, escape: Option<u8>, piece: usize) -> Vec<usize> {
+        let mut scan = RecordScan::new(b',', escape, 1);
+        let mut ended = VecDeque::new();
+        for piece in text.as_bytes().chunks(piece) {
+            scan.feed(piece, &mut ended).expect("a good text");
+        }
+        scan.finish(&mut ended).expect("a good text");
+        ended.into_iter().map(|span| span.cells).collect()
+    }
+
     #[test]
     fn a_records_line_is_where_it_begins() {
         for (text, expected) in [
@@ -281,7 +300,10 @@ mod tests {
         let mut scan = RecordScan::new(b';', None, 1);
         let mut ended = VecDeque::new();
         scan.feed(b"a;\"b\"\n\nc;\"d\";\"e\nf\"\n", &mut ended).expect("a good text");
-        let expected = [RecordSpan::at(1), RecordSpan { long_quote_line: Some(3), ..RecordSpan::at(3) }];
+        let expected = [
+            RecordSpan { cells: 2, bytes: (0, 5), ..RecordSpan::at(1) },
+            RecordSpan { cells: 3, long_quote_line: Some(3), bytes: (7, 18), ..RecordSpan::at(3) },
+        ];
         assert_eq!(ended, expected);
     }
 
@@ -294,7 +316,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_scan_finds_as_many_records_as_the_csv_crate(
+        fn the_scan_finds_as_many_records_and_cells_as_the_csv_crate(
             text in "[ab,\"\\\\\r\n]{0,40}",
             piece in 1..9_usize,
             escape in proptest::option::of(Just(b'\\')),
@@ -302,7 +324,8 @@ mod tests {
             if let Ok(lines) = lines_escaped(&text, escape, piece) {
                 let mut builder = csv::ReaderBuilder::new();
                 let mut reader = builder.has_headers(false).flexible(true).escape(escape).from_reader(text.as_bytes());
-                prop_assert_eq!(reader.byte_records().count(), lines.len());
+                let cells: Vec<usize> = reader.byte_records().map(|record| record.map_or(0, |record| record.len())).collect();
+                prop_assert_eq!(cells, cells_escaped(&text, escape, piece));
                 let last_line = text.replace("\r\n", "\n").replace('\r', "\n").split('\n').count();
                 prop_assert!(lines.windows(2).all(|pair| pair[0] < pair[1]));
                 prop_assert!(lines.iter().all(|line| *line as usize <= last_line));

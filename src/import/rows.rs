@@ -1,7 +1,5 @@
 //! The rows of a file, one after another.
 
-use std::fs::File;
-
 use crate::invocation::{Cell, ImportedRow, RowContent};
 use crate::mep::ServiceId;
 use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, mask_cell, refusal};
@@ -16,6 +14,7 @@ use super::refused::{FileFault, FileRefused};
 use super::service::ServiceCheck;
 use super::survey::{Format, Survey};
 use super::table_rows::TableRows;
+use super::text::Text;
 
 /// A row of the input, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub struct Row {
 #[derive(Debug)]
 pub struct Rows {
     name: String,
-    file: File,
+    text: Text,
     survey: Survey,
     judge: Judge,
     reader: Reader,
@@ -62,14 +61,14 @@ pub(super) struct Judge {
 }
 
 impl Rows {
-    pub(super) fn begin(name: String, file: File, survey: Survey, options: Options) -> Result<Rows, FileRefused> {
+    pub(super) fn begin(name: String, text: Text, survey: Survey, options: Options) -> Result<Rows, FileRefused> {
         let rules = options.effective_rules();
         let mut faults = faults_of_sets(&options, &rules);
-        let again = file.try_clone().map_err(|error| FileFault::unreadable(&error).in_file(&name))?;
+        let again = text.again().map_err(|error| FileFault::unreadable(&error).in_file(&name))?;
         let reader = match survey.format {
             Format::Csv | Format::Json | Format::Ndjson if survey.is_blank => Ok(Reader::Blank),
-            Format::Csv => TableRows::begin(file, &survey, &options).map(|rows| Reader::Table(Box::new(rows))),
-            Format::Json | Format::Ndjson => JsonRows::begin(file, &survey).map(|rows| Reader::Json(Box::new(rows))),
+            Format::Csv => TableRows::begin(text, &survey, &options).map(|rows| Reader::Table(Box::new(rows))),
+            Format::Json | Format::Ndjson => JsonRows::begin(text, &survey).map(|rows| Reader::Json(Box::new(rows))),
         };
         let reader = match reader {
             Ok(reader) if faults.is_empty() => reader,
@@ -82,7 +81,7 @@ impl Rows {
         let service = ServiceCheck::new(options.service.clone(), options.allow_no_service);
         let set_names = options.sets.iter().map(|set| set.target.name()).collect();
         let judge = Judge { options, rules, service, set_names };
-        Ok(Rows { name, file: again, survey, judge, reader, count: 0, ended: false })
+        Ok(Rows { name, text: again, survey, judge, reader, count: 0, ended: false })
     }
 
     /// The next row; `None` once the file is read to its end and its content proved the same as surveyed.
@@ -135,7 +134,7 @@ impl Rows {
 
     /// Reads the file once more, for what its rows looked like.
     pub(super) fn again(&self) -> Result<RawRows, FileRefused> {
-        let raw = RawRows::open(&self.file, &self.survey, &self.judge.options);
+        let raw = RawRows::open(&self.text, &self.survey, &self.judge.options);
         raw.map_err(|faults| FileRefused { file: self.name.clone(), faults })
     }
 

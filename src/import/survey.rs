@@ -2,28 +2,40 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::census;
+use super::decode::meaningless;
 use super::dialect;
+use super::encoding::{Mark, TextEncoding};
+use super::gzip::unpacked_name;
 use super::limits::{CHUNK_BYTES, RECORD_BYTES_MAX};
 use super::note::Note;
+use super::reading::Reading;
 use super::records::RecordScan;
 use super::refused::FileFault;
+use super::rivals;
 use super::source::hex;
-use super::utf8::{BadByte, Utf8Check};
+use super::spool::read_some;
+use super::text::Text;
+use super::utf8::Utf8Check;
 
 /// What the first pass found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
-    /// The hash of the whole content, in lower-case hexadecimal digits.
+    /// The hash of the text, unpacked and decoded, in lower-case hexadecimal digits: the same however it was saved.
     pub sha256: String,
-    /// The size of the content.
+    /// The hash of the file itself.
+    pub file_sha256: String,
+    /// The size of the text.
     pub bytes: u64,
     /// What it is.
     pub format: Format,
+    /// How the file is encoded.
+    pub encoding: TextEncoding,
     /// The byte between the cells of a CSV.
     pub delimiter: Option<u8>,
     /// The byte that escapes a quote inside the quotes of a CSV, where that is not only a doubled quote.
@@ -61,47 +73,146 @@ impl Format {
     }
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Whether it is certain that a text is UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Somebody or something says so: what is no UTF-8 is a fault.
+    Certain,
+    /// Most are: what is no UTF-8, or hardly would be, is looked at more closely.
+    Assumed,
+}
 
-/// Surveys a file from its start; its name's extension tells the format where it is a known one.
-pub(super) fn survey(file: &mut File, name: &Path) -> Result<Survey, FileFault> {
-    let head = head_of(file)?;
-    refuse_other_encodings(&head)?;
-    let mark = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    let text = &head[mark..];
-    let format = by_extension(name).unwrap_or_else(|| by_content(text));
-    let dialect = match format {
-        Format::Csv => Some(dialect::detect(text)),
-        Format::Json | Format::Ndjson => None,
+/// Why a pass over a text ended before the text did.
+enum Halt {
+    Refused(FileFault),
+    InDoubt,
+}
+
+impl From<FileFault> for Halt {
+    fn from(fault: FileFault) -> Halt {
+        Halt::Refused(fault)
+    }
+}
+
+/// Surveys a text from its start, decoding it first where it is no UTF-8; its name's extension tells the format where
+/// it is a known one.
+pub(super) fn survey(mut text: Text, name: &Path, reading: &Reading) -> Result<(Text, Survey), FileFault> {
+    let mark = Mark::of(&text.head(4)?)?;
+    let (marked, told) = (mark.map(|mark| mark.encoding), reading.encoding);
+    let (mut text, mut survey) = match marked.or(told) {
+        Some(encoding) => survey_as(text, encoding, mark, name, reading)?,
+        None => match survey_utf8(&mut text.file, name, reading, Trust::Assumed) {
+            Ok(survey) => (text, survey),
+            Err(Halt::Refused(fault)) => return Err(fault),
+            Err(Halt::InDoubt) => {
+                let encoding = text.rewound().and_then(census::encoding_of)?;
+                survey_as(text, encoding, None, name, reading)?
+            }
+        },
     };
-    let sep_line_bytes = dialect.map_or(0, |dialect| dialect.sep_line_bytes);
-    let standard = Survey {
+    if let (Some(marked), Some(told)) = (marked, told)
+        && marked != told
+    {
+        let contradiction = format!("the file has the byte order mark of {marked}, which beats `--encoding {told}`");
+        survey.notes.insert(0, Note::new(contradiction, ""));
+    }
+    survey.file_sha256 = text.origin_sha256().unwrap_or(&survey.sha256).to_owned();
+    text.rewound()?;
+    Ok((text, survey))
+}
+
+/// Surveys a text of which the encoding is known.
+fn survey_as(
+    mut text: Text,
+    encoding: TextEncoding,
+    mark: Option<Mark>,
+    name: &Path,
+    reading: &Reading,
+) -> Result<(Text, Survey), FileFault> {
+    let mut samples = Vec::new();
+    if !encoding.is_utf8() {
+        (text, samples) = text.decoded(encoding, mark.map_or(0, |mark| mark.bytes))?;
+    }
+    let mut survey = match survey_utf8(&mut text.file, name, reading, Trust::Certain) {
+        Ok(survey) => survey,
+        Err(Halt::Refused(fault)) => return Err(fault),
+        Err(Halt::InDoubt) => unreachable!("what is certain is not doubted"),
+    };
+    survey.encoding = encoding;
+    if !encoding.is_utf8() {
+        survey.notes.insert(0, read_as(encoding, &samples, mark));
+    }
+    Ok((text, survey))
+}
+
+fn read_as(encoding: TextEncoding, samples: &[String], mark: Option<Mark>) -> Note {
+    let words: Vec<_> = samples.iter().map(|word| format!("`{word}`")).collect();
+    let fix = "`--encoding NAME` where these words are wrong";
+    match (words.as_slice(), mark) {
+        ([], _) => Note::new(format!("read as {encoding}"), ""),
+        (_, Some(_)) => Note::new(format!("read as {encoding}: {}", words.join(", ")), ""),
+        (_, None) => Note::new(format!("read as {encoding}: {}", words.join(", ")), fix),
+    }
+}
+
+fn survey_utf8(file: &mut File, name: &Path, reading: &Reading, trust: Trust) -> Result<Survey, Halt> {
+    let head = head_of(file)?;
+    let mark = Mark::of(&head)?.filter(|mark| mark.encoding.is_utf8()).map_or(0, |mark| mark.bytes);
+    let text = &head[mark..];
+    let format = by_extension(name).unwrap_or_else(|| by_content(text, reading));
+    let mut standard = Survey {
         sha256: String::new(),
+        file_sha256: String::new(),
         bytes: 0,
         format,
-        delimiter: dialect.map(|dialect| dialect.delimiter),
+        encoding: TextEncoding::UTF_8,
+        delimiter: None,
         escape: None,
         is_blank: true,
         notes: Vec::new(),
-        skipped_bytes: mark + sep_line_bytes,
-        first_line: if sep_line_bytes == 0 { 1 } else { 2 },
+        skipped_bytes: mark,
+        first_line: 1,
     };
+    if format == Format::Csv {
+        standard.part(file, text, reading)?;
+    }
     drop(head);
-    let surveyed = standard.pass_over(file);
+    let surveyed = standard.pass_over(file, trust);
     if format != Format::Csv || surveyed.as_ref().is_ok_and(|(_, stray_quotes)| *stray_quotes == 0) {
         return surveyed.map(|(survey, _)| survey);
     }
+    if matches!(surveyed, Err(Halt::InDoubt)) {
+        return Err(Halt::InDoubt);
+    }
     // Quotes that make no sense doubled may make sense behind a backslash: the vendor's own bulk files are so.
-    file.rewind().map_err(|error| FileFault::unreadable(&error))?;
-    match (Survey { escape: Some(b'\\'), ..standard }).pass_over(file) {
+    match (Survey { escape: Some(b'\\'), ..standard }).pass_over(file, trust) {
         Ok((survey, 0)) => Ok(survey),
         Ok(_) | Err(_) => surveyed.map(|(survey, _)| survey),
     }
 }
 
 impl Survey {
+    /// Finds out how the cells of a CSV are parted.
+    fn part(&mut self, file: &mut File, head: &[u8], reading: &Reading) -> Result<(), FileFault> {
+        let dialect = dialect::detect(head, reading.delimiter);
+        let (mut delimiter, mut note) = (dialect.delimiter, dialect.note);
+        if dialect.sep_line_bytes > 0 {
+            self.skipped_bytes += dialect.sep_line_bytes;
+            self.first_line += 1;
+        }
+        if dialect.rivals.len() > 1 {
+            let start = SeekFrom::Start(self.skipped_bytes as u64);
+            file.seek(start).map_err(|error| FileFault::unreadable(&error))?;
+            (delimiter, note) = rivals::settled(file, &dialect.rivals)?;
+        }
+        self.delimiter = Some(delimiter.byte());
+        self.notes.extend(note);
+        Ok(())
+    }
+
     /// Reads the whole file; gives the survey with what only that tells, and the number of stray quotes.
-    fn pass_over(&self, file: &mut File) -> Result<(Survey, u64), FileFault> {
+    fn pass_over(&self, file: &mut File, trust: Trust) -> Result<(Survey, u64), Halt> {
+        file.rewind().map_err(|error| FileFault::unreadable(&error))?;
         let mut survey = self.clone();
         let mut hash = Sha256::new();
         let mut utf8 = Utf8Check::new();
@@ -109,14 +220,21 @@ impl Survey {
         let mut ended = VecDeque::new();
         let mut chunk = vec![0; CHUNK_BYTES];
         let mut skip = self.skipped_bytes;
+        let no_utf8 = |bad| match trust {
+            Trust::Certain => Halt::Refused(meaningless(TextEncoding::UTF_8, bad)),
+            Trust::Assumed => Halt::InDoubt,
+        };
         loop {
-            let count = file.read(&mut chunk).map_err(|error| FileFault::unreadable(&error))?;
+            let count = read_some(file, &mut chunk).map_err(|error| FileFault::unreadable(&error))?;
             let piece = &chunk[..count];
             if piece.is_empty() {
                 break;
             }
+            if trust == Trust::Assumed && piece.contains(&0) {
+                return Err(Halt::InDoubt); // most of UTF-16 is UTF-8 too, with zeros
+            }
             hash.update(piece);
-            utf8.feed(piece).map_err(not_utf8)?;
+            utf8.feed(piece).map_err(no_utf8)?;
             survey.bytes += count as u64;
             let content = &piece[skip.min(count)..];
             skip -= skip.min(count);
@@ -126,7 +244,7 @@ impl Survey {
                 ended.clear();
             }
         }
-        utf8.finish().map_err(not_utf8)?;
+        utf8.finish().map_err(no_utf8)?;
         let mut stray_quotes = 0;
         if let Some(records) = &mut records {
             records.finish(&mut ended)?;
@@ -137,15 +255,15 @@ impl Survey {
     }
 }
 
-/// Enough of the file to hold its header, however long; the file is rewound.
+/// Enough of the file to hold its header, however long.
 fn head_of(file: &mut File) -> Result<Vec<u8>, FileFault> {
     let mut head = Vec::new();
-    let read = file.by_ref().take(RECORD_BYTES_MAX as u64).read_to_end(&mut head).and_then(|_| file.rewind());
-    read.map(|()| head).map_err(|error| FileFault::unreadable(&error))
+    let read = file.rewind().and_then(|()| file.take(RECORD_BYTES_MAX as u64).read_to_end(&mut head));
+    read.map(|_| head).map_err(|error| FileFault::unreadable(&error))
 }
 
 fn by_extension(name: &Path) -> Option<Format> {
-    let extension = name.extension()?.to_str()?.to_ascii_lowercase();
+    let extension = unpacked_name(name).extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
         "csv" | "tsv" => Some(Format::Csv),
         "json" => Some(Format::Json),
@@ -154,32 +272,11 @@ fn by_extension(name: &Path) -> Option<Format> {
     }
 }
 
-fn by_content(text: &[u8]) -> Format {
+fn by_content(text: &[u8], reading: &Reading) -> Format {
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(_) if reading.delimiter.is_some() => Format::Csv,
         Some(b'[') => Format::Json,
         Some(b'{') => Format::Ndjson,
         Some(_) | None => Format::Csv,
-    }
-}
-
-fn refuse_other_encodings(head: &[u8]) -> Result<(), FileFault> {
-    let (found, fix) = match head {
-        [0xff, 0xfe, ..] => ("UTF-16 (little-endian)", "save it as `CSV UTF-8`"),
-        [0xfe, 0xff, ..] => ("UTF-16 (big-endian)", "save it as `CSV UTF-8`"),
-        [0x1f, 0x8b, ..] => ("gzip", "unpack it first"),
-        [b'P', b'K', 3, 4, ..] => ("a zip or an .xlsx", "export the sheet as `CSV UTF-8`"),
-        _ => return Ok(()),
-    };
-    Err(FileFault::new(format!("found {found}; expected CSV, JSON or NDJSON as UTF-8 text"), fix))
-}
-
-fn not_utf8(bad: BadByte) -> FileFault {
-    let fault = FileFault::new(
-        format!("found a byte that is no UTF-8, at offset {} of the file; expected UTF-8", bad.offset),
-        "save the file as UTF-8 (in Excel: `CSV UTF-8`)",
-    );
-    match u32::try_from(bad.line) {
-        Ok(line) => fault.at_line(line),
-        Err(_) => fault,
     }
 }

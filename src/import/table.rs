@@ -1,9 +1,7 @@
 //! The records of any table: header, titles and the rows below them.
 
-use std::collections::VecDeque;
-use std::fs::File;
-
 use crate::validate::{is_phone, mask_cell};
+use std::collections::VecDeque;
 
 use super::columns::{Columns, is_mended_header, names_the_number};
 use super::csv_records::CsvRecords;
@@ -12,6 +10,7 @@ use super::options::Options;
 use super::record::Record;
 use super::refused::FileFault;
 use super::survey::Survey;
+use super::text::Text;
 
 /// Records of which one is looked for that is the header: titles above it are few.
 const TITLE_ROWS_MAX: usize = 10;
@@ -33,8 +32,8 @@ pub(super) enum Records {
 
 impl Table {
     /// Finds and maps the header.
-    pub(super) fn open(file: File, survey: &Survey, options: &Options) -> Result<(Table, Columns), Vec<FileFault>> {
-        let records = Records::open(file, survey).map_err(|fault| vec![fault])?;
+    pub(super) fn open(text: Text, survey: &Survey, options: &Options) -> Result<(Table, Columns), Vec<FileFault>> {
+        let records = Records::open(text, survey).map_err(|fault| vec![fault])?;
         let mut table = Table { records, ahead: VecDeque::new(), notes: Vec::new() };
         let columns = if options.no_header { table.numbered_columns(options)? } else { table.find_header(options)? };
         Ok((table, columns))
@@ -119,8 +118,8 @@ impl Table {
 }
 
 impl Records {
-    fn open(file: File, survey: &Survey) -> Result<Records, FileFault> {
-        CsvRecords::open(file, survey).map(|records| Records::Csv(Box::new(records)))
+    fn open(text: Text, survey: &Survey) -> Result<Records, FileFault> {
+        CsvRecords::open(text, survey).map(|records| Records::Csv(Box::new(records)))
     }
 
     fn read_filled(&mut self, record: &mut Record) -> Result<bool, FileFault> {

@@ -1,7 +1,5 @@
 //! The rows of a table: a CSV or a sheet.
 
-use std::fs::File;
-
 use crate::invocation::Cell;
 use crate::validate::{
     Draft, Fault, Given, Problem, Target, is_phone, is_spreadsheet_error, mask_cell, spreadsheet_error,
@@ -17,6 +15,7 @@ use super::refused::FileFault;
 use super::rows::{Judge, Row, marker, put_sets};
 use super::survey::Survey;
 use super::table::Table;
+use super::text::Text;
 
 /// Reads the rows of a table, whose header is mapped once.
 #[derive(Debug)]
@@ -28,8 +27,8 @@ pub(super) struct TableRows {
 
 impl TableRows {
     /// Finds and maps the header.
-    pub(super) fn begin(file: File, survey: &Survey, options: &Options) -> Result<TableRows, Vec<FileFault>> {
-        let (table, columns) = Table::open(file, survey, options)?;
+    pub(super) fn begin(text: Text, survey: &Survey, options: &Options) -> Result<TableRows, Vec<FileFault>> {
+        let (table, columns) = Table::open(text, survey, options)?;
         Ok(TableRows { table, columns, record: Record::new() })
     }
 

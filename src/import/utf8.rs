@@ -12,7 +12,7 @@ pub(super) struct BadByte {
 /// Checks pieces of a text that may be cut anywhere.
 #[derive(Debug)]
 pub(super) struct Utf8Check {
-    line: u64,
+    lines: LineCount,
     offset: u64,
     /// The start of a character that the last piece cut.
     cut: Vec<u8>,
@@ -20,7 +20,7 @@ pub(super) struct Utf8Check {
 
 impl Utf8Check {
     pub(super) fn new() -> Self {
-        Utf8Check { line: 1, offset: 0, cut: Vec::new() }
+        Utf8Check { lines: LineCount::default(), offset: 0, cut: Vec::new() }
     }
 
     pub(super) fn feed(&mut self, mut piece: &[u8]) -> Result<(), BadByte> {
@@ -57,12 +57,39 @@ impl Utf8Check {
 
     /// The end of the text: a cut character is none.
     pub(super) fn finish(&self) -> Result<(), BadByte> {
-        if self.cut.is_empty() { Ok(()) } else { Err(BadByte { line: self.line, offset: self.offset }) }
+        if self.cut.is_empty() { Ok(()) } else { Err(BadByte { line: self.lines.line(), offset: self.offset }) }
     }
 
     fn pass(&mut self, good: &[u8]) {
         self.offset += good.len() as u64;
-        self.line += good.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.lines.feed(good);
+    }
+}
+
+/// Counts the lines of a text, whichever of the three line ends it has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LineCount {
+    feeds: u64,
+    returns: u64,
+}
+
+impl LineCount {
+    pub(super) fn feed(&mut self, piece: &[u8]) {
+        self.feeds += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.returns += piece.iter().filter(|byte| **byte == b'\r').count() as u64;
+    }
+
+    /// The line behind what was fed and a piece more.
+    pub(super) fn line_behind(&self, piece: &[u8]) -> u64 {
+        let mut lines = *self;
+        lines.feed(piece);
+        lines.line()
+    }
+
+    /// The line behind what was fed, from 1.
+    pub(super) fn line(&self) -> u64 {
+        // With CRLF both are as many; else one of them is the line end, and the other hardly occurs.
+        1 + self.feeds.max(self.returns)
     }
 }
 
@@ -82,6 +109,8 @@ mod tests {
             assert_eq!(checked("aé\n€🛫z".as_bytes(), piece), Ok(()));
             assert_eq!(checked(b"a\nb\nc\xe9d", piece), Err(BadByte { line: 3, offset: 5 }));
             assert_eq!(checked(b"\xc3\xa9\n\xf0\x9f\x9b", piece), Err(BadByte { line: 2, offset: 3 }));
+            assert_eq!(checked(b"a\r\nb\r\n\xe9", piece), Err(BadByte { line: 3, offset: 6 }));
+            assert_eq!(checked(b"a\rb\r\xe9", piece), Err(BadByte { line: 3, offset: 4 }));
             assert_eq!(checked(b"\n\xe2\x82z", piece), Err(BadByte { line: 2, offset: 1 }));
         }
     }

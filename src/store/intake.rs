@@ -32,6 +32,8 @@ pub struct NewBatch {
     pub source_name: String,
     /// SHA-256 of the content, in hex.
     pub source_sha256: String,
+    /// SHA-256 of the file itself, which may be packed or encoded otherwise.
+    pub file_sha256: String,
     /// The mapped names.
     pub columns: Vec<String>,
     /// How it is sent.
@@ -221,7 +223,12 @@ impl Intake<'_> {
             .map_err(failed())?;
         let counts: Vec<_> = self.counts.iter().map(|(state, count)| (state.as_str(), count)).collect();
         sqlx::query(COUNTS).bind(json_text(&counts)).bind(self.batch.0).execute(&mut *tx).await.map_err(failed())?;
-        let detail = json!({ "file": new.source_name, "sha256": new.source_sha256, "rows": new.rows });
+        let detail = json!({
+            "file": new.source_name,
+            "sha256": new.source_sha256,
+            "fileSha256": new.file_sha256,
+            "rows": new.rows,
+        });
         action::record(&mut tx, self.batch, ActionKind::Import, actor, self.now, None, &detail)
             .await
             .map_err(failed())?;

@@ -6,13 +6,19 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{RateArg, VendorRetryArg, parse_batch_name, parse_rate, parse_vendor_retry};
-use crate::import::{ColumnMap, Constant, Duplicates, RejectedMax};
+use crate::import::{ColumnMap, Constant, Delimiter, Duplicates, RejectedMax, TextEncoding};
 use crate::invocation::{CallingCode, NationalLength};
 use crate::mep::{Endpoint, ServiceId};
 
 /// How a file is read.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InputArgs {
+    /// The encoding of the file's text: windows-1252, utf-16le… [default: found out]
+    #[arg(long, value_name = "NAME", help_heading = "Input options")]
+    pub(in crate::cli) encoding: Option<TextEncoding>,
+    /// What stands between the cells: `,` `;` `|` `tab` or another character [default: found out]
+    #[arg(long, value_name = "CHAR", help_heading = "Input options")]
+    pub(in crate::cli) delimiter: Option<Delimiter>,
     /// The service to invoke; or a `serviceId` column with the same value in every row
     #[arg(long, value_name = "ID", help_heading = "Input options")]
     pub(in crate::cli) service: Option<ServiceId>,
