@@ -147,8 +147,8 @@ fn what_has_no_meaning_in_its_encoding_is_refused_with_the_place() {
 fn what_is_no_campaign_is_named() {
     for (content, found) in [
         (gzip(&gzip(b"phoneNumber\n")), "a gzip within a gzip"),
-        (gzip(b"PK\x03\x04....[Content_Types].xml"), ".xlsx"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0".to_vec(), "an old .xls workbook"),
+        (gzip(b"PK\x03\x04....[Content_Types].xml"), "a workbook or a zip archive within a gzip"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0".to_vec(), "an old workbook (.xls)"),
         (b"<html><table>".to_vec(), "found HTML"),
         (encoded("<html>\r\n<table>", UTF_16LE, true), "found HTML"),
         (b"\x1f\x8b\x08".to_vec(), "cut off"),

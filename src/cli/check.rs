@@ -71,7 +71,7 @@ fn is_same_file(one: &Path, two: &Path) -> bool {
 
 /// What is said of the file's bytes.
 pub(super) fn reading(input: &InputArgs) -> Reading {
-    Reading { encoding: input.encoding, delimiter: input.delimiter }
+    Reading { encoding: input.encoding, delimiter: input.delimiter, sheet: input.sheet.clone() }
 }
 
 /// How a file is to be read.

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::output::{counted, grouped};
 use super::phone_table;
 use crate::import::{FileRefused, Judgement, Note, ProblemGroup, Survey};
+use crate::validate::mask_cell;
 
 /// Groups of problems that are told on a screen; `--json` has all of them.
 const GROUPS_TOLD_MAX: usize = 20;
@@ -33,6 +34,7 @@ pub(super) fn json_of(judgement: &Judgement, survey: &Survey, batch: Option<&str
         "format": survey.format.as_str(),
         "encoding": survey.encoding.as_str(),
         "delimiter": survey.delimiter.map(|byte| char::from(byte).to_string()),
+        "sheet": survey.sheet,
         "sha256": survey.sha256,
         "fileSha256": survey.file_sha256,
         "columns": judgement.columns,
@@ -85,7 +87,7 @@ fn group_json(group: &ProblemGroup) -> Value {
 
 /// The mapping, the counts and the problems, for people.
 pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> String {
-    let mut text = format!("{file}: {}{}{}\n", survey.format.as_str(), encoding(survey), delimiter(survey));
+    let mut text = format!("{file}: {}{}{}\n", survey.format.as_str(), encoding(survey), detail(survey));
     if !judgement.mapping.is_empty() {
         let width = judgement.mapping.iter().map(|(header, _)| header.chars().count()).max().unwrap_or(0).min(40);
         for (header, target) in &judgement.mapping {
@@ -169,7 +171,11 @@ fn encoding(survey: &Survey) -> String {
     if survey.encoding.is_utf8() { String::new() } else { format!(", {}", survey.encoding) }
 }
 
-fn delimiter(survey: &Survey) -> String {
+/// What the format alone does not say.
+fn detail(survey: &Survey) -> String {
+    if let Some(sheet) = &survey.sheet {
+        return format!(", sheet `{}`", mask_cell(sheet));
+    }
     match survey.delimiter {
         None => String::new(),
         Some(b'\t') => ", cells parted by tabs".to_owned(),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use super::container::is_zip;
 use super::options::Options;
 use super::reading::Reading;
 use super::refused::{FileFault, FileRefused};
@@ -11,6 +12,7 @@ use super::rows::Rows;
 use super::spool::spooled;
 use super::survey::{Survey, survey};
 use super::text::Text;
+use super::workbook::read_workbook;
 
 /// A file of which all is known that can be known without the operator's options.
 #[derive(Debug)]
@@ -36,8 +38,7 @@ impl Input {
         let is_standard_input = path == Path::new(STANDARD_INPUT);
         let name = if is_standard_input { "standard input".to_owned() } else { path.display().to_string() };
         let surveyed = if is_standard_input { spooled(io::stdin().lock()) } else { regular(path) }
-            .and_then(Text::of)
-            .and_then(|text| survey(text, path, reading));
+            .and_then(|file| surveyed(file, path, reading));
         match surveyed {
             Ok((text, survey)) => Ok(Input { name, text, survey }),
             Err(fault) => Err(fault.in_file(&name)),
@@ -58,6 +59,14 @@ impl Input {
     pub fn rows(self, options: Options) -> Result<Rows, FileRefused> {
         Rows::begin(self.name, self.text, self.survey, options)
     }
+}
+
+/// The text of a file, and what was found out about it.
+fn surveyed(mut file: File, path: &Path, reading: &Reading) -> Result<(Text, Survey), FileFault> {
+    if is_zip(&mut file)? {
+        return read_workbook(file, reading.sheet.as_ref());
+    }
+    survey(Text::of(file)?, path, reading)
 }
 
 fn regular(path: &Path) -> Result<File, FileFault> {

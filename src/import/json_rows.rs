@@ -103,7 +103,7 @@ fn broken(element: &Element, error: &serde_json::Error, format: Format) -> Resul
         Format::Ndjson => {
             Err(FileFault::new("the file ends inside this line", "export it again: it was cut").at_line(line))
         }
-        Format::Csv | Format::Json => Err(FileFault::new(
+        Format::Csv | Format::Json | Format::Xlsx => Err(FileFault::new(
             format!("broken JSON at column {column}: {reason}"),
             "correct it there, or export the file again",
         )

@@ -15,8 +15,20 @@ pub const ROWS_MAX: u64 = 10_000_000;
 /// The deepest nesting of a JSON row: the API's own body has three levels.
 pub const JSON_DEPTH_MAX: usize = 16;
 
-/// The most bytes that a gzip may unpack to: ten million rows of 800 bytes; a gzip of eight megabytes can hold as much.
+/// The most bytes that a gzip or a workbook may unpack to: ten million rows of 800 bytes. Eight packed megabytes can hold as
+/// much.
 pub(super) const UNPACKED_BYTES_MAX: u64 = 1 << 33;
 
 /// Bytes that are read at once.
 pub(super) const CHUNK_BYTES: usize = 1 << 16;
+
+/// The most bytes of a workbook's table of strings, which is held in memory: twice that of a full sheet with ten columns of
+/// short ones.
+pub(super) const SHARED_STRINGS_BYTES_MAX: u64 = 512 << 20;
+
+/// The longest piece of XML without a tag's end, in bytes: each is held in memory whole. Spreadsheets have cells of 32,767
+/// characters; it is what else may stand in a workbook, such as an embedded picture, that needs more.
+pub(super) const XML_PIECE_BYTES_MAX: usize = 16 << 20;
+
+/// The most columns of a sheet, Excel's own limit.
+pub(super) const SHEET_COLUMNS_MAX: usize = 16_384;

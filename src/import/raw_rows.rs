@@ -44,7 +44,7 @@ impl RawRows {
     pub(super) fn open(text: &Text, survey: &Survey, options: &Options) -> Result<RawRows, Vec<FileFault>> {
         let again = || text.again().map_err(|error| vec![FileFault::unreadable(&error)]);
         match survey.format {
-            Format::Csv => {
+            Format::Csv | Format::Xlsx => {
                 let (table, columns) = Table::open(again()?, survey, options)?;
                 let (record, skipped_bytes) = (Record::new(), survey.skipped_bytes as u64);
                 Ok(RawRows::Table(Box::new(RawTable { table, columns, record, text: again()?, skipped_bytes })))
@@ -73,6 +73,7 @@ impl RawRows {
                         return Err(FileFault::changed());
                     }
                 }
+                rows.fill_up();
                 rows.row()
             }
             RawRows::Json(elements) => {
@@ -90,6 +91,14 @@ impl RawRows {
 }
 
 impl RawTable {
+    /// Adds the empty cells that a sheet does not store: in the file of refused rows, others stand behind them.
+    fn fill_up(&mut self) {
+        if self.table.may_be_short() {
+            let missing = self.columns.headers.len().saturating_sub(self.record.cells.len());
+            (0..missing).for_each(|_| self.record.cells.push_field(""));
+        }
+    }
+
     fn row(&self) -> Result<Raw<'_>, FileFault> {
         if !self.record.span.has_stray_quote {
             return Ok(Raw::Cells(&self.record));

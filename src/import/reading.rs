@@ -2,6 +2,7 @@
 
 use super::delimiter::Delimiter;
 use super::encoding::TextEncoding;
+use super::sheet_choice::SheetChoice;
 
 /// What an operator says about the bytes of a file. Nothing said: it is found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,4 +11,6 @@ pub struct Reading {
     pub encoding: Option<TextEncoding>,
     /// What stands between its cells; it beats a `sep=` line.
     pub delimiter: Option<Delimiter>,
+    /// The sheet of a workbook; other files have none.
+    pub sheet: Option<SheetChoice>,
 }

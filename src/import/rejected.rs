@@ -47,13 +47,13 @@ impl RejectedForm {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let wanted = extension.to_ascii_lowercase();
         match (survey.format, wanted.as_str()) {
-            (Format::Csv, "json" | "ndjson" | "jsonl" | "xlsx" | "xls" | "ods" | "gz") => {
+            (Format::Csv | Format::Xlsx, "json" | "ndjson" | "jsonl" | "xlsx" | "xls" | "ods" | "gz") => {
                 Err(format!("the refused rows are written as CSV, not as `.{wanted}`"))
             }
             (Format::Json | Format::Ndjson, "csv" | "tsv" | "txt" | "xlsx" | "xls" | "ods" | "gz") => {
                 Err(format!("the refused rows are written as JSON, not as `.{wanted}`"))
             }
-            (Format::Csv, _) => Ok(RejectedForm::Csv(survey.delimiter.unwrap_or(b','))),
+            (Format::Csv | Format::Xlsx, _) => Ok(RejectedForm::Csv(survey.delimiter.unwrap_or(b','))),
             (Format::Json | Format::Ndjson, "json") | (Format::Json, "") => Ok(RejectedForm::Json),
             (Format::Json | Format::Ndjson, _) => Ok(RejectedForm::Ndjson),
         }

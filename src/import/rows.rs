@@ -66,8 +66,10 @@ impl Rows {
         let mut faults = faults_of_sets(&options, &rules);
         let again = text.again().map_err(|error| FileFault::unreadable(&error).in_file(&name))?;
         let reader = match survey.format {
-            Format::Csv | Format::Json | Format::Ndjson if survey.is_blank => Ok(Reader::Blank),
-            Format::Csv => TableRows::begin(text, &survey, &options).map(|rows| Reader::Table(Box::new(rows))),
+            Format::Csv | Format::Json | Format::Ndjson | Format::Xlsx if survey.is_blank => Ok(Reader::Blank),
+            Format::Csv | Format::Xlsx => {
+                TableRows::begin(text, &survey, &options).map(|rows| Reader::Table(Box::new(rows)))
+            }
             Format::Json | Format::Ndjson => JsonRows::begin(text, &survey).map(|rows| Reader::Json(Box::new(rows))),
         };
         let reader = match reader {

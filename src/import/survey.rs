@@ -36,6 +36,8 @@ pub struct Survey {
     pub format: Format,
     /// How the file is encoded.
     pub encoding: TextEncoding,
+    /// The sheet of a workbook that is read.
+    pub sheet: Option<String>,
     /// The byte between the cells of a CSV.
     pub delimiter: Option<u8>,
     /// The byte that escapes a quote inside the quotes of a CSV, where that is not only a doubled quote.
@@ -59,6 +61,8 @@ pub enum Format {
     Json,
     /// A JSON object a line.
     Ndjson,
+    /// A workbook, of which one sheet is read.
+    Xlsx,
 }
 
 impl Format {
@@ -69,6 +73,7 @@ impl Format {
             Format::Csv => "csv",
             Format::Json => "json",
             Format::Ndjson => "ndjson",
+            Format::Xlsx => "xlsx",
         }
     }
 }
@@ -166,6 +171,7 @@ fn survey_utf8(file: &mut File, name: &Path, reading: &Reading, trust: Trust) ->
         bytes: 0,
         format,
         encoding: TextEncoding::UTF_8,
+        sheet: None,
         delimiter: None,
         escape: None,
         is_blank: true,

@@ -9,7 +9,8 @@ use super::note::Note;
 use super::options::Options;
 use super::record::Record;
 use super::refused::FileFault;
-use super::survey::Survey;
+use super::sheet_records::SheetRecords;
+use super::survey::{Format, Survey};
 use super::text::Text;
 
 /// Records of which one is looked for that is the header: titles above it are few.
@@ -28,6 +29,7 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) enum Records {
     Csv(Box<CsvRecords>),
+    Sheet(Box<SheetRecords>),
 }
 
 impl Table {
@@ -63,6 +65,7 @@ impl Table {
     pub(super) fn may_be_short(&self) -> bool {
         match self.records {
             Records::Csv(_) => false,
+            Records::Sheet(_) => true,
         }
     }
 
@@ -119,13 +122,19 @@ impl Table {
 
 impl Records {
     fn open(text: Text, survey: &Survey) -> Result<Records, FileFault> {
-        CsvRecords::open(text, survey).map(|records| Records::Csv(Box::new(records)))
+        match survey.format {
+            Format::Xlsx => SheetRecords::open(text, survey).map(|records| Records::Sheet(Box::new(records))),
+            Format::Csv | Format::Json | Format::Ndjson => {
+                CsvRecords::open(text, survey).map(|records| Records::Csv(Box::new(records)))
+            }
+        }
     }
 
     fn read_filled(&mut self, record: &mut Record) -> Result<bool, FileFault> {
         loop {
             let found = match self {
                 Records::Csv(records) => records.read(record)?,
+                Records::Sheet(records) => records.read(record)?,
             };
             if !found || record.filled().next().is_some() {
                 return Ok(found);

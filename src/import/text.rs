@@ -49,6 +49,11 @@ impl Text {
         Ok(Text { file: text, origin: Some(Origin { file, sha256 }) })
     }
 
+    /// A text that was made of a file with that hash.
+    pub(super) fn made_of(origin: File, sha256: String, text: File) -> Text {
+        Text { file: text, origin: Some(Origin { file: origin, sha256 }) }
+    }
+
     /// The same text, to be read once more: that its file is still the same has been proved by then.
     pub(super) fn again(&self) -> io::Result<Text> {
         Ok(Text { file: self.file.try_clone()?, origin: None })
@@ -110,7 +115,8 @@ fn head_of(file: &mut File, bytes: usize) -> Result<Vec<u8>, FileFault> {
     Ok(head)
 }
 
-fn sha256_of(mut file: &File) -> Result<String, FileFault> {
+/// The hash of a whole file.
+pub(super) fn sha256_of(mut file: &File) -> Result<String, FileFault> {
     file.rewind().map_err(|error| FileFault::unreadable(&error))?;
     let mut from = Hashed::new(file);
     let mut chunk = vec![0; CHUNK_BYTES];

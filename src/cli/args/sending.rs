@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{RateArg, VendorRetryArg, parse_batch_name, parse_rate, parse_vendor_retry};
-use crate::import::{ColumnMap, Constant, Delimiter, Duplicates, RejectedMax, TextEncoding};
+use crate::import::{ColumnMap, Constant, Delimiter, Duplicates, RejectedMax, SheetChoice, TextEncoding};
 use crate::invocation::{CallingCode, NationalLength};
 use crate::mep::{Endpoint, ServiceId};
 
@@ -22,6 +22,9 @@ pub(in crate::cli) struct InputArgs {
     /// The service to invoke; or a `serviceId` column with the same value in every row
     #[arg(long, value_name = "ID", help_heading = "Input options")]
     pub(in crate::cli) service: Option<ServiceId>,
+    /// The sheet of a workbook: its name, or its number from 1 (.xlsx only) [default: the only one with cells]
+    #[arg(long, value_name = "NAME|N", help_heading = "Input options")]
+    pub(in crate::cli) sheet: Option<SheetChoice>,
     /// Map a column by hand: 'Mobile=phoneNumber', 'Seat=session.seatLocation'
     #[arg(long, value_name = "HEADER=TARGET", help_heading = "Input options")]
     pub(in crate::cli) map: Vec<ColumnMap>,
