@@ -28,6 +28,7 @@ mod signals;
 mod simulate;
 mod stand_in;
 mod status;
+mod suppression;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -4,16 +4,20 @@
 
 mod attempt;
 mod findings;
+mod fingerprint;
 mod imported;
 mod phone;
 mod phone_rules;
 mod phone_table;
 mod settings;
+mod skip;
 mod state;
+mod suppressed;
 mod time;
 
 pub use attempt::{Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken};
 pub use findings::Findings;
+pub use fingerprint::{Fingerprint, body_hash};
 pub use imported::{Cell, ImportedRow, RowContent};
 pub use phone::mask_phone;
 pub use phone_rules::{
@@ -21,7 +25,9 @@ pub use phone_rules::{
 };
 pub use phone_table::{PhoneLength, PhoneTable};
 pub use settings::{Expressions, Settings};
+pub use skip::SkipReason;
 pub use state::{Counts, State, UnknownState};
+pub use suppressed::Suppressed;
 pub use time::UnixMillis;
 
 /// Identifies an invocation: the batch's number and the row's line, so that a row is found without an index.

@@ -22,7 +22,7 @@ use crate::invocation::{BatchId, Counts, UnixMillis};
 use crate::mep::Endpoint;
 use crate::store::{self, Actor, Batch, ClosedBecause, RunLock, Store};
 
-pub use routes::{Connections, Routes};
+pub use routes::{Connections, ReadSuppressed, Routes};
 
 /// Rows of a batch that CIE is sent without a limit: it is not for load.
 pub const CIE_ROWS_MAX: i64 = 100;

@@ -16,6 +16,7 @@ mod run;
 mod schema;
 mod scratch;
 mod sqlite;
+mod told;
 mod turn;
 mod view;
 
@@ -33,7 +34,8 @@ pub use intake::{Intake, NewBatch, Skip};
 pub use lock::{Holder, ImportLock, RunLock};
 pub use refused::Refused;
 pub use run::{Run, RunView, STOPPED, Settled};
-pub use scratch::{Repeat, RepeatOf, Scratch};
+pub use scratch::{Repeat, RepeatOf, Scratch, Seen};
+pub use told::Told;
 pub use turn::{Turn, TurnWriter};
 pub use view::{AttemptView, Filter, InvocationView, UnknownView, Waiting};
 

@@ -5,7 +5,9 @@ mod sell_by;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::client::{Client, Target};
-use crate::invocation::{Attempt, Effect, Finding, GivenBack, NoAnswer, Settings, Settlement, Taken, UnixMillis};
+use crate::invocation::{
+    Attempt, Effect, Finding, GivenBack, NoAnswer, Settings, Settlement, SkipReason, Suppressed, Taken, UnixMillis,
+};
 use crate::retry::{self, Policy};
 use crate::validate::{self, Rules};
 
@@ -21,15 +23,22 @@ pub struct Route {
     pub policy: Policy,
     /// What is checked right before sending.
     pub rules: Rules,
+    /// The numbers that are never sent to.
+    pub suppressed: Suppressed,
 }
 
 /// Sends one taken row and says what came of it: validates once more, sends, and lets `retry` decide.
 ///
+/// A row whose number is suppressed is skipped: it may have become pending after the list was held against the batch.
 /// Right before the request is written the row is given back if `stopping` is set or its sell-by has passed.
 pub async fn attempt(taken: Taken, sell_by: SellBy, route: &Route, stopping: &AtomicBool) -> (Settlement, Effect) {
     let Taken { attempt, body } = taken;
-    if let Err(message) = validate::check_body(&body, &route.rules) {
-        return settle(attempt, Finding::Refused(message), &route.policy, None);
+    match validate::check_body(&body, &route.rules) {
+        Err(message) => return settle(attempt, Finding::Refused(message), &route.policy, None),
+        Ok(phone) if route.suppressed.contains(phone) => {
+            return settle(attempt, Finding::Skipped(SkipReason::Suppressed), &route.policy, None);
+        }
+        Ok(_) => {}
     }
     if stopping.load(Ordering::Acquire) {
         return settle(attempt, Finding::GivenBack(GivenBack::Stopping), &route.policy, None);

@@ -31,6 +31,9 @@ fn each_broken_invariant_is_told() {
     for (sql, number) in [
         ("DELETE FROM content WHERE invocation_id = (SELECT min(id) FROM invocation)", "1:"),
         ("UPDATE batch SET row_count = 7", "1:"),
+        ("DELETE FROM fingerprint", "1:"),
+        ("UPDATE attempt SET outcome = 'skipped'", "6:"),
+        ("UPDATE invocation SET state = 'skipped', reason = 'suppressed', message = ''", "6:"),
         ("UPDATE run SET ended_at = NULL, ended_how = NULL", "2:"),
         (
             "UPDATE invocation SET state = 'sending', request_id = NULL, refused_by = NULL WHERE state = 'accepted'",

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mep_batch::invocation::{
-    Counts, Findings, ImportedRow, InvocationId, Outcome, RowContent, Settings, Settlement, State, Taken, UnixMillis,
+    BatchId, Counts, Findings, Fingerprint, ImportedRow, InvocationId, Outcome, RowContent, Settings, Settlement,
+    SkipReason, State, Suppressed, Taken, UnixMillis,
 };
 use mep_batch::store::{
     Actor, Batch, Error, Filter, ImportLock, NewBatch, RetrySelection, Run, RunLock, Store, Verdict,
@@ -39,6 +40,8 @@ async fn import(store: &Store, name: &str, rows: u32) {
     for chunk in rows.chunks(3) {
         intake.add(chunk).await.expect("a chunk");
     }
+    let lines: Vec<u32> = rows.iter().map(|row| row.line).collect();
+    intake.note(&lines.iter().map(|line| says(*line, 1)).collect::<Vec<_>>()).await.expect("noted");
     intake.finish(&new_batch(name, rows.len()), &actor()).await.expect("finished");
 }
 
@@ -46,6 +49,11 @@ fn ready(line: u32) -> ImportedRow {
     let phone = 12_515_550_000 + u64::from(line);
     let body = format!(r#"{{"endUser":{{"phoneNumber":{phone}}}}}"#);
     ImportedRow { line, content: RowContent::Ready { body, phone, time_zone: None } }
+}
+
+/// What the row at that line says, and to whom.
+fn says(line: u32, body_hash: i64) -> Fingerprint {
+    Fingerprint { phone: 12_515_550_000 + u64::from(line), body_hash, line }
 }
 
 fn new_batch(name: &str, rows: usize) -> NewBatch {
@@ -79,6 +87,7 @@ fn settlement(taken: &Taken, outcome: Outcome, state: State) -> Settlement {
         code: None,
         message: Some("why".to_owned()),
         refused_by: None,
+        reason: None,
         request_id: Some("ID".to_owned()),
         answer: vec![0, 255],
         sent_at: Some(NOW),
@@ -253,6 +262,66 @@ async fn a_verdict_moves_only_the_attempt_that_was_looked_at() {
     let actions = fixture.store.row_actions(rows[0].0).await.expect("actions");
     assert_eq!((actions[0].was.as_str(), actions[0].became.as_str()), ("unknown", "accepted"));
     assert_eq!(counts(&fixture.store, &batch).await[State::Accepted], 1);
+}
+
+#[tokio::test]
+async fn of_two_equal_requests_the_accepted_one_is_told_and_of_others_the_newest() {
+    let (fixture, batch) = with_rows(2).await;
+    let store = &fixture.store;
+    let run = store.start_run("t", &actor(), NOW).await.expect("a run");
+    let taken = take(store, &run, 1, &batch, 1).await;
+    settle(store, &run, 2, &[&settlement(&taken[0], Outcome::Accepted, State::Accepted)]).await;
+    import(store, "b", 2).await;
+    let newer = store.batch_named("b").await.expect("read").expect("the batch").id;
+    let told = async |rows: &[Fingerprint], batches: &[BatchId], since: UnixMillis| {
+        let mut told = store.told(rows, batches, since).await.expect("read");
+        told.sort_by_key(|told| told.line);
+        told.into_iter().map(|told| (told.line, told.earlier, told.same_request)).collect::<Vec<_>>()
+    };
+    let both = [batch.id, newer];
+    let at = InvocationId::new;
+    assert_eq!(
+        told(&[says(2, 1), says(3, 1), says(9, 1)], &both, NOW).await,
+        [(2, at(batch.id, 2), Some(State::Accepted)), (3, at(newer, 3), Some(State::Pending)),]
+    );
+    assert_eq!(told(&[says(2, 7)], &both, NOW).await, [(2, at(newer, 2), None)]);
+    let later = NOW.after(Duration::from_secs(1));
+    assert_eq!(told(&[says(2, 1)], &both[..1], later).await, [], "it was done too long ago");
+    assert_eq!(told(&[says(3, 1)], &both[..1], later).await, [(3, at(batch.id, 3), Some(State::Pending))]);
+    assert_eq!(told(&[says(2, 1)], &[], NOW).await, []);
+}
+
+#[tokio::test]
+async fn suppressing_skips_what_is_pending_and_nothing_else() {
+    let (fixture, batch) = with_rows(4).await;
+    import(&fixture.store, "b", 4).await;
+    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    take(&fixture.store, &run, 1, &batch, 1).await;
+    let list = Suppressed::new([2, 4, 5, 99].map(|line| says(line, 0).phone).to_vec());
+    assert_eq!(fixture.store.suppress(batch.id, &list, NOW).await.expect("skipped"), 2);
+    assert_eq!(fixture.store.suppress(batch.id, &list, NOW).await.expect("skipped"), 0);
+    let counts = counts(&fixture.store, &batch).await;
+    assert_eq!((counts[State::Sending], counts[State::Pending], counts[State::Skipped]), (1, 1, 2));
+    let skipped = Filter { reason: Some(SkipReason::Suppressed), ..Filter::default() };
+    let rows = fixture.store.page(batch.id, &skipped, 0, 9).await.expect("rows");
+    assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [4, 5]);
+}
+
+#[tokio::test]
+async fn a_row_that_is_skipped_when_it_is_taken_keeps_its_reason() {
+    let (fixture, batch) = with_rows(1).await;
+    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let taken = take(&fixture.store, &run, 1, &batch, 1).await;
+    let skipped = Settlement {
+        reason: Some(SkipReason::Suppressed),
+        request_id: None,
+        sent_at: None,
+        ..settlement(&taken[0], Outcome::Skipped, State::Skipped)
+    };
+    settle(&fixture.store, &run, 2, &[&skipped]).await;
+    let row = fixture.store.page(batch.id, &Filter::default(), 0, 1).await.expect("rows").remove(0);
+    assert_eq!((row.state, row.reason, row.sent_at), (State::Skipped, Some(SkipReason::Suppressed), None));
+    assert_eq!(counts(&fixture.store, &batch).await[State::Skipped], 1);
 }
 
 #[tokio::test]

@@ -95,6 +95,16 @@ CREATE TABLE content (
     CHECK ((body IS NULL) = (cells IS NOT NULL))
 );
 
+-- What every row that can be sent says, by number, so that who was told already is found without reading the rows.
+-- No index of `content`: kept up row by row it would rewrite a page of millions of rows for each. An import fills it at
+-- its end, in the order of the numbers.
+CREATE TABLE fingerprint (
+    phone         BIGINT NOT NULL,
+    body_hash     BIGINT NOT NULL,            -- the start of the body's SHA-256
+    invocation_id BIGINT NOT NULL,            -- no foreign key: deleting a row would look for it without an index
+    PRIMARY KEY (phone, body_hash, invocation_id)
+) WITHOUT ROWID;
+
 -- One request on the wire, or one that was taken and provably not sent. Written once, when its outcome is known.
 CREATE TABLE attempt (
     invocation_id BIGINT NOT NULL REFERENCES invocation (id),
@@ -112,7 +122,7 @@ CREATE TABLE attempt (
     PRIMARY KEY (invocation_id, number),
     CHECK (number > 0),
     CHECK (outcome IN ('accepted', 'rejected', 'failed', 'retry', 'throttled', 'unreached', 'misconfigured',
-                       'unknown', 'foreign', 'given-back'))
+                       'unknown', 'foreign', 'given-back', 'skipped'))
 ) WITHOUT ROWID;
 
 -- How many invocations are in each state: kept by each transaction that changes a state, in that transaction.

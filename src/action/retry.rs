@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::invocation::{RefusedBy, State, UnixMillis};
+use crate::invocation::{RefusedBy, SkipReason, State, Suppressed, UnixMillis};
 use crate::store::{self, Actor, Batch, Filter, InvocationView, RetrySelection, Store};
 use crate::validate::{self, Rules};
 
@@ -16,7 +16,7 @@ pub struct RetryOutcome {
     pub back: u64,
     /// Rows that this tool refused and would refuse again: line and reason.
     pub still_refused: Vec<(u32, String)>,
-    /// Rows among those back whose request, or whose number, stands in another row too.
+    /// Rows among those back whose request, or whose number, stands in another row too, of this batch or of another.
     pub repeats: u64,
     /// Rows that are never sent: their number is suppressed.
     pub suppressed: u64,
@@ -29,6 +29,7 @@ pub async fn retry(
     batch: &Batch,
     filter: &Filter,
     rules: &Rules,
+    suppressed: &Suppressed,
     actor: &Actor,
     now: UnixMillis,
 ) -> store::Result<RetryOutcome> {
@@ -40,7 +41,7 @@ pub async fn retry(
         let Some(last) = page.last() else { break };
         after = last.line;
         for row in &page {
-            select(row, filter, rules, &mut selection, &mut outcome);
+            select(row, filter, rules, suppressed, &mut selection, &mut outcome);
         }
     }
     hold_back_repeats(store, batch, &mut selection, &mut outcome).await?;
@@ -48,7 +49,7 @@ pub async fn retry(
         "states": filter.states.iter().map(|state| state.as_str()).collect::<Vec<_>>(),
         "code": filter.code,
         "lines": filter.lines,
-        "reason": filter.reason,
+        "reason": filter.reason.map(SkipReason::as_str),
         "rows": selection.rows.len(),
     });
     outcome.back = store.retry(batch.id, &selection, actor, now, &detail).await?;
@@ -84,6 +85,7 @@ fn select(
     row: &InvocationView,
     filter: &Filter,
     rules: &Rules,
+    suppressed: &Suppressed,
     selection: &mut RetrySelection,
     outcome: &mut RetryOutcome,
 ) {
@@ -91,7 +93,7 @@ fn select(
         State::Rejected | State::Failed | State::Skipped => {}
         State::Pending | State::Sending | State::Accepted | State::Unknown | State::Cancelled => return,
     }
-    if row.reason.as_deref() == Some("suppressed") {
+    if row.reason == Some(SkipReason::Suppressed) || row.phone.is_some_and(|phone| suppressed.contains(phone)) {
         outcome.suppressed += 1;
         return;
     }
@@ -103,6 +105,7 @@ fn select(
     match &row.body {
         // A refused row has its cells only: it is built anew, by the rules of today.
         None => match validate::row_from_cells(&row.cells, rules) {
+            Ok(ready) if suppressed.contains(ready.phone) => return outcome.suppressed += 1,
             Ok(ready) => selection.rebuilt.push((row.id, ready.body, ready.phone, ready.time_zone)),
             Err(problems) => return outcome.still_refused.push((row.line, validate::refusal(&problems))),
         },
@@ -113,6 +116,6 @@ fn select(
         }
         Some(_) => {}
     }
-    outcome.repeats += u64::from(row.reason.as_deref() == Some("duplicate"));
+    outcome.repeats += u64::from(matches!(row.reason, Some(SkipReason::Duplicate | SkipReason::AlreadySent)));
     selection.rows.push((row.id, row.state));
 }

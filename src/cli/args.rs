@@ -12,7 +12,7 @@ pub(super) use commands::{
     CheckArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ResolveArgs, RetryArgs, RunArgs, ShowArgs,
     SimulateArgs, StatusArgs, VerdictArg,
 };
-pub(super) use sending::{BatchArgs, InputArgs, SendingArgs};
+pub(super) use sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
 pub(super) use values::OffOr;
 
 use crate::mep::PhoneNumberJson;

@@ -5,20 +5,20 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::args::{CheckArgs, InputArgs};
+use super::args::{CheckArgs, InputArgs, SuppressionArgs};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::{Told, Usage};
-use super::{phone_rules, problems};
+use super::{phone_rules, problems, suppression};
 use crate::import::{
     self, FileRefused, Input, Judgement, Options, Reading, RejectedForm, Survey, Tolerance, TooManyRejected,
 };
-use crate::invocation::Expressions;
+use crate::invocation::{Expressions, Settings};
 use crate::validate::Rules;
 
 pub(super) async fn check(context: &mut Context, args: CheckArgs) -> anyhow::Result<Exit> {
     let options = Options { allow_no_service: true, ..options(context, &args.input)? };
-    let (judgement, survey) = judge(context, &args.file, options, &args.input).await?;
+    let (judgement, survey) = judge(context, &args.file, options, &args.input, &args.suppression).await?;
     let exit = problems::exit_of(&judgement);
     if context.out.is_json() {
         let object = problems::json_of(&judgement, &survey, None, exit);
@@ -35,14 +35,18 @@ pub(super) async fn judge(
     file: &Path,
     options: Options,
     input: &InputArgs,
+    suppression: &SuppressionArgs,
 ) -> anyhow::Result<(Judgement, Survey)> {
+    let (suppress, phones) = (suppression.suppress.clone(), options.rules.phones.clone());
+    let settings = Settings { suppress, phones, ..Settings::default() };
+    let suppressed = suppression::list_of(context, &settings, &input.map).await?;
     let opened = Input::open(file, &reading(input)).and_then(|opened| {
         let survey = opened.survey().clone();
         Ok((opened.rows(options)?, survey))
     });
     let (rows, survey) = opened.map_err(|refused| refuse(context, refused.into(), file, None))?;
     let rejected = rejected(input, file, &survey)?;
-    let judged = import::check(rows, tolerance(input), rejected).await;
+    let judged = import::check(rows, tolerance(input), &suppressed, rejected).await;
     let judgement = judged.map_err(|error| refuse(context, error, file, Some(&survey)))?;
     Ok((judgement, survey))
 }

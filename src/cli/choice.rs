@@ -7,8 +7,8 @@ use super::confirm;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::{Told, Usage};
-use super::import;
 use super::run::lock;
+use super::{import, suppression};
 use crate::invocation::{Settings, State, UnixMillis};
 use crate::mep::Endpoint;
 use crate::report;
@@ -24,7 +24,14 @@ pub(super) async fn choose(
 ) -> anyhow::Result<Which> {
     let Some(named) = named else {
         for batch in store.batches().await? {
-            let counts = store.counts_of(batch.id).await?;
+            let mut counts = store.counts_of(batch.id).await?;
+            // A list that cannot be read is told by the run, which leaves the batch for it.
+            if counts[State::Pending] > 0
+                && let Ok(list) = suppression::list_of(context, &batch.settings, &args.input.map).await
+            {
+                suppression::hold_against(context, store, &batch, &list).await?;
+                counts = store.counts_of(batch.id).await?;
+            }
             if let Confirmation::Needed(people) = batch.confirmation(counts[State::Pending]) {
                 context.out.note(&format!(
                     "batch `{}` is not confirmed and is left\nhint: mep-batch run {} --confirm {people}\n",
@@ -38,12 +45,14 @@ pub(super) async fn choose(
     };
     let mut ids = Vec::new();
     for batch in &named {
+        let settings = import::settings_of(&args.sending, batch.settings.clone());
+        let list = suppression::list_of(context, &settings, &args.input.map).await?;
         let to_send = store.counts_of(batch.id).await?[State::Pending];
         if let Some(why) = too_much_for_cie(batch, to_send, args.limit) {
             bail!(Usage(format!("batch `{}` {why}", batch.name)));
         }
-        let settings = import::settings_of(&args.sending, batch.settings.clone());
         settle_settings(context, store, batch, args, settings).await?;
+        suppression::hold_against(context, store, batch, &list).await?;
         if !confirm::confirm(context, store, batch, args).await? {
             if context.out.is_json() {
                 let mut object = serde_json::to_value(report::status(store, batch, UnixMillis::now()).await?)?;

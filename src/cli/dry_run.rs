@@ -36,7 +36,8 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
             continue;
         }
         let options = check::options(context, &args.input)?;
-        let (judgement, survey) = check::judge(context, Path::new(what), options, &args.input).await?;
+        let (judgement, survey) =
+            check::judge(context, Path::new(what), options, &args.input, &args.sending.suppression).await?;
         exit = problems::exit_of(&judgement);
         let endpoint = args.batch.endpoint.as_ref().map_or("an endpoint not named yet".to_owned(), ToString::to_string);
         if context.out.is_json() {

@@ -9,8 +9,8 @@ use super::check;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Usage;
-use super::problems;
-use crate::import::{self, FileFault, FileRefused, Input, Judgement, Survey};
+use super::{problems, suppression};
+use crate::import::{self, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, UnixMillis, is_batch_name_char};
 use crate::mep::Endpoint;
 use crate::store::{Batch, ImportLock, NewBatch, Store};
@@ -46,7 +46,7 @@ pub(super) async fn import(context: &mut Context, args: ImportArgs) -> anyhow::R
         }
         Imported::Now(batch, judgement, survey) => {
             let exit = problems::exit_of(&judgement);
-            tell(context, &store, &args.file, &batch, &judgement, &survey, exit);
+            tell(context, &store, &args, &batch, &judgement, &survey, exit);
             store.close().await;
             Ok(exit)
         }
@@ -79,12 +79,13 @@ pub(super) async fn load(
                 .to_owned()
         ));
     };
+    let phones = options.rules.phones.clone();
+    let settings = Settings { phones, ..settings_of(sending, default_settings(endpoint)) };
+    let exclusions = exclusions(context, &settings, batch, input).await?;
     let rejected = check::rejected(input, file, &survey)?;
     let rows = opened.rows(options).map_err(|refused| check::refuse(context, refused.into(), file, None))?;
-    let mut settings = settings_of(sending, default_settings(endpoint));
-    settings.expressions = rows.rules().expressions.clone();
-    settings.ascii_only = rows.rules().ascii_only;
-    settings.phones = rows.rules().phones.clone();
+    let (expressions, ascii_only) = (rows.rules().expressions.clone(), rows.rules().ascii_only);
+    let settings = Settings { expressions, ascii_only, ..settings };
     let path = store.path().to_owned();
     let lock = tokio::task::spawn_blocking(move || ImportLock::acquire(&path)).await??;
     // Looked at once more now that no other import is under way: two at the same time must not make two batches.
@@ -116,17 +117,32 @@ pub(super) async fn load(
             rows: i64::try_from(judgement.rows)?,
         })
     };
-    let imported = import::import(rows, check::tolerance(input), rejected, intake, &context.actor, describe).await;
+    let (tolerance, actor) = (check::tolerance(input), &context.actor);
+    let imported = import::import(rows, tolerance, &exclusions, rejected, intake, actor, describe).await;
     let (name, judgement) = imported.map_err(|error| check::refuse(context, error, file, Some(&survey)))?;
     let batch = super::context::batch(store, &name).await?;
     Ok(Imported::Now(Box::new(batch), Box::new(judgement), survey))
+}
+
+/// Who is not sent to, by what the operator says.
+async fn exclusions(
+    context: &Context,
+    settings: &Settings,
+    batch: &BatchArgs,
+    input: &InputArgs,
+) -> anyhow::Result<Exclusions> {
+    let others_count = !batch.again && !batch.seen_within.is_zero();
+    Ok(Exclusions {
+        suppressed: suppression::list_of(context, settings, &input.map).await?,
+        seen_since: others_count.then(|| UnixMillis::now().before(batch.seen_within)),
+    })
 }
 
 /// Tells what was imported and what to type next.
 pub(super) fn tell(
     context: &mut Context,
     store: &Store,
-    file: &Path,
+    args: &ImportArgs,
     batch: &Batch,
     judgement: &Judgement,
     survey: &Survey,
@@ -138,7 +154,8 @@ pub(super) fn tell(
         context.out.data(&format!("{object}\n"));
         return;
     }
-    let mut text = problems::text_of(&file.display().to_string(), judgement, survey);
+    let mut text = problems::text_of(&args.file.display().to_string(), judgement, survey);
+    text.push_str(&problems::told_before(judgement, args.batch.seen_within));
     text.push_str(&format!(
         "\nImported as batch `{}` for {} into {}\nNext: mep-batch run {}\n",
         batch.name,
@@ -173,6 +190,7 @@ pub(super) fn settings_of(sending: &SendingArgs, was: Settings) -> Settings {
         expressions: was.expressions,
         ascii_only: was.ascii_only,
         phones: was.phones,
+        suppress: sending.suppression.suppress.clone().or(was.suppress),
     }
 }
 

@@ -1,17 +1,20 @@
 //! What a file came to, in words and as JSON.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::output::{counted, grouped};
 use super::phone_table;
-use crate::import::{FileRefused, Judgement, Note, ProblemGroup, Survey};
+use crate::import::{AlreadySent, FileRefused, Judgement, Note, ProblemGroup, Survey};
 use crate::validate::mask_cell;
 
 /// Groups of problems that are told on a screen; `--json` has all of them.
 const GROUPS_TOLD_MAX: usize = 20;
+
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
 /// What a checked or imported file exits with.
 pub(super) fn exit_of(judgement: &Judgement) -> Exit {
@@ -30,6 +33,10 @@ pub(super) fn json_of(judgement: &Judgement, survey: &Survey, batch: Option<&str
         "numbers": phone_table::json_of(&judgement.numbers),
         "batch": batch,
         "problems": judgement.problems.iter().map(group_json).collect::<Vec<_>>(),
+        "suppressed": suppressed_json(judgement),
+        "alreadySent": judgement.already_sent.iter().map(already_sent_json).collect::<Vec<_>>(),
+        "toldBefore": judgement.told_before,
+        "toldBeforeBatch": judgement.told_before_batch.as_ref().map(|(_, name)| name),
         "serviceId": judgement.service.as_ref().map(|service| service.as_str()),
         "format": survey.format.as_str(),
         "encoding": survey.encoding.as_str(),
@@ -85,6 +92,17 @@ fn group_json(group: &ProblemGroup) -> Value {
     })
 }
 
+fn suppressed_json(judgement: &Judgement) -> Value {
+    let first: Vec<Value> = judgement.suppressed.first.iter().map(|line| json!({ "line": line })).collect();
+    json!({ "count": judgement.suppressed.count, "first": first })
+}
+
+fn already_sent_json(group: &AlreadySent) -> Value {
+    let first: Vec<Value> =
+        group.first.iter().map(|(line, earlier)| json!({ "line": line, "earlierLine": earlier })).collect();
+    json!({ "batch": group.batch, "count": group.count, "first": first })
+}
+
 /// The mapping, the counts and the problems, for people.
 pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> String {
     let mut text = format!("{file}: {}{}{}\n", survey.format.as_str(), encoding(survey), detail(survey));
@@ -105,11 +123,14 @@ pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> Str
     if let Some(service) = &judgement.service {
         let _ = writeln!(text, "Service {service}");
     }
+    let already_sent: u64 = judgement.already_sent.iter().map(|group| group.count).sum();
     let counts = [
         (judgement.rows, "in the file"),
         (judgement.ready, "ready to send"),
         (judgement.rejected, "refused"),
-        (judgement.skipped, "skipped: the same request as an earlier row"),
+        (judgement.skipped - already_sent - judgement.suppressed.count, "skipped: the same request as an earlier row"),
+        (judgement.suppressed.count, "skipped: on the suppression list"),
+        (already_sent, "skipped: another batch has sent it, or is about to"),
     ];
     for (count, what) in counts.into_iter().filter(|(count, what)| *count > 0 || *what == "in the file") {
         let _ = writeln!(text, "{:>10}  {what}", grouped(i64::try_from(count).unwrap_or(i64::MAX)));
@@ -130,6 +151,7 @@ pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> Str
         );
     }
     problems_text(&mut text, judgement);
+    not_sent_text(&mut text, judgement);
     text
 }
 
@@ -140,6 +162,53 @@ fn phones_text(text: &mut String, judgement: &Judgement) {
     }
     text.push_str(&phone_table::table(&judgement.numbers));
     text.push_str(&phone_table::warning(&judgement.numbers, &judgement.phones));
+}
+
+/// The rows that are right and are not sent all the same.
+fn not_sent_text(text: &mut String, judgement: &Judgement) {
+    let suppressed = &judgement.suppressed;
+    if suppressed.count > 0 {
+        let _ = writeln!(text, "\n{}: on the suppression list", counted(suppressed.count, "row"));
+        for line in &suppressed.first {
+            let _ = writeln!(text, "  line {line}");
+        }
+        more(text, suppressed.count, suppressed.first.len());
+    }
+    for group in &judgement.already_sent {
+        let batch = &group.batch;
+        let _ = writeln!(text, "\n{}: the same request as in batch `{batch}`", counted(group.count, "row"));
+        for (line, earlier) in &group.first {
+            let _ = writeln!(text, "  line {line}, as line {earlier} of `{batch}`");
+        }
+        more(text, group.count, group.first.len());
+    }
+    if !judgement.already_sent.is_empty() {
+        text.push_str("hint: `--again` sends them once more\n");
+    }
+}
+
+fn more(text: &mut String, count: u64, named: usize) {
+    if count > named as u64 {
+        let _ = writeln!(text, "  and {} more", count - named as u64);
+    }
+}
+
+/// That people were told something else before, once an import has looked at the other batches; louder where they are
+/// most of the file.
+pub(super) fn told_before(judgement: &Judgement, seen_within: Duration) -> String {
+    let Some((_, batch)) = &judgement.told_before_batch else { return String::new() };
+    let numbers = counted(judgement.told_before, "number");
+    let within = match seen_within.as_secs() {
+        seconds if seconds % SECONDS_A_DAY == 0 => counted(seconds / SECONDS_A_DAY, "day"),
+        _ => humantime::format_duration(seen_within).to_string(),
+    };
+    let were = if judgement.told_before == 1 { "was" } else { "were" };
+    let told =
+        format!("{numbers} {were} sent other content within the last {within}, or will be, last by batch `{batch}`\n");
+    if judgement.told_before * 2 <= judgement.ready {
+        return told;
+    }
+    format!("warning: {told}hint: is it the same campaign, corrected? Then most of these people are texted twice\n")
 }
 
 fn problems_text(text: &mut String, judgement: &Judgement) {
@@ -156,9 +225,7 @@ fn problems_text(text: &mut String, judgement: &Judgement) {
             }
             text.push('\n');
         }
-        if group.count > group.first.len() as u64 {
-            let _ = writeln!(text, "  and {} more", group.count - group.first.len() as u64);
-        }
+        more(text, group.count, group.first.len());
         let _ = writeln!(text, "hint: {}", group.fix);
     }
     let untold = judgement.problems.len().saturating_sub(GROUPS_TOLD_MAX) as u64 + judgement.more_problems;

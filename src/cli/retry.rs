@@ -8,8 +8,9 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
 use super::output::counted;
+use super::suppression;
 use crate::action;
-use crate::invocation::{State, UnixMillis};
+use crate::invocation::{SkipReason, State, UnixMillis};
 use crate::store::Filter;
 use crate::validate::Rules;
 
@@ -36,13 +37,14 @@ pub(super) async fn retry(context: &mut Context, args: RetryArgs) -> anyhow::Res
         code: args.code,
         lines: args.line.clone(),
         reason: args.reason_is.map(|reason| match reason {
-            ReasonArg::Duplicate => "duplicate".to_owned(),
-            ReasonArg::Expired => "expired".to_owned(),
+            ReasonArg::Duplicate => SkipReason::Duplicate,
+            ReasonArg::Expired => SkipReason::Expired,
         }),
         ..Filter::default()
     };
     let rules = Rules::of_batch(&batch.settings, context.bounds, context.phone_number_json);
-    let outcome = action::retry(&store, &batch, &filter, &rules, &context.actor, UnixMillis::now()).await?;
+    let list = suppression::list_of(context, &batch.settings, &args.map).await?;
+    let outcome = action::retry(&store, &batch, &filter, &rules, &list, &context.actor, UnixMillis::now()).await?;
     if context.out.is_json() {
         let still: Vec<_> =
             outcome.still_refused.iter().map(|(line, why)| json!({ "line": line, "message": why })).collect();
@@ -72,7 +74,7 @@ pub(super) async fn retry(context: &mut Context, args: RetryArgs) -> anyhow::Res
             text.push_str("hint: mend them in a file of their own and import that\n");
         }
         if outcome.suppressed > 0 {
-            text.push_str(&format!("{} suppressed: never sent\n", counted(outcome.suppressed, "row")));
+            text.push_str(&format!("{} on the suppression list: never sent\n", counted(outcome.suppressed, "row")));
         }
         if outcome.back > 0 {
             text.push_str(&format!("Next: mep-batch run {}\n", batch.name));

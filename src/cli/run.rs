@@ -19,7 +19,7 @@ use super::output::counted;
 use super::progress::Teller;
 use super::stand_in::StandIn;
 use super::status::accounting;
-use super::{dry_run, phone_rules, problems, signals};
+use super::{dry_run, phone_rules, problems, signals, suppression};
 use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{BatchId, State, UnixMillis};
@@ -61,14 +61,15 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
     let batches = selected(&store, &which).await?;
     let concurrency = concurrency(&args, &batches);
     let stand_in = StandIn::start_if_needed(&batches).await?;
-    let routes = Routes::new(Connections {
+    let connections = Connections {
         credentials,
         timeouts: Timeouts { connect: args.connect_timeout, total: args.timeout },
         concurrency: concurrency.get(),
         proxy: args.proxy.clone(),
         simulator: stand_in.base_url.clone(),
         bounds: context.bounds,
-    });
+    };
+    let routes = Routes::new(connections, suppression::reader(&args.input.map));
     for batch in &batches {
         let detail = json!({ "limit": args.limit, "concurrency": concurrency.get() });
         store.record_action(batch.id, ActionKind::Run, &context.actor, UnixMillis::now(), &detail).await?;
@@ -146,6 +147,7 @@ async fn import_file(context: &mut Context, store: &Store, what: &str, args: &Ru
         }
         Imported::Now(batch, judgement, survey) => {
             context.out.note(&problems::text_of(what, &judgement, &survey));
+            context.out.note(&problems::told_before(&judgement, args.batch.seen_within));
             context.out.note(&format!("Imported as batch `{}`\n\n", batch.name));
             Ok(*batch)
         }

@@ -9,7 +9,7 @@ use super::args::ShowArgs;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
-use crate::invocation::mask_phone;
+use crate::invocation::{SkipReason, mask_phone};
 use crate::report;
 use crate::store::{AttemptView, Batch, Filter, InvocationView, RowAction};
 
@@ -97,7 +97,7 @@ fn json_of(
         "batch": batch.name,
         "line": row.line,
         "state": row.state.as_str(),
-        "reason": row.reason,
+        "reason": row.reason.map(SkipReason::as_str),
         "message": row.message,
         "requestId": row.request_id,
         "dueAt": (row.due_at.0 > 0).then(|| row.due_at.to_string()),

@@ -11,6 +11,7 @@ use super::refused::{FileFault, FileRefused};
 use super::rows::Rows;
 use super::spool::spooled;
 use super::survey::{Survey, survey};
+use super::table::Records;
 use super::text::Text;
 use super::workbook::read_workbook;
 
@@ -49,6 +50,12 @@ impl Input {
     #[must_use]
     pub fn survey(&self) -> &Survey {
         &self.survey
+    }
+
+    /// Its name, and its records with whatever stands first.
+    pub(super) fn into_records(self) -> Result<(String, Records), FileRefused> {
+        let records = Records::open(self.text, &self.survey).map_err(|fault| fault.in_file(&self.name))?;
+        Ok((self.name, records))
     }
 
     /// Begins to read the rows.

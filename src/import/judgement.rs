@@ -1,7 +1,7 @@
 //! What a whole file came to: the counts, and its problems grouped by cause.
 
 use super::note::Note;
-use crate::invocation::{PhoneRules, PhoneTable, mask_phone};
+use crate::invocation::{BatchId, PhoneRules, PhoneTable, State, mask_phone};
 use crate::mep::ServiceId;
 use crate::validate::Problem;
 
@@ -19,7 +19,7 @@ pub struct Judgement {
     pub ready: u64,
     /// Rows that this tool refuses.
     pub rejected: u64,
-    /// Rows that repeat an earlier one.
+    /// Rows that are right and are not sent: repeats, and those of `suppressed` and `already_sent`.
     pub skipped: u64,
     /// Cells that were cleaned.
     pub cleaned: u64,
@@ -37,12 +37,40 @@ pub struct Judgement {
     pub more_problems: u64,
     /// What there is to say about the file and how it was read.
     pub notes: Vec<Note>,
+    /// Rows whose number is on the suppression list.
+    pub suppressed: SuppressedRows,
+    /// Rows that other batches have sent, or are about to, by batch.
+    pub already_sent: Vec<AlreadySent>,
+    /// Numbers of ready rows that other batches have told something else, or are about to.
+    pub told_before: u64,
+    /// The newest of those batches.
+    pub told_before_batch: Option<(BatchId, String)>,
     /// The mapped names.
     pub columns: Vec<String>,
     /// The operator's headers with what each is mapped to; empty for JSON.
     pub mapping: Vec<(String, Option<String>)>,
     /// The service, if the file or a flag names one.
     pub service: Option<ServiceId>,
+}
+
+/// Rows to suppressed numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SuppressedRows {
+    /// How many.
+    pub count: u64,
+    /// The lines of the first of them.
+    pub first: Vec<u32>,
+}
+
+/// Rows that another batch has sent, or is about to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlreadySent {
+    /// The other batch.
+    pub batch: String,
+    /// How many.
+    pub count: u64,
+    /// The lines of the first of them, each with its line in the other batch.
+    pub first: Vec<(u32, u32)>,
 }
 
 /// Equal problems.
@@ -91,6 +119,37 @@ impl Judgement {
         );
     }
 
+    /// Notes a ready row that is not sent because its number is suppressed.
+    pub(super) fn note_suppressed(&mut self, line: u32) {
+        self.pass_over();
+        self.suppressed.count += 1;
+        note_line(&mut self.suppressed.first, line);
+    }
+
+    /// Notes a ready row that is not sent because another batch has the same request.
+    pub(super) fn note_already_sent(&mut self, line: u32, batch: &str, earlier: u32) {
+        self.pass_over();
+        let place = self.already_sent.iter().position(|group| group.batch == batch).unwrap_or_else(|| {
+            self.already_sent.push(AlreadySent { batch: batch.to_owned(), count: 0, first: Vec::new() });
+            self.already_sent.len() - 1
+        });
+        let group = &mut self.already_sent[place];
+        group.count += 1;
+        note_line(&mut group.first, (line, earlier));
+    }
+
+    /// Notes a batch that told a number of this file something else.
+    pub(super) fn note_told_by(&mut self, batch: BatchId, name: impl FnOnce(BatchId) -> String) {
+        if self.told_before_batch.as_ref().is_none_or(|(newest, _)| *newest < batch) {
+            self.told_before_batch = Some((batch, name(batch)));
+        }
+    }
+
+    fn pass_over(&mut self) {
+        self.ready -= 1;
+        self.skipped += 1;
+    }
+
     fn note_place(&mut self, column: &str, reason: &str, fix: &str, place: ProblemPlace) {
         let same = |group: &&mut ProblemGroup| group.column == column && group.reason == reason;
         if let Some(group) = self.problems.iter_mut().find(same) {
@@ -115,6 +174,18 @@ pub(super) const COLLISION_FIX: &str =
 pub(super) fn collision(phone: u64, line: u32, earlier: u32) -> String {
     let phone = mask_phone(&phone.to_string());
     format!("not sent: line {line} has the same phone number ({phone}) as line {earlier}, with other content")
+}
+
+/// Keeps the lowest lines: rows come in the order of their numbers, and people look at the top of the file.
+fn note_line<T: Ord>(first: &mut Vec<T>, line: T) {
+    let place = first.partition_point(|other| *other < line);
+    first.insert(place, line);
+    first.truncate(LINES_NAMED_MAX);
+}
+
+/// Why a row is skipped that another batch has sent, or is about to.
+pub(super) fn already_sent(batch: &str, line: u32, state: State) -> String {
+    format!("not sent: the same request as line {line} of batch `{batch}`, which is {state}")
 }
 
 /// Why a row that repeats an earlier one is skipped.

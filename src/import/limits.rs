@@ -12,6 +12,9 @@ pub const COLUMNS_MAX: usize = 1000;
 /// The most rows: twice the largest campaign that the status figures are measured with; lines and counts are 32 bits wide.
 pub const ROWS_MAX: u64 = 10_000_000;
 
+/// The most lines of a suppression list: its numbers are held in memory, 40 MB of them.
+pub const SUPPRESSED_MAX: usize = 5_000_000;
+
 /// The deepest nesting of a JSON row: the API's own body has three levels.
 pub const JSON_DEPTH_MAX: usize = 16;
 

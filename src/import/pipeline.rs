@@ -1,17 +1,18 @@
-//! The whole of `check` and `import`: one thread reads and judges, another stores, and a last look finds the repeats.
+//! The whole of `check` and `import`: one thread reads and judges, another stores, and a last look finds what is not to be
+//! sent all the same.
 
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use super::exclusions::{Exclusions, Others, exclude};
 use super::judgement::{self, COLLISION_FIX, Judgement};
 use super::refused::FileRefused;
 use super::rejected;
 use super::rows::{Row, Rows};
-use crate::invocation::{RowContent, State};
+use crate::invocation::{Findings, Fingerprint, RowContent, SkipReason, State, Suppressed, body_hash};
 use crate::store::{Actor, Intake, NewBatch, Refused, Repeat, RepeatOf, Scratch, Skip};
 use crate::validate::{Problem, reasons};
 
@@ -117,8 +118,15 @@ pub struct TooManyRejected {
 /// Reads and judges a file, without storing anything of it.
 ///
 /// With a path for them, the refused rows are written there.
-pub async fn check(rows: Rows, tolerance: Tolerance, rejected: Option<&Path>) -> anyhow::Result<Judgement> {
-    let (judgement, _) = judge(rows, tolerance, rejected, &mut None).await?;
+pub async fn check(
+    rows: Rows,
+    tolerance: Tolerance,
+    suppressed: &Suppressed,
+    rejected: Option<&Path>,
+) -> anyhow::Result<Judgement> {
+    let mut scratch = Scratch::open().await?;
+    let (mut judgement, _) = judge(rows, tolerance, rejected, &mut scratch, &mut None).await?;
+    exclude(suppressed, None, &mut judgement, &mut scratch, &mut None).await?;
     Ok(judgement)
 }
 
@@ -128,18 +136,16 @@ pub async fn check(rows: Rows, tolerance: Tolerance, rejected: Option<&Path>) ->
 pub async fn import(
     rows: Rows,
     tolerance: Tolerance,
+    exclusions: &Exclusions,
     rejected: Option<&Path>,
     intake: Intake<'_>,
     actor: &Actor,
     describe: impl FnOnce(&Judgement, &Rows) -> anyhow::Result<NewBatch>,
 ) -> anyhow::Result<(String, Judgement)> {
     let mut intake = Some(intake);
-    let described = match judge(rows, tolerance, rejected, &mut intake).await {
-        Ok((judgement, rows)) => describe(&judgement, &rows).map(|new| (judgement, new)),
-        Err(error) => Err(error),
-    };
-    let Some(intake) = intake else { unreachable!("`judge` leaves the intake where it is") };
-    match described {
+    let filled = fill(rows, tolerance, exclusions, rejected, &mut intake, describe).await;
+    let Some(intake) = intake else { unreachable!("`fill` leaves the intake where it is") };
+    match filled {
         Ok((judgement, new)) => {
             let (_, name) = intake.finish(&new, actor).await?;
             Ok((name, judgement))
@@ -153,27 +159,49 @@ pub async fn import(
     }
 }
 
+/// Fills the batch with all that the file has, and marks what of it is not to be sent.
+async fn fill(
+    rows: Rows,
+    tolerance: Tolerance,
+    exclusions: &Exclusions,
+    rejected: Option<&Path>,
+    intake: &mut Option<Intake<'_>>,
+    describe: impl FnOnce(&Judgement, &Rows) -> anyhow::Result<NewBatch>,
+) -> anyhow::Result<(Judgement, NewBatch)> {
+    let mut scratch = Scratch::open().await?;
+    let (mut judgement, rows) = judge(rows, tolerance, rejected, &mut scratch, intake).await?;
+    let mut new = describe(&judgement, &rows)?;
+    let others = match (exclusions.seen_since, intake.as_ref()) {
+        (Some(since), Some(intake)) => Some(Others::of(intake.store(), &new.service, &new.endpoint, since).await?),
+        (Some(_), None) | (None, _) => None,
+    };
+    exclude(&exclusions.suppressed, others.as_ref(), &mut judgement, &mut scratch, intake).await?;
+    new.findings = Findings { numbers: judgement.numbers.clone(), told_before: judgement.told_before };
+    Ok((judgement, new))
+}
+
+/// Reads and judges the file, and marks the rows that repeat an earlier one of it.
 async fn judge(
     rows: Rows,
     tolerance: Tolerance,
     rejected: Option<&Path>,
+    scratch: &mut Scratch,
     intake: &mut Option<Intake<'_>>,
 ) -> anyhow::Result<(Judgement, Rows)> {
     let mut judgement = Judgement::default();
-    let mut scratch = Scratch::open().await?;
     let (sender, mut chunks) = mpsc::channel(CHUNKS_WAITING);
     let reader = tokio::task::spawn_blocking(move || read(rows, &sender));
     while let Some(chunk) = chunks.recv().await {
-        take_in(&chunk, &mut judgement, &mut scratch).await?;
+        take_in(&chunk, &mut judgement, scratch).await?;
         if let Some(intake) = intake {
             let rows: Vec<_> = chunk.into_iter().map(|row| row.row).collect();
             intake.add(&rows).await?;
         }
     }
     let rows = reader.await??;
-    find_repeats(tolerance.duplicates, &mut judgement, &mut scratch, intake).await?;
+    find_repeats(tolerance.duplicates, &mut judgement, scratch, intake).await?;
     if let Some(path) = rejected {
-        rejected::write(path, &rows, &mut scratch).await?;
+        rejected::write(path, &rows, scratch).await?;
     }
     judgement.notes = rows.notes();
     judgement.phones = rows.rules().phones.clone();
@@ -231,7 +259,7 @@ async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch
             RowContent::Ready { body, phone, .. } => {
                 judgement.ready += 1;
                 judgement.numbers.add(*phone);
-                good.push((*phone, hash(body), row.line));
+                good.push(Fingerprint { phone: *phone, body_hash: body_hash(body), line: row.line });
             }
             RowContent::Refused { .. } => {
                 judgement.rejected += 1;
@@ -281,29 +309,22 @@ async fn find_repeats(
 fn skip(Repeat { line, phone, of }: Repeat, duplicates: Duplicates, judgement: &mut Judgement) -> Skip {
     judgement.ready -= 1;
     judgement.numbers.remove(phone);
-    match (of, duplicates) {
+    let (state, message) = match (of, duplicates) {
         (RepeatOf::Phone(earlier), Duplicates::Reject) => {
             judgement.rejected += 1;
             judgement.note_collision(line, earlier);
-            Skip { line, state: State::Rejected, message: judgement::collision(phone, line, earlier) }
+            (State::Rejected, judgement::collision(phone, line, earlier))
         }
         (RepeatOf::Phone(earlier), Duplicates::Skip | Duplicates::Allow) => {
             judgement.skipped += 1;
-            Skip { line, state: State::Skipped, message: judgement::collision(phone, line, earlier) }
+            (State::Skipped, judgement::collision(phone, line, earlier))
         }
         (RepeatOf::Request(earlier), Duplicates::Reject | Duplicates::Skip | Duplicates::Allow) => {
             judgement.skipped += 1;
-            Skip { line, state: State::Skipped, message: judgement::repetition(earlier) }
+            (State::Skipped, judgement::repetition(earlier))
         }
-    }
-}
-
-/// The start of the body's SHA-256. Only rows with one phone number are compared by it.
-fn hash(body: &str) -> i64 {
-    let digest = Sha256::digest(body.as_bytes());
-    let mut start = [0; 8];
-    start.copy_from_slice(&digest[..8]);
-    i64::from_be_bytes(start)
+    };
+    Skip { line, state, reason: SkipReason::Duplicate, message }
 }
 
 #[cfg(test)]

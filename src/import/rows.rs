@@ -105,6 +105,11 @@ impl Rows {
         next.map_err(|fault| fault.in_file(&self.name))
     }
 
+    /// The file's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The names under which the rows' values are shown (`phoneNumber`, `session.seat`): of a CSV in the header's
     /// order, of JSON in order of first appearance so far, the service before them; constants last.
     #[must_use]

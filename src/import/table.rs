@@ -121,7 +121,7 @@ impl Table {
 }
 
 impl Records {
-    fn open(text: Text, survey: &Survey) -> Result<Records, FileFault> {
+    pub(super) fn open(text: Text, survey: &Survey) -> Result<Records, FileFault> {
         match survey.format {
             Format::Xlsx => SheetRecords::open(text, survey).map(|records| Records::Sheet(Box::new(records))),
             Format::Csv | Format::Json | Format::Ndjson => {
@@ -130,7 +130,8 @@ impl Records {
         }
     }
 
-    fn read_filled(&mut self, record: &mut Record) -> Result<bool, FileFault> {
+    /// Reads the next record that has more than empty cells; `false` at the end.
+    pub(super) fn read_filled(&mut self, record: &mut Record) -> Result<bool, FileFault> {
         loop {
             let found = match self {
                 Records::Csv(records) => records.read(record)?,

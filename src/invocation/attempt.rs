@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{InvocationId, State, UnixMillis};
+use super::{InvocationId, SkipReason, State, UnixMillis};
 
 /// A row that a confirmed, durable commit has moved to `sending`: the only leave to send there is.
 ///
@@ -48,6 +48,8 @@ pub enum Finding {
     GivenBack(GivenBack),
     /// The check right before sending refused the body: the text says why. Nothing was written.
     Refused(String),
+    /// Nothing is wrong with the row, and it is not sent all the same. Nothing was written.
+    Skipped(SkipReason),
 }
 
 /// An answer whose head came whole.
@@ -140,11 +142,13 @@ pub enum Outcome {
     Foreign,
     /// Not sent, on purpose.
     GivenBack,
+    /// Never to be sent, which was known only when it was taken.
+    Skipped,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Outcome; 10] = [
+    pub const ALL: [Outcome; 11] = [
         Outcome::Accepted,
         Outcome::Rejected,
         Outcome::Failed,
@@ -155,6 +159,7 @@ impl Outcome {
         Outcome::Unknown,
         Outcome::Foreign,
         Outcome::GivenBack,
+        Outcome::Skipped,
     ];
 
     /// The word for it in the database and in JSON.
@@ -171,6 +176,7 @@ impl Outcome {
             Outcome::Unknown => "unknown",
             Outcome::Foreign => "foreign",
             Outcome::GivenBack => "given-back",
+            Outcome::Skipped => "skipped",
         }
     }
 }
@@ -237,6 +243,8 @@ pub struct Settlement {
     pub message: Option<String>,
     /// Who refused it.
     pub refused_by: Option<RefusedBy>,
+    /// Why it is skipped.
+    pub reason: Option<SkipReason>,
     /// `X-Request-Id`, whenever it came.
     pub request_id: Option<String>,
     /// The start of the answer's body, as it came.

@@ -1,5 +1,6 @@
 //! How a batch is sent: stored with it, so that a bare `run` at 3 a.m. keeps to what was decided at noon.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub ascii_only: bool,
     /// How its phone numbers were read: a row that is retried is read likewise.
     pub phones: PhoneRules,
+    /// The list of numbers that are never sent to: an absolute path in UTF-8, read again at each start.
+    pub suppress: Option<PathBuf>,
 }
 
 /// Where a value may hold `${…}`, which the platform would run as code.
@@ -90,6 +93,7 @@ impl Default for Settings {
             expressions: Expressions::Refused,
             ascii_only: false,
             phones: PhoneRules::default(),
+            suppress: None,
         }
     }
 }
@@ -148,6 +152,7 @@ mod tests {
             vendor_retry: None,
             expressions: Expressions::AllowedIn(vec!["session.pin".to_owned()]),
             unknown_max: Some(0),
+            suppress: Some(PathBuf::from("/srv/opt-outs.txt")),
             ..Settings::default()
         };
         let text = serde_json::to_string(&settings).expect("plain data");

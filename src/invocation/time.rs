@@ -20,6 +20,12 @@ impl UnixMillis {
         UnixMillis(self.0.saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// The moment that much earlier.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        UnixMillis(self.0.saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// How long it is from `earlier` to this moment; zero where `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: UnixMillis) -> Duration {

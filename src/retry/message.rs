@@ -18,6 +18,7 @@ pub(super) fn message_of(finding: &Finding, outcome: Outcome) -> Option<String> 
         Finding::Unanswered(no_answer) => no_answer.to_string(),
         Finding::GivenBack(why) => why.to_string(),
         Finding::Refused(why) => why.clone(),
+        Finding::Skipped(why) => why.to_string(),
     };
     Some(clean(&text, MESSAGE_CHARS_MAX))
 }

@@ -32,6 +32,7 @@ pub fn settle(
     match outcome {
         Outcome::Accepted => settlement.state = State::Accepted,
         Outcome::Rejected => settlement.state = State::Rejected,
+        Outcome::Skipped => settlement.state = State::Skipped,
         Outcome::Failed => settlement.state = State::Failed,
         Outcome::Unknown | Outcome::Foreign => settlement.state = State::Unknown,
         Outcome::Unreached | Outcome::Misconfigured | Outcome::GivenBack => settlement.state = State::Pending,
@@ -63,10 +64,18 @@ fn unmoved(attempt: &Attempt, finding: &Finding, outcome: Outcome, now: UnixMill
         code: match finding {
             Finding::Refused(_) => Some(INVALID_CONTENT),
             Finding::Answered(answer) => answer.code,
-            Finding::Unreached(_) | Finding::Unanswered(_) | Finding::GivenBack(_) => None,
+            Finding::Unreached(_) | Finding::Unanswered(_) | Finding::GivenBack(_) | Finding::Skipped(_) => None,
         },
         message: message_of(finding, outcome),
         refused_by: refused_by(finding, outcome),
+        reason: match finding {
+            Finding::Skipped(reason) => Some(*reason),
+            Finding::Answered(_)
+            | Finding::Unreached(_)
+            | Finding::Unanswered(_)
+            | Finding::GivenBack(_)
+            | Finding::Refused(_) => None,
+        },
         request_id: answer
             .and_then(|answer| answer.request_id.as_deref())
             .map(|id| clean(id, MESSAGE_CHARS_MAX))
@@ -118,7 +127,12 @@ fn pause(finding: &Finding, tries: u32, policy: &Policy, now: UnixMillis, chance
 
 fn effect_of(finding: &Finding, outcome: Outcome, tries: u32, policy: &Policy, now: UnixMillis, chance: f64) -> Effect {
     match outcome {
-        Outcome::Accepted | Outcome::Rejected | Outcome::Failed | Outcome::Retry | Outcome::GivenBack => Effect::None,
+        Outcome::Accepted
+        | Outcome::Rejected
+        | Outcome::Failed
+        | Outcome::Retry
+        | Outcome::GivenBack
+        | Outcome::Skipped => Effect::None,
         Outcome::Throttled => Effect::Throttle(pause(finding, tries, policy, now, chance)),
         Outcome::Unreached => Effect::Unreachable,
         Outcome::Unknown => Effect::Ambiguous,
@@ -139,28 +153,33 @@ fn refused_by(finding: &Finding, outcome: Outcome) -> Option<RefusedBy> {
         | Outcome::Misconfigured
         | Outcome::Unknown
         | Outcome::Foreign
-        | Outcome::GivenBack => None,
+        | Outcome::GivenBack
+        | Outcome::Skipped => None,
     }
 }
 
 fn was_sent(finding: &Finding) -> bool {
     match finding {
         Finding::Answered(_) | Finding::Unanswered(_) => true,
-        Finding::Unreached(_) | Finding::GivenBack(_) | Finding::Refused(_) => false,
+        Finding::Unreached(_) | Finding::GivenBack(_) | Finding::Refused(_) | Finding::Skipped(_) => false,
     }
 }
 
 fn answer_of(finding: &Finding) -> Option<&Answer> {
     match finding {
         Finding::Answered(answer) => Some(answer),
-        Finding::Unreached(_) | Finding::Unanswered(_) | Finding::GivenBack(_) | Finding::Refused(_) => None,
+        Finding::Unreached(_)
+        | Finding::Unanswered(_)
+        | Finding::GivenBack(_)
+        | Finding::Refused(_)
+        | Finding::Skipped(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invocation::{BatchId, GivenBack, InvocationId, NoAnswer};
+    use crate::invocation::{BatchId, GivenBack, InvocationId, NoAnswer, SkipReason};
     use proptest::prelude::*;
 
     const SENT: UnixMillis = UnixMillis(1_795_348_799_000);
@@ -218,6 +237,14 @@ mod tests {
         assert_eq!(by_tool.refused_by, Some(RefusedBy::Tool));
         assert_eq!(by_tool.message.as_deref(), Some("not sent: no phone number"));
         assert_eq!((by_tool.http_status, by_tool.sent_at, effect), (None, None, Effect::None));
+    }
+
+    #[test]
+    fn a_row_that_is_skipped_when_it_is_taken_says_why_and_counts_no_try() {
+        let (settlement, effect) = settled(attempt(), Finding::Skipped(SkipReason::Suppressed));
+        assert_eq!((settlement.state, settlement.reason), (State::Skipped, Some(SkipReason::Suppressed)));
+        assert_eq!((settlement.sent_at, settlement.tries, settlement.refused_by), (None, attempt().tries, None));
+        assert_eq!((settlement.message, effect), (Some(SkipReason::Suppressed.to_string()), Effect::None));
     }
 
     #[test]
@@ -349,7 +376,9 @@ mod tests {
                 }
                 Outcome::Misconfigured => prop_assert_eq!(settlement.state, State::Pending),
                 Outcome::Accepted | Outcome::Rejected | Outcome::Failed | Outcome::Unreached | Outcome::Unknown
-                | Outcome::Foreign | Outcome::GivenBack => prop_assert_ne!(settlement.state, State::Pending),
+                | Outcome::Foreign | Outcome::GivenBack | Outcome::Skipped => {
+                    prop_assert_ne!(settlement.state, State::Pending);
+                }
             }
             prop_assert_ne!(settlement.state, State::Sending);
             prop_assert_eq!(

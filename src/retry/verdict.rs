@@ -16,6 +16,7 @@ pub fn classify(finding: &Finding, policy: &Policy) -> Outcome {
         Finding::Unanswered(_) => Outcome::Unknown,
         Finding::GivenBack(_) => Outcome::GivenBack,
         Finding::Refused(_) => Outcome::Rejected,
+        Finding::Skipped(_) => Outcome::Skipped,
     }
 }
 
@@ -67,7 +68,7 @@ fn by_status(status: u16, policy: &Policy) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invocation::{GivenBack, NoAnswer};
+    use crate::invocation::{GivenBack, NoAnswer, SkipReason};
     use proptest::prelude::*;
 
     const NONE: Option<u32> = None;
@@ -180,6 +181,7 @@ mod tests {
             assert_eq!(classify(&Finding::GivenBack(given_back), &policy), Outcome::GivenBack);
         }
         assert_eq!(classify(&Finding::Refused("not sent: no".to_owned()), &policy), Outcome::Rejected);
+        assert_eq!(classify(&Finding::Skipped(SkipReason::Suppressed), &policy), Outcome::Skipped);
     }
 
     proptest! {
@@ -191,7 +193,12 @@ mod tests {
             let goes_back = |outcome| match outcome {
                 Outcome::Retry | Outcome::Throttled | Outcome::Misconfigured | Outcome::Unreached
                 | Outcome::GivenBack => true,
-                Outcome::Accepted | Outcome::Rejected | Outcome::Failed | Outcome::Unknown | Outcome::Foreign => false,
+                Outcome::Accepted
+                | Outcome::Rejected
+                | Outcome::Failed
+                | Outcome::Unknown
+                | Outcome::Foreign
+                | Outcome::Skipped => false,
             };
             let whole = verdict(status, Some(codes[known]), &policy);
             let cut = verdict(status, NONE, &policy);

@@ -38,10 +38,12 @@ impl Engine<'_> {
                     sending.counts = counts;
                     if sending.batch.settings != batch.settings {
                         // Its rows in flight keep the route with which they left.
-                        match self.routes.route(&batch) {
-                            Ok(route) => (sending.route, sending.batch) = (route, batch.clone()),
+                        sending.batch = batch.clone();
+                        match self.routes.route(&batch).await {
+                            Ok(route) => (sending.route, sending.is_left) = (route, false),
                             Err(error) => {
-                                tracing::warn!(batch = batch.name, "its new settings are not used: {error:#}")
+                                sending.is_left = true;
+                                leave(&batch, &format!("{error:#}"), self.observer, &mut self.left);
                             }
                         }
                     }
@@ -66,14 +68,12 @@ impl Engine<'_> {
         }
         let route = match too_much_for_cie(&batch, to_send, self.options.limit) {
             Some(why) => Err(format!("it {why}")),
-            None => self.routes.route(&batch).map_err(|error| format!("{error:#}")),
+            None => self.routes.route(&batch).await.map_err(|error| format!("{error:#}")),
         };
         let route = match route {
             Ok(route) => route,
             Err(why) => {
-                let why = format!("batch `{}` is left: {why}", batch.name);
-                (self.observer)(Event::Left(&why));
-                self.left.push((batch.id, why));
+                leave(&batch, &why, self.observer, &mut self.left);
                 return Ok(());
             }
         };
@@ -105,4 +105,11 @@ impl Engine<'_> {
             gate.keeper.configure(rate, probe_after.unwrap_or_default());
         }
     }
+}
+
+/// Tells that a batch cannot be sent by this process, and keeps why for the end.
+fn leave(batch: &Batch, why: &str, observer: &mut dyn FnMut(Event<'_>), left: &mut Vec<(BatchId, String)>) {
+    let why = format!("batch `{}` is left: {why}", batch.name);
+    observer(Event::Left(&why));
+    left.push((batch.id, why));
 }

@@ -212,7 +212,7 @@ impl<'a> Engine<'a> {
         let now = UnixMillis::now();
         let shut = |sending: &Sending| self.gates[sending.gate].keeper.is_shut(now);
         self.slots.in_flight() == 0
-            && self.batches.iter().all(|s| s.is_done() || s.too_many_unknown() || !s.is_due(now) || shut(s))
+            && self.batches.iter().all(|s| s.is_done() || s.is_held() || !s.is_due(now) || shut(s))
     }
 
     /// Waits for the next outcome, interrupt or moment at which something can be done.
@@ -243,7 +243,7 @@ impl<'a> Engine<'a> {
             until = until.min(clock + wait.saturating_sub(self.waited));
         }
         if self.may_take() && self.free() > 0 {
-            for sending in self.batches.iter().filter(|s| !s.is_done() && !s.too_many_unknown()) {
+            for sending in self.batches.iter().filter(|s| !s.is_done() && !s.is_held()) {
                 let opens = self.gates[sending.gate].keeper.opens_at(now);
                 if let (Some(due), Some(opens)) = (sending.next_due(now), opens) {
                     until = until.min(clock + due.max(opens).since(now).max(SHORTEST_WAIT));

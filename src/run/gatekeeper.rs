@@ -219,6 +219,7 @@ mod tests {
             code: None,
             message: None,
             refused_by: None,
+            reason: None,
             request_id: None,
             answer: Vec::new(),
             sent_at: None,

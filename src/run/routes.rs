@@ -1,11 +1,13 @@
 //! From a batch to how its rows are sent: one client for each endpoint and account.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
 use crate::client::{Client, Credentials, Timeouts};
+use crate::invocation::Suppressed;
 use crate::mep::{Bounds, Endpoint, PhoneNumberJson};
 use crate::store::Batch;
 use crate::validate::Rules;
@@ -28,28 +30,40 @@ pub struct Connections {
     pub bounds: Bounds,
 }
 
+/// Reads the suppression list at a path, its numbers cleaned by these rules.
+pub type ReadSuppressed = Arc<dyn Fn(&Path, &Rules) -> anyhow::Result<Suppressed> + Send + Sync>;
+
 /// Makes routes, and keeps the clients that they share.
 pub struct Routes {
     connections: Connections,
+    read_suppressed: ReadSuppressed,
     clients: HashMap<(Endpoint, String), Client>,
 }
 
 impl Routes {
     /// Routes over these connections.
     #[must_use]
-    pub fn new(connections: Connections) -> Self {
-        Routes { connections, clients: HashMap::new() }
+    pub fn new(connections: Connections, read_suppressed: ReadSuppressed) -> Self {
+        Routes { connections, read_suppressed, clients: HashMap::new() }
     }
 
     /// How the rows of a batch are sent. The error says what is missing and how to give it.
-    pub fn route(&mut self, batch: &Batch) -> anyhow::Result<Arc<Route>> {
+    pub async fn route(&mut self, batch: &Batch) -> anyhow::Result<Arc<Route>> {
         let client = self.client(batch)?;
+        let rules = Rules::of_batch(&batch.settings, self.connections.bounds, PhoneNumberJson::default());
         Ok(Arc::new(Route {
             target: client.target(&batch.service),
             client,
             policy: worker::policy(&batch.settings),
-            rules: Rules::of_batch(&batch.settings, self.connections.bounds, PhoneNumberJson::default()),
+            suppressed: self.suppressed(batch, &rules).await?,
+            rules,
         }))
+    }
+
+    async fn suppressed(&self, batch: &Batch, rules: &Rules) -> anyhow::Result<Suppressed> {
+        let Some(path) = batch.settings.suppress.clone() else { return Ok(Suppressed::default()) };
+        let (read, rules) = (Arc::clone(&self.read_suppressed), rules.clone());
+        tokio::task::spawn_blocking(move || read(&path, &rules)).await?
     }
 
     fn client(&mut self, batch: &Batch) -> anyhow::Result<Client> {

@@ -17,6 +17,8 @@ pub(super) struct Sending {
     pub(super) gate: usize,
     pub(super) counts: Counts,
     pub(super) due: Due,
+    /// Whether its settings have come to name what this process does not have: then nothing of it is taken.
+    pub(super) is_left: bool,
     refusals: Refusals,
 }
 
@@ -41,12 +43,17 @@ struct Refusals {
 
 impl Sending {
     pub(super) fn new(batch: Batch, route: Arc<Route>, gate: usize, counts: Counts) -> Self {
-        Sending { batch, route, gate, counts, due: Due::Now, refusals: Refusals::default() }
+        Sending { batch, route, gate, counts, due: Due::Now, is_left: false, refusals: Refusals::default() }
     }
 
     /// Whether more of its rows are unknown than its settings allow: then nothing of it is taken.
     pub(super) fn too_many_unknown(&self) -> bool {
         self.counts[State::Unknown] > self.batch.settings.unknown_limit(self.batch.rows)
+    }
+
+    /// Whether nothing of it may be taken, whatever is due.
+    pub(super) fn is_held(&self) -> bool {
+        self.is_left || self.too_many_unknown()
     }
 
     pub(super) fn is_due(&self, now: UnixMillis) -> bool {
@@ -66,9 +73,9 @@ impl Sending {
         }
     }
 
-    /// Whether nothing of it is pending or in flight.
+    /// Whether nothing of it is in flight, and nothing pending that this process can send.
     pub(super) fn is_done(&self) -> bool {
-        self.counts[State::Pending] == 0 && self.counts[State::Sending] == 0
+        (self.counts[State::Pending] == 0 || self.is_left) && self.counts[State::Sending] == 0
     }
 
     /// Takes in a stored outcome; the text of the refusal where it is one too many of the same.

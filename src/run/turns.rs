@@ -38,7 +38,7 @@ impl Engine<'_> {
         let now = UnixMillis::now();
         let free = self.free();
         let open = |sending: &Sending| self.gates[sending.gate].keeper.allowance(free, now) > 0;
-        self.may_take() && free > 0 && self.batches.iter().any(|s| s.is_due(now) && !s.too_many_unknown() && open(s))
+        self.may_take() && free > 0 && self.batches.iter().any(|s| s.is_due(now) && !s.is_held() && open(s))
     }
 
     /// Slots that are free once the next turn is durable, within the rows that may still be taken.
@@ -85,7 +85,7 @@ impl Engine<'_> {
             for (place, sending) in self.batches.iter_mut().enumerate() {
                 let keeper = &mut self.gates[sending.gate].keeper;
                 let wanted = keeper.allowance(free, now);
-                if wanted == 0 || !sending.is_due(now) || sending.too_many_unknown() {
+                if wanted == 0 || !sending.is_due(now) || sending.is_held() {
                     continue;
                 }
                 let rows = turn.take(sending.batch.id, wanted, now).await?;

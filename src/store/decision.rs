@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use sqlx::{Sqlite, Transaction};
 
 use super::action::{ActionKind, Actor, record};
-use super::{Error, Result, Store, json_text, turn};
-use crate::invocation::{BatchId, Counts, InvocationId, State, UnixMillis};
+use super::{Error, Result, Store, json_text, told, turn};
+use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, State, UnixMillis, body_hash};
 
 /// Which rows a `retry` puts back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,12 +78,14 @@ impl Store {
         let rows: Vec<_> = selection.rows.iter().map(|(id, was)| (id.0, was.as_str())).collect();
         let rebuilt: Vec<_> =
             selection.rebuilt.iter().map(|(id, body, phone, zone)| (id.0, body, phone, zone)).collect();
+        let fingerprints: Vec<_> = selection.rebuilt.iter().map(fingerprint_of).collect();
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await?;
         let failed = || self.failed("put rows back");
         let action = record(&mut tx, batch, ActionKind::Retry, actor, now, None, detail).await.map_err(failed())?;
         record_rows(&mut tx, action, &moves).await.map_err(failed())?;
         sqlx::query(REBUILD).bind(json_text(&rebuilt)).execute(&mut *tx).await.map_err(failed())?;
+        told::note(&mut tx, batch, &fingerprints).await.map_err(failed())?;
         let put_back = sqlx::query(PUT_BACK).bind(json_text(&rows)).execute(&mut *tx).await.map_err(failed())?;
         check_all_moved(put_back.rows_affected(), &moves)?;
         write_moves(&mut tx, &moves).await.map_err(failed())?;
@@ -143,6 +145,10 @@ impl Store {
         tx.commit().await.map_err(failed())?;
         Ok(decided.rows_affected())
     }
+}
+
+fn fingerprint_of((id, body, phone, _): &(InvocationId, String, u64, Option<String>)) -> Fingerprint {
+    Fingerprint { phone: *phone, body_hash: body_hash(body), line: id.line() }
 }
 
 /// One row's change by an operator.

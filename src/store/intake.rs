@@ -6,9 +6,10 @@ use sqlx::{Sqlite, Transaction};
 use super::action::{self, ActionKind, Actor};
 use super::batch::settings_text;
 use super::lock::ImportLock;
-use super::{Error, Result, Store, json_text};
+use super::{Error, Result, Store, json_text, told};
 use crate::invocation::{
-    BATCH_NAME_LENGTH_MAX, BatchId, Counts, Findings, ImportedRow, RefusedBy, RowContent, Settings, State, UnixMillis,
+    BATCH_NAME_LENGTH_MAX, BatchId, Counts, Findings, Fingerprint, ImportedRow, RefusedBy, RowContent, Settings,
+    SkipReason, State, UnixMillis,
 };
 use crate::mep::{Endpoint, INVALID_CONTENT, ServiceId};
 
@@ -51,6 +52,8 @@ pub struct Skip {
     pub line: u32,
     /// `skipped`, or `rejected` where the operator has to choose.
     pub state: State,
+    /// Why.
+    pub reason: SkipReason,
     /// Why, in one line.
     pub message: String,
 }
@@ -91,6 +94,12 @@ impl Store {
 
     /// Deletes some rows of an unfinished batch, and the batch once it has none; how many rows.
     async fn sweep_some(&self, batch: BatchId) -> Result<u64> {
+        // Found by their numbers, which the content has: it goes after them.
+        const FINGERPRINTS: &str = "DELETE FROM fingerprint WHERE (phone, body_hash, invocation_id) IN
+            (SELECT f.phone, f.body_hash, f.invocation_id
+             FROM (SELECT id FROM invocation WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) AS swept
+             CROSS JOIN content AS c CROSS JOIN fingerprint AS f
+             WHERE c.invocation_id = swept.id AND f.phone = c.phone AND f.invocation_id = swept.id)";
         const CONTENT: &str = "DELETE FROM content WHERE invocation_id IN
             (SELECT id FROM invocation WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3)";
         const ROWS: &str = "DELETE FROM invocation WHERE id IN
@@ -101,7 +110,7 @@ impl Store {
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await?;
         let mut deleted = 0;
-        for statement in [CONTENT, ROWS] {
+        for statement in [FINGERPRINTS, CONTENT, ROWS] {
             let done = sqlx::query(statement).bind(start).bind(end).bind(SWEEP_ROWS).execute(&mut *tx).await;
             deleted = done.map_err(failed())?.rows_affected();
         }
@@ -113,7 +122,13 @@ impl Store {
     }
 }
 
-impl Intake<'_> {
+impl<'a> Intake<'a> {
+    /// The store that it fills a batch of.
+    #[must_use]
+    pub fn store(&self) -> &'a Store {
+        self.store
+    }
+
     /// Writes a chunk of rows in one transaction.
     pub async fn add(&mut self, rows: &[ImportedRow]) -> Result<()> {
         // Once the content, once the rows: each is one parsed statement, however many rows it carries.
@@ -155,16 +170,26 @@ impl Intake<'_> {
         Ok(())
     }
 
+    /// Notes what rows say, in one transaction; page after page, in the order of their numbers.
+    pub async fn note(&mut self, rows: &[Fingerprint]) -> Result<()> {
+        let failed = || self.store.failed("note what the rows say");
+        let mut writer = self.store.writer().await?;
+        let mut tx = writer.begin().await?;
+        told::note(&mut tx, self.batch, rows).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())
+    }
+
     /// Takes rows out of what will be sent, in one transaction.
     pub async fn skip(&mut self, skips: &[Skip]) -> Result<()> {
         const SKIP: &str = "UPDATE invocation SET state = j.value ->> 1, message = j.value ->> 2, finished_at = $3,
-                reason = 'duplicate',
+                reason = j.value ->> 3,
                 refused_by = CASE WHEN j.value ->> 1 = 'rejected' THEN 'mep-batch' END,
                 code = CASE WHEN j.value ->> 1 = 'rejected' THEN $4 END
             FROM json_each($1) AS j
             WHERE invocation.id = $2 * 4294967296 + (j.value ->> 0) AND state = 'pending'";
-        let rows: Vec<_> = skips.iter().map(|skip| (skip.line, skip.state.as_str(), &skip.message)).collect();
-        let failed = || self.store.failed("store the duplicates");
+        let rows: Vec<_> =
+            skips.iter().map(|skip| (skip.line, skip.state.as_str(), &skip.message, skip.reason.as_str())).collect();
+        let failed = || self.store.failed("store the rows that are not sent");
         let mut writer = self.store.writer().await?;
         let mut tx = writer.begin().await?;
         let done = sqlx::query(SKIP)
@@ -176,7 +201,7 @@ impl Intake<'_> {
             .await
             .map_err(failed())?;
         if done.rows_affected() != skips.len() as u64 {
-            return Err(self.store.misread("the rows just imported", &"a duplicate among them is not there"));
+            return Err(self.store.misread("the rows just imported", &"one that is not to be sent is not there"));
         }
         tx.commit().await.map_err(failed())?;
         for skip in skips {

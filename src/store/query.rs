@@ -12,7 +12,7 @@ impl Store {
     pub async fn page(&self, batch: BatchId, filter: &Filter, after: u32, limit: u32) -> Result<Vec<InvocationView>> {
         const PAGE: &str = "
             SELECT i.id, i.line, i.state, i.due_at, i.attempt, i.possible_duplicate, i.http_status, i.code, i.message,
-                   i.refused_by, i.request_id, i.reason, i.finished_at, a.sent_at, c.body, c.time_zone, c.cells
+                   i.refused_by, i.request_id, i.reason, i.finished_at, a.sent_at, c.body, c.phone, c.time_zone, c.cells
             FROM invocation AS i
             JOIN content AS c ON c.invocation_id = i.id
             LEFT JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
@@ -39,7 +39,7 @@ impl Store {
             .bind((!filter.lines.is_empty()).then(|| json_text(&filter.lines)))
             .bind(filter.phone.map(|phone| i64::try_from(phone).unwrap_or(-1)))
             .bind(&filter.request_id)
-            .bind(&filter.reason)
+            .bind(filter.reason.map(|reason| reason.as_str()))
             .bind(i64::from(limit))
             .fetch_all(&self.readers)
             .await
@@ -188,6 +188,7 @@ impl Store {
             Some(cells) => serde_json::from_str(&cells).map_err(|error| self.misread("a row's cells", &error))?,
             None => Vec::new(),
         };
+        let reason = text("reason")?.map(|reason| reason.parse());
         Ok(InvocationView {
             id: InvocationId(row.try_get("id").map_err(failed())?),
             line: row.try_get("line").map_err(failed())?,
@@ -200,10 +201,11 @@ impl Store {
             message: text("message")?,
             refused_by: text("refused_by")?,
             request_id: text("request_id")?,
-            reason: text("reason")?,
+            reason: reason.transpose().map_err(|error| self.misread("a reason", &error))?,
             sent_at: time("sent_at")?,
             finished_at: time("finished_at")?,
             body: text("body")?,
+            phone: row.try_get::<Option<i64>, _>("phone").map_err(failed())?.map(i64::unsigned_abs),
             time_zone: text("time_zone")?,
             cells: cells.into_iter().map(|(column, text)| Cell { column, text }).collect(),
         })

@@ -190,11 +190,13 @@ impl Turn<'_> {
                 SELECT value ->> 0 AS id, value ->> 1 AS attempt, value ->> 2 AS state, value ->> 3 AS due_at,
                        value ->> 4 AS tries, value ->> 5 AS retry_until, value ->> 6 AS possible_duplicate,
                        value ->> 7 AS http_status, value ->> 8 AS code, value ->> 9 AS message,
-                       value ->> 10 AS refused_by, value ->> 11 AS request_id, value ->> 12 AS finished_at
+                       value ->> 10 AS refused_by, value ->> 11 AS request_id, value ->> 12 AS finished_at,
+                       value ->> 13 AS reason
                 FROM json_each($1))
             UPDATE invocation SET state = j.state, due_at = j.due_at, tries = j.tries, retry_until = j.retry_until,
                 possible_duplicate = j.possible_duplicate, http_status = j.http_status, code = j.code,
-                message = j.message, refused_by = j.refused_by, request_id = j.request_id, finished_at = j.finished_at
+                message = j.message, refused_by = j.refused_by, request_id = j.request_id, finished_at = j.finished_at,
+                reason = j.reason
             FROM j
             WHERE invocation.id = j.id AND invocation.state = 'sending' AND invocation.run_id = $2
               AND invocation.attempt = j.attempt";
@@ -216,6 +218,7 @@ impl Turn<'_> {
                     s.refused_by.filter(|_| done).map(|by| by.as_str()),
                     s.request_id.as_ref().filter(|_| done),
                     done.then_some(s.finished_at.0),
+                    s.reason.map(|reason| reason.as_str()),
                 )
             })
             .collect();

@@ -1,6 +1,6 @@
 //! What is asked for, and what comes back: rows, attempts, open questions, what is waited for.
 
-use crate::invocation::{Cell, InvocationId, State, UnixMillis};
+use crate::invocation::{Cell, InvocationId, SkipReason, State, UnixMillis};
 
 /// Which rows of a batch are wanted; what is `None` or empty does not narrow it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,8 +15,8 @@ pub struct Filter {
     pub phone: Option<u64>,
     /// With this request ID.
     pub request_id: Option<String>,
-    /// Skipped for this reason.
-    pub reason: Option<String>,
+    /// Skipped, or rejected, for this reason.
+    pub reason: Option<SkipReason>,
 }
 
 /// A row as it stands.
@@ -44,14 +44,16 @@ pub struct InvocationView {
     pub refused_by: Option<String>,
     /// The service's name for the request.
     pub request_id: Option<String>,
-    /// Why it was skipped.
-    pub reason: Option<String>,
+    /// Why it was skipped, or that another row is the cause of its refusal.
+    pub reason: Option<SkipReason>,
     /// When the last request left.
     pub sent_at: Option<UnixMillis>,
     /// When the outcome was known.
     pub finished_at: Option<UnixMillis>,
     /// The request's body; `None` for a row that this tool refused.
     pub body: Option<String>,
+    /// The number that it is sent to; `None` for a row that this tool refused.
+    pub phone: Option<u64>,
     /// The recipient's time zone.
     pub time_zone: Option<String>,
     /// A refused row's cells.

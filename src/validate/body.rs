@@ -22,15 +22,19 @@ pub enum BodyValue {
     Number(String),
 }
 
-/// Holds a stored body against the rules, in one pass over its bytes.
+/// Holds a stored body against the rules, in one pass over its bytes; the number that it would text.
 ///
 /// A phone number passes as a number or a string, whichever the batch was imported with.
 ///
 /// # Errors
 ///
 /// The first thing that is wrong; the text begins with `not sent:` and holds no value of the body.
-pub fn check_body(body: &str, rules: &Rules) -> Result<(), String> {
-    walk_body(body, |place, json| check_place(place, json, rules)).map_err(|reason| format!("not sent: {reason}"))
+pub fn check_body(body: &str, rules: &Rules) -> Result<u64, String> {
+    let mut phone = None;
+    let walked = walk_body(body, |place, json| check_place(place, json, rules, &mut phone));
+    walked
+        .and_then(|()| phone.ok_or_else(|| "no phone number".to_owned()))
+        .map_err(|reason| format!("not sent: {reason}"))
 }
 
 /// The flat columns of a body in its order: `phoneNumber`, `mobileOperatorId`, `session.seat`…
@@ -52,9 +56,9 @@ pub fn body_cells(body: &str) -> Vec<(String, BodyValue)> {
     cells
 }
 
-fn check_place(place: Place<'_>, json: &str, rules: &Rules) -> Result<(), String> {
+fn check_place(place: Place<'_>, json: &str, rules: &Rules, phone: &mut Option<u64>) -> Result<(), String> {
     let judged = match place {
-        Place::PhoneNumber => check_phone(unquoted(json), &rules.phones),
+        Place::PhoneNumber => check_phone(unquoted(json), &rules.phones).map(|number| *phone = Some(number)),
         Place::MobileOperatorId => operator_id(json).map(|_| ()),
         Place::Variable(scope, key) => {
             // A key that is none may hold anything, so it is not repeated.
@@ -111,7 +115,7 @@ mod tests {
             r#"{"endUser":{"phoneNumber":"12515550130"}}"#,
             r#"{"endUser":{"phoneNumber":12515550130},"variables":{"session":{"a":"","b":"\"\n\u00e9","c":-0.5}}}"#,
         ] {
-            assert_eq!(check_body(body, &Rules::default()), Ok(()), "{body}");
+            assert_eq!(check_body(body, &Rules::default()), Ok(12_515_550_130), "{body}");
         }
     }
 
@@ -166,7 +170,7 @@ mod tests {
         let body =
             r#"{"endUser":{"phoneNumber":12515550130},"variables":{"session":{"Pin":"${af:generatePin(6,true)}é"}}}"#;
         let allowed = Rules { expressions: Expressions::AllowedIn(vec!["session.pin".to_owned()]), ..Rules::default() };
-        assert_eq!(check_body(body, &allowed), Ok(()));
+        assert_eq!(check_body(body, &allowed), Ok(12_515_550_130));
         assert!(check_body(body, &Rules { ascii_only: true, ..allowed }).is_err());
     }
 
@@ -179,7 +183,7 @@ mod tests {
                 keys.join(",")
             )
         };
-        assert_eq!(check_body(&body(""), &Rules::default()), Ok(()));
+        assert!(check_body(&body(""), &Rules::default()).is_ok());
         for twice in [r#","K99":1"#, r#","K1":1"#] {
             assert!(check_body(&body(twice), &Rules::default()).is_err(), "{twice}");
         }

@@ -39,12 +39,12 @@ pub fn clean_phone(text: &str, rules: &PhoneRules) -> Result<CleanPhone, Fault> 
 }
 
 /// Holds a number that is sent as it is written against the rules: nothing is left out or put before it any more.
-pub(super) fn check_phone(digits: &str, rules: &PhoneRules) -> Result<(), Fault> {
+pub(super) fn check_phone(digits: &str, rules: &PhoneRules) -> Result<u64, Fault> {
     let phone = clean_phone(digits, &PhoneRules::default())?;
     if phone.cleaned {
         return Err(Fault::new("a phone number that is not written as digits only", "import the file again"));
     }
-    check_country(phone.number, rules)
+    check_country(phone.number, rules).map(|()| phone.number)
 }
 
 fn check_country(number: u64, rules: &PhoneRules) -> Result<(), Fault> {
@@ -385,8 +385,8 @@ mod tests {
 
     #[test]
     fn a_number_about_to_be_sent_is_held_against_the_countries_and_never_changed() {
-        assert_eq!(check_phone("2515550130", &national("1", 10)), Ok(()));
-        assert_eq!(check_phone("12515550130", &only(&["1"])), Ok(()));
+        assert_eq!(check_phone("2515550130", &national("1", 10)), Ok(2_515_550_130));
+        assert_eq!(check_phone("12515550130", &only(&["1"])), Ok(12_515_550_130));
         assert!(check_phone("2515550130", &only(&["1"])).is_err());
         assert!(check_phone("+12515550130", &only(&["1"])).is_err());
     }

@@ -32,12 +32,15 @@ pub(super) struct Row {
     pub(super) service: String,
     pub(super) state: String,
     pub(super) attempt: i64,
+    pub(super) reason: Option<String>,
     pub(super) message: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) possible_duplicate: bool,
     pub(super) is_refused_by_tool: bool,
     pub(super) body: Option<String>,
     pub(super) phone: i64,
+    /// Whether a later import finds it by its number.
+    pub(super) has_fingerprint: bool,
 }
 
 #[derive(Deserialize)]
@@ -63,10 +66,12 @@ pub(super) struct Act {
 /// One JSON object a row, so that the fields are found by their names.
 const BATCHES: &str = "SELECT row_count FROM batch WHERE name IS NOT NULL";
 const ROWS: &str = "SELECT json_object('id', i.id, 'name', b.name, 'line', i.line, 'batch', b.id,
-        'endpoint', b.endpoint, 'service', b.service_id, 'state', i.state, 'attempt', i.attempt, 'message', i.message,
+        'endpoint', b.endpoint, 'service', b.service_id, 'state', i.state, 'attempt', i.attempt, 'reason', i.reason,
+        'message', i.message,
         'request_id', i.request_id, 'possible_duplicate', json(iif(i.possible_duplicate, 'true', 'false')),
         'is_refused_by_tool', json(iif(i.refused_by = 'mep-batch', 'true', 'false')), 'body', c.body,
-        'phone', coalesce(c.phone, 0))
+        'phone', coalesce(c.phone, 0), 'has_fingerprint', json(iif(EXISTS (SELECT 1 FROM fingerprint AS f
+            WHERE f.phone = c.phone AND f.invocation_id = i.id), 'true', 'false')))
     FROM invocation AS i JOIN batch AS b ON b.id = i.batch_id JOIN content AS c ON c.invocation_id = i.id
     WHERE b.name IS NOT NULL ORDER BY i.id";
 const ATTEMPTS: &str = "SELECT json_object('row', invocation_id, 'number', number,

@@ -40,6 +40,10 @@ impl Audit {
             self.state_is_final(row, &mut found);
             history_leads_to_state(row, attempts, acts, &mut found);
             unknown_has_its_cause(row, attempts, &mut found);
+            skipped_is_never_sent(row, attempts, &mut found);
+            if row.body.is_some() != row.has_fingerprint {
+                found.push(format!("1: {row} is not found by its number"));
+            }
         }
         receipts_match_attempts(&evidence, &receipts, &mut found);
         let unknown = evidence.rows.iter().filter(|row| row.state == "unknown").count();
@@ -114,6 +118,15 @@ fn history_leads_to_state(row: &Row, attempts: &[Attempt], acts: &[Act], found: 
 
 /// The states that the last event of a row's history allows.
 fn possible_states<'a>(row: &Row, attempts: &[Attempt], acts: &'a [Act]) -> Vec<&'a str> {
+    let mut possible = states_after_the_last_event(row, attempts, acts);
+    // A run skips what is pending to a suppressed number, without an event of the row's own.
+    if possible.contains(&"pending") && row.reason.as_deref() == Some("suppressed") {
+        possible.push("skipped");
+    }
+    possible
+}
+
+fn states_after_the_last_event<'a>(row: &Row, attempts: &[Attempt], acts: &'a [Act]) -> Vec<&'a str> {
     if let Some(last) = acts.iter().rfind(|act| act.attempt == row.attempt) {
         return vec![last.became.as_str()];
     }
@@ -126,6 +139,7 @@ fn possible_states<'a>(row: &Row, attempts: &[Attempt], acts: &'a [Act]) -> Vec<
         Some("retry" | "throttled") => vec!["pending", "failed", "cancelled"],
         Some("unreached" | "misconfigured" | "given-back") => vec!["pending", "cancelled"],
         Some("unknown" | "foreign") => vec!["unknown"],
+        Some("skipped") => vec!["skipped"],
         Some(_) => vec![],
     }
 }
@@ -136,6 +150,17 @@ fn unknown_has_its_cause(row: &Row, attempts: &[Attempt], found: &mut Vec<String
     let is_explained = is_told(&row.message) && last.is_some_and(|last| is_told(&last.message) && last.was_sent);
     if row.state == "unknown" && !is_explained {
         found.push(format!("7: {row} has no cause: {:?}", row.message));
+    }
+}
+
+/// A row that is skipped has its reason, and was on the wire only where something else came of that first.
+fn skipped_is_never_sent(row: &Row, attempts: &[Attempt], found: &mut Vec<String>) {
+    let is_told = row.message.as_ref().is_some_and(|text| text.starts_with("not sent: "));
+    if row.state == "skipped" && (row.reason.is_none() || !is_told) {
+        found.push(format!("6: {row} has no reason: {:?}", row.message));
+    }
+    for attempt in attempts.iter().filter(|attempt| attempt.outcome == "skipped" && attempt.was_sent) {
+        found.push(format!("6: {row} was skipped by attempt {}, which was sent", attempt.number));
     }
 }
 
@@ -168,7 +193,8 @@ fn judge_receipts(evidence: &Evidence, rows: &[&Row], receipts: &[&Receipt], fou
     let on_wire = attempts().filter(|attempt| attempt.was_sent).count() + in_flight;
     let repeats = attempts().filter(|attempt| attempt.was_sent && REPEATABLE.contains(&attempt.outcome.as_str()));
     let asked_for = acts().filter(|act| act.became == "pending").count();
-    let allowed = rows.len() + repeats.count() + asked_for;
+    let never_due = |row: &&&Row| row.state == "skipped" && row.attempt == 0 && evidence.acts_of(row).is_empty();
+    let allowed = rows.len() - rows.iter().filter(never_due).count() + repeats.count() + asked_for;
     if receipts.len() > on_wire || receipts.len() > allowed {
         let got = receipts.len();
         found.push(format!("3: {} has {got} receipts, {on_wire} attempts on the wire, {allowed} allowed", rows[0]));

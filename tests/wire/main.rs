@@ -58,7 +58,11 @@ async fn answered(head_and_body: &str) -> Answer {
     let server = scripted(vec![Act::Say(head_and_body.into())]);
     let answer = match send(&client(&server.url(), PATIENT), "A").await {
         Finding::Answered(answer) => Some(answer),
-        Finding::Unreached(_) | Finding::Unanswered(_) | Finding::GivenBack(_) | Finding::Refused(_) => None,
+        Finding::Unreached(_)
+        | Finding::Unanswered(_)
+        | Finding::GivenBack(_)
+        | Finding::Refused(_)
+        | Finding::Skipped(_) => None,
     };
     answer.expect("an answer")
 }
@@ -189,7 +193,9 @@ async fn a_surplus_answer_is_not_taken_for_the_next_requests() {
         Finding::Answered(answer) => assert_eq!(answer.request_id.as_deref(), Some("PRIME-ID")),
         // The surplus was seen as the second request was being written.
         Finding::Unanswered(_) => {}
-        other @ (Finding::Unreached(_) | Finding::GivenBack(_) | Finding::Refused(_)) => panic!("{other:?}"),
+        other @ (Finding::Unreached(_) | Finding::GivenBack(_) | Finding::Refused(_) | Finding::Skipped(_)) => {
+            panic!("{other:?}")
+        }
     }
     assert!(server.received(PRIME).len() <= 1);
 }

@@ -30,7 +30,11 @@ fn text_of_unreached(finding: Finding) -> String {
     assert_eq!(class(&finding), Outcome::Unreached, "{finding:?}");
     let text = match finding {
         Finding::Unreached(text) => Some(text),
-        Finding::Answered(_) | Finding::Unanswered(_) | Finding::GivenBack(_) | Finding::Refused(_) => None,
+        Finding::Answered(_)
+        | Finding::Unanswered(_)
+        | Finding::GivenBack(_)
+        | Finding::Refused(_)
+        | Finding::Skipped(_) => None,
     };
     text.expect("a finding of nothing sent")
 }

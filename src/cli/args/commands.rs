@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::sending::{BatchArgs, InputArgs, SendingArgs};
-use super::values::parse_wait;
+use super::sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
+use super::values::parse_time_or_0;
+use crate::import::ColumnMap;
 use crate::invocation::State;
 use crate::simulator::{FaultShare, Latency};
 
@@ -17,6 +18,8 @@ pub(in crate::cli) struct CheckArgs {
     pub(in crate::cli) file: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) input: InputArgs,
+    #[command(flatten)]
+    pub(in crate::cli) suppression: SuppressionArgs,
 }
 
 #[derive(Debug, Args)]
@@ -54,7 +57,7 @@ pub(in crate::cli) struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Process options")]
     pub(in crate::cli) limit: Option<u64>,
     /// How long, in all, to wait while nothing can be sent [default: until nothing is left]
-    #[arg(long, value_name = "TIME", value_parser = parse_wait, help_heading = "Process options")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time_or_0, help_heading = "Process options")]
     pub(in crate::cli) wait: Option<Duration>,
     /// For a whole request
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "60s", help_heading = "Process options")]
@@ -168,6 +171,9 @@ pub(in crate::cli) struct RetryArgs {
     /// Skipped or rejected for this reason
     #[arg(long, value_name = "REASON")]
     pub(in crate::cli) reason_is: Option<ReasonArg>,
+    /// Map a column of the batch's suppression list by hand: 'Mobile=phoneNumber'
+    #[arg(long, value_name = "HEADER=TARGET")]
+    pub(in crate::cli) map: Vec<ColumnMap>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{RateArg, VendorRetryArg, parse_batch_name, parse_rate, parse_vendor_retry};
+use super::values::{
+    RateArg, VendorRetryArg, parse_absolute, parse_batch_name, parse_rate, parse_time_or_0, parse_vendor_retry,
+};
 use crate::import::{ColumnMap, Constant, Delimiter, Duplicates, RejectedMax, SheetChoice, TextEncoding};
 use crate::invocation::{CallingCode, NationalLength};
 use crate::mep::{Endpoint, ServiceId};
@@ -99,6 +101,16 @@ pub(in crate::cli) struct SendingArgs {
     /// Unknown rows beyond which nothing is taken [default: the larger of 20 and 1 % of the batch]
     #[arg(long, value_name = "N", help_heading = "Sending options")]
     pub(in crate::cli) max_unknown: Option<u64>,
+    #[command(flatten)]
+    pub(in crate::cli) suppression: SuppressionArgs,
+}
+
+/// Who is never sent to.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SuppressionArgs {
+    /// A file of numbers that are never sent to, one a line; stored as a path and read again at each start
+    #[arg(long, value_name = "FILE", value_parser = parse_absolute, help_heading = "Sending options")]
+    pub(in crate::cli) suppress: Option<PathBuf>,
 }
 
 /// What an import needs beyond the file.
@@ -110,7 +122,10 @@ pub(in crate::cli) struct BatchArgs {
     /// The batch's name [default: the file's, then -2, -3]
     #[arg(long, value_name = "NAME", value_parser = parse_batch_name)]
     pub(in crate::cli) batch: Option<String>,
-    /// Import content that is a batch already
+    /// Import content that is a batch already, and rows that another batch has sent
     #[arg(long)]
     pub(in crate::cli) again: bool,
+    /// How long a row that another batch has sent is not sent again; 0: other batches do not count
+    #[arg(long, value_name = "TIME", value_parser = parse_time_or_0, default_value = "30d")]
+    pub(in crate::cli) seen_within: Duration,
 }

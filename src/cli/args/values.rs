@@ -1,5 +1,6 @@
 //! Values of flags that no other module has a type for.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, is_batch_name_char};
@@ -52,9 +53,14 @@ pub(super) fn parse_vendor_retry(text: &str) -> Result<VendorRetryArg, String> {
     Ok(VendorRetryArg(Some(time)))
 }
 
-/// A bare `0` is a time too: 'at once' is what scripts say most.
-pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
+/// A bare `0` is a time too: it is what scripts say most.
+pub(super) fn parse_time_or_0(text: &str) -> Result<Duration, String> {
     if text == "0" { Ok(Duration::ZERO) } else { humantime::parse_duration(text).map_err(|error| error.to_string()) }
+}
+
+/// A path that means the same file wherever the next command is typed.
+pub(super) fn parse_absolute(text: &str) -> Result<PathBuf, String> {
+    std::path::absolute(text).map_err(|error| error.to_string())
 }
 
 pub(super) fn parse_batch_name(text: &str) -> Result<String, String> {

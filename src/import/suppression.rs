@@ -1,0 +1,152 @@
+//! A suppression list: the numbers that are never to be sent to.
+//!
+//! A person whose number is not understood is not protected, so a line that is no number refuses the whole list.
+
+use std::path::Path;
+
+use csv::StringRecord;
+
+use super::columns::{Column, resolve};
+use super::input::Input;
+use super::limits::SUPPRESSED_MAX;
+use super::options::{ColumnMap, Options};
+use super::reading::Reading;
+use super::record::Record;
+use super::refused::{FileFault, FileRefused};
+use super::survey::Format;
+use super::table::Records;
+use crate::invocation::{Expressions, PhoneRules, RowContent, Suppressed};
+use crate::mep::Bounds;
+use crate::validate::{Draft, Given, Problem, Rules, Target, is_spreadsheet_error};
+
+/// Digits from which on the first cell of a list is taken for a number that is badly written, and not for a header.
+const LIKE_A_NUMBER: usize = 6;
+
+/// What a spreadsheet writes for a number that is wider than its column: no comment, though it begins like one.
+const TOO_NARROW: &str = "####";
+
+/// Reads a list: one number a line, with blank lines and lines that begin with `#`; or any table that has a column for
+/// the phone number. Numbers are cleaned as those of a campaign are.
+///
+/// # Errors
+///
+/// The file cannot be read, or a line of it is no number.
+pub fn suppression_list(path: &Path, maps: &[ColumnMap], rules: &Rules) -> Result<Suppressed, FileRefused> {
+    let input = Input::open(path, &Reading::default())?;
+    let survey = input.survey().clone();
+    let options = options(maps, rules);
+    let numbers = match survey.format {
+        Format::Csv | Format::Json | Format::Ndjson | Format::Xlsx if survey.is_blank => Vec::new(),
+        Format::Csv | Format::Xlsx => {
+            let (name, records) = input.into_records()?;
+            numbers_of_lines(records, &options).map_err(|fault| fault.in_file(&name))?
+        }
+        Format::Json | Format::Ndjson => numbers_of_objects(input, options)?,
+    };
+    Ok(Suppressed::new(numbers))
+}
+
+/// Only the number of a row matters here.
+fn options(maps: &[ColumnMap], rules: &Rules) -> Options {
+    Options {
+        maps: maps.to_vec(),
+        ignore_unmapped: true,
+        allow_empty: true,
+        allow_no_service: true,
+        rules: Rules {
+            bounds: Bounds { key_length_max: None, value_length_max: None },
+            ascii_only: false,
+            expressions: Expressions::Allowed,
+            // Whom a campaign is not for may be on the list all the same.
+            phones: PhoneRules { only_countries: Vec::new(), ..rules.phones.clone() },
+            ..rules.clone()
+        },
+        ..Options::default()
+    }
+}
+
+fn numbers_of_lines(mut records: Records, options: &Options) -> Result<Vec<u64>, FileFault> {
+    let (mut read, mut numbers, mut column) = (Record::new(), Vec::new(), None);
+    while records.read_filled(&mut read)? {
+        let (record, line) = (&read.cells, read.span.line);
+        if is_comment(record) {
+            continue;
+        }
+        let column = match column {
+            Some(column) => column,
+            None if is_number_like(record, &options.rules) => *column.insert(0),
+            None => {
+                column = Some(column_of(record, options).map_err(|fault| fault.at_line(line))?);
+                continue;
+            }
+        };
+        let cell = record.get(column).unwrap_or_default();
+        let number = number_of(cell, &options.rules).map_err(|problem| no_number(&problem).at_line(line))?;
+        push(&mut numbers, number)?;
+    }
+    Ok(numbers)
+}
+
+fn numbers_of_objects(input: Input, options: Options) -> Result<Vec<u64>, FileRefused> {
+    let mut rows = input.rows(options)?;
+    let mut numbers = Vec::new();
+    while let Some(row) = rows.next_row()? {
+        let fault = match (row.row.content, row.problems.first()) {
+            (RowContent::Ready { phone, .. }, _) => push(&mut numbers, phone),
+            (RowContent::Refused { .. }, Some(problem)) => Err(no_number(problem)),
+            (RowContent::Refused { message, .. }, None) => Err(FileFault::new(message, "mend the line")),
+        };
+        fault.map_err(|fault| fault.at_line(row.row.line).in_file(rows.name()))?;
+    }
+    Ok(numbers)
+}
+
+fn push(numbers: &mut Vec<u64>, number: u64) -> Result<(), FileFault> {
+    if numbers.len() == SUPPRESSED_MAX {
+        return Err(FileFault::new(format!("more than {SUPPRESSED_MAX} numbers"), "take out those that stand twice"));
+    }
+    numbers.push(number);
+    Ok(())
+}
+
+fn is_comment(record: &StringRecord) -> bool {
+    let first = record.get(0).unwrap_or_default().trim();
+    first.starts_with('#') && !first.starts_with(TOO_NARROW) && !is_spreadsheet_error(first)
+}
+
+/// Whether a first line is a number already, if only a badly written one: a header taken for a number refuses the list,
+/// while a number taken for a header would leave a person unprotected.
+fn is_number_like(record: &StringRecord, rules: &Rules) -> bool {
+    let first = record.get(0).unwrap_or_default().trim();
+    let digits = first.chars().filter(|c| c.is_numeric()).count();
+    !first.starts_with(char::is_alphabetic) || digits >= LIKE_A_NUMBER || number_of(first, rules).is_ok()
+}
+
+/// The column of the number: the only one there is, or the one that maps to it.
+fn column_of(header: &StringRecord, options: &Options) -> Result<usize, FileFault> {
+    if header.len() == 1 {
+        return Ok(0);
+    }
+    let is_phone = |name: &str| matches!(resolve(name, options), Ok(Column::Filled(Target::PhoneNumber)));
+    let mut columns = header.iter().enumerate().filter(|(_, name)| is_phone(name)).map(|(place, _)| place);
+    match (columns.next(), columns.next()) {
+        (Some(column), None) => Ok(column),
+        (Some(_), Some(_)) => Err(FileFault::new("two columns for the phone number", "leave one of them out")),
+        (None, _) => Err(FileFault::new(
+            "no column for the phone number",
+            "name it `phoneNumber`, map it with `--map 'HEADER=phoneNumber'`, or write one number a line",
+        )),
+    }
+}
+
+fn number_of(cell: &str, rules: &Rules) -> Result<u64, Problem> {
+    let mut draft = Draft::new(rules);
+    draft.put(&Target::PhoneNumber, "", Given::Cell(cell));
+    draft.finish().map(|ready| ready.phone).map_err(|mut problems| problems.swap_remove(0))
+}
+
+fn no_number(problem: &Problem) -> FileFault {
+    let found = problem.cell_masked().map(|cell| format!("found `{cell}`, ")).unwrap_or_default();
+    let reason = format!("{found}expected a phone number: {}", problem.reason);
+    FileFault::new(reason, format!("{}; a person whose number is not understood is not protected", problem.fix))
+}

@@ -1,0 +1,122 @@
+//! Who was told already: rows of other batches by number, and the rows that are not sent because of it.
+
+use sqlx::{Sqlite, Transaction};
+
+use super::{Result, Store, json_text, turn};
+use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, SkipReason, State, Suppressed, UnixMillis};
+
+/// Numbers of a suppression list that are looked up at once.
+const NUMBERS_PAGE: usize = 5_000;
+
+/// A row of another batch that has the number of one that is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// The line of the row that is asked about.
+    pub line: u32,
+    /// The other row.
+    pub earlier: InvocationId,
+    /// The other row's state where both are the same request; `None` where the number is told something else.
+    pub same_request: Option<State>,
+}
+
+/// States of a row that has been sent, or may have been, or will be: the weakest first.
+const TELLING: [State; 4] = [State::Pending, State::Sending, State::Unknown, State::Accepted];
+
+/// Bits of a find that hold the other row's number; its strength stands above.
+const ROW_BITS: u32 = 60;
+
+impl Store {
+    /// Those of the rows whose number another of these batches has sent something since then, or is about to: for each
+    /// at most one row with the same request, the one in the strongest state, and the newest with another.
+    pub async fn told(&self, rows: &[Fingerprint], batches: &[BatchId], since: UnixMillis) -> Result<Vec<Told>> {
+        // One number for each find, so that the best of them is the greatest; all of them in one text.
+        const TOLD: &str = "
+            SELECT json_group_array(json_array(asked_line, same_request, best)) FROM (
+                SELECT asked.value ->> 2 AS asked_line, f.body_hash = asked.value ->> 1 AS same_request,
+                       MAX(CASE WHEN f.body_hash <> asked.value ->> 1 OR i.state = 'pending' THEN 0
+                                WHEN i.state = 'sending' THEN 1 WHEN i.state = 'unknown' THEN 2 ELSE 3 END << 60
+                           | f.invocation_id) AS best
+                FROM json_each($1) AS asked CROSS JOIN fingerprint AS f CROSS JOIN invocation AS i
+                WHERE f.phone = asked.value ->> 0 AND f.invocation_id >> 32 IN (SELECT value FROM json_each($2))
+                  AND i.id = f.invocation_id
+                  AND (i.state IN ('pending', 'sending')
+                       OR (i.state IN ('accepted', 'unknown') AND i.finished_at >= $3))
+                GROUP BY asked_line, same_request) AS found";
+        let asked: Vec<_> = rows.iter().map(|row| (row.phone, row.body_hash, row.line)).collect();
+        let batches: Vec<_> = batches.iter().map(|batch| batch.0).collect();
+        // By the connection that writes the rows just imported: what another one has in memory goes with each commit.
+        let mut writer = self.writer().await?;
+        let found: String = sqlx::query_scalar(TOLD)
+            .bind(json_text(&asked))
+            .bind(json_text(&batches))
+            .bind(since.0)
+            .fetch_one(writer.connection())
+            .await
+            .map_err(self.failed("look who was told already"))?;
+        let found: Vec<(u32, u8, u64)> =
+            serde_json::from_str(&found).map_err(|error| self.misread("who was told already", &error))?;
+        let read = |(line, same_request, best): (u32, u8, u64)| Told {
+            line,
+            earlier: InvocationId((best & ((1 << ROW_BITS) - 1)).cast_signed()),
+            same_request: (same_request == 1).then(|| TELLING[(best >> ROW_BITS) as usize]),
+        };
+        Ok(found.into_iter().map(read).collect())
+    }
+
+    /// Skips the pending rows of a batch whose number is on the list; how many.
+    ///
+    /// In small transactions, and none where nothing is found, so that a run beside it is not held up.
+    pub async fn suppress(&self, batch: BatchId, list: &Suppressed, now: UnixMillis) -> Result<u64> {
+        const FIND: &str = "SELECT i.id FROM json_each($1) AS j CROSS JOIN fingerprint AS f CROSS JOIN invocation AS i
+            WHERE f.phone = j.value AND f.invocation_id > $2 AND f.invocation_id < $3
+              AND i.id = f.invocation_id AND i.state = 'pending'";
+        let (start, end) = batch.row_bounds();
+        let mut skipped = 0;
+        for page in list.numbers().chunks(NUMBERS_PAGE) {
+            let found: Vec<i64> = sqlx::query_scalar(FIND)
+                .bind(json_text(page))
+                .bind(start)
+                .bind(end)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(self.failed("look for suppressed numbers"))?;
+            if !found.is_empty() {
+                skipped += self.skip_pending(batch, &found, SkipReason::Suppressed, now).await?;
+            }
+        }
+        Ok(skipped)
+    }
+
+    /// Skips those of a batch's rows that are still pending; how many.
+    async fn skip_pending(&self, batch: BatchId, rows: &[i64], reason: SkipReason, now: UnixMillis) -> Result<u64> {
+        const SKIP: &str = "UPDATE invocation SET state = 'skipped', reason = $2, message = $3, finished_at = $4,
+                http_status = NULL, code = NULL
+            WHERE id IN (SELECT value FROM json_each($1)) AND state = 'pending'";
+        let failed = || self.failed("skip rows");
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await?;
+        let done = sqlx::query(SKIP)
+            .bind(json_text(rows))
+            .bind(reason.as_str())
+            .bind(reason.to_string())
+            .bind(now.0)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed())?;
+        let skipped = done.rows_affected();
+        let mut moved = Counts::default();
+        (0..skipped).for_each(|_| moved.moved(State::Pending, State::Skipped));
+        turn::write_counts(&mut tx, &[(batch, moved)]).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(skipped)
+    }
+}
+
+/// Notes what rows of a batch say, best in the order of their numbers: neighbours share a page.
+pub(super) async fn note(tx: &mut Transaction<'_, Sqlite>, batch: BatchId, rows: &[Fingerprint]) -> sqlx::Result<()> {
+    const NOTE: &str = "INSERT INTO fingerprint (phone, body_hash, invocation_id)
+        SELECT value ->> 0, value ->> 1, $2 * 4294967296 + (value ->> 2) FROM json_each($1)";
+    let rows: Vec<_> = rows.iter().map(|row| (row.phone, row.body_hash, row.line)).collect();
+    sqlx::query(NOTE).bind(json_text(&rows)).bind(batch.0).execute(&mut **tx).await?;
+    Ok(())
+}
