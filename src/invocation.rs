@@ -19,7 +19,7 @@ pub use attempt::{Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome
 pub use findings::Findings;
 pub use fingerprint::{Fingerprint, body_hash};
 pub use imported::{Cell, ImportedRow, RowContent};
-pub use phone::mask_phone;
+pub use phone::{mask_phone, shown_ends};
 pub use phone_rules::{
     CallingCode, National, NationalLength, NoCallingCode, NoNationalLength, PhoneRules, calling_code,
 };

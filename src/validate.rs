@@ -11,6 +11,7 @@ mod fault;
 mod number;
 mod phone;
 mod rules;
+mod shown;
 mod spreadsheet;
 mod target;
 mod value;
@@ -23,6 +24,7 @@ pub use draft::{Draft, Given, Ready};
 pub use fault::{Fault, Problem, mask_cell, reasons, refusal};
 pub use phone::{CleanPhone, clean_phone, is_phone};
 pub use rules::Rules;
+pub use shown::{ShownCell, is_like_a_phone, sample_of};
 pub use spreadsheet::{is_spreadsheet_error, spreadsheet_error};
 pub use target::{Kind, Target, TargetFault, Variable, check_key};
 

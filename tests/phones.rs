@@ -87,7 +87,7 @@ fn a_country_that_is_not_named_is_refused() {
     assert_eq!((&object["ready"], &object["rejected"]), (&json!(3), &json!(2)));
     let problem = &object["problems"][0];
     assert!(problem["reason"].as_str().is_some_and(|reason| reason.ends_with("begins with 1 or 44")), "{problem}");
-    assert_eq!((&problem["count"], &problem["first"][0]["cell"]), (&json!(2), &json!("25•••03")));
+    assert_eq!((&problem["count"], &problem["first"][0]["cell"]), (&json!(2), &json!("25••••••03")));
     for settings in ["only-countries = [1, 44]", "only-countries = \"1,44\"", "only_countries = [\"1\"]"] {
         s.write("settings.toml", settings);
         assert_eq!(s.mep(&check("--json --config settings.toml")).exits(3).json()["rejected"], 2, "{settings}");

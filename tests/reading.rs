@@ -381,8 +381,9 @@ fn columns_without_a_header_are_named_by_number() {
 
 #[test]
 fn a_file_that_changes_while_it_is_read_is_refused() {
+    let more_rows_than_are_read_for_the_header = format!("phoneNumber\n{}", "12515550130\n".repeat(20));
     for (extension, before, after) in [
-        ("csv", "phoneNumber\n12515550130\n", "12515550131\n"),
+        ("csv", more_rows_than_are_read_for_the_header.as_str(), "12515550131\n"),
         ("json", "[{\"phoneNumber\":12515550130}]", " "),
         ("ndjson", "{\"phoneNumber\":12515550130}\n", "{\"phoneNumber\":12515550131}\n"),
     ] {

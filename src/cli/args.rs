@@ -1,6 +1,7 @@
 //! The commands and their flags. Names are a contract with scripts.
 
 mod commands;
+mod ignore;
 mod sending;
 mod values;
 

@@ -9,7 +9,7 @@ use super::args::{CheckArgs, InputArgs, SuppressionArgs};
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::{Told, Usage};
-use super::{phone_rules, problems, suppression};
+use super::{mapping, phone_rules, problems, suppression};
 use crate::import::{
     self, FileRefused, Input, Judgement, Options, Reading, RejectedForm, Survey, Tolerance, TooManyRejected,
 };
@@ -39,13 +39,14 @@ pub(super) async fn judge(
 ) -> anyhow::Result<(Judgement, Survey)> {
     let (suppress, phones) = (suppression.suppress.clone(), options.rules.phones.clone());
     let settings = Settings { suppress, phones, ..Settings::default() };
-    let suppressed = suppression::list_of(context, &settings, &input.map).await?;
+    let suppressed = suppression::list_of(context, &settings, &options.maps).await?;
     let opened = Input::open(file, &reading(input)).and_then(|opened| {
         let survey = opened.survey().clone();
-        Ok((opened.rows(options)?, survey))
+        Ok((opened.rows(options.clone())?, survey))
     });
     let (rows, survey) = opened.map_err(|refused| refuse(context, refused.into(), file, None))?;
     let rejected = rejected(input, file, &survey)?;
+    mapping::save(context, input, &options, &rows)?;
     let judged = import::check(rows, tolerance(input), &suppressed, rejected).await;
     let judgement = judged.map_err(|error| refuse(context, error, file, Some(&survey)))?;
     Ok((judgement, survey))
@@ -85,11 +86,14 @@ pub(super) fn options(context: &Context, input: &InputArgs) -> anyhow::Result<Op
         Some(columns) if columns.iter().any(|column| column == "*") => Expressions::Allowed,
         Some(columns) => Expressions::AllowedIn(columns.clone()),
     };
-    Ok(Options {
+    let columns = input.ignore.columns.clone();
+    let (ignore, ignore_if_there) = if input.ignore.are_typed { (columns, Vec::new()) } else { (Vec::new(), columns) };
+    let mut options = Options {
         service: input.service.clone(),
         maps: input.map.clone(),
         sets: input.set.clone(),
-        ignore: input.ignore.clone(),
+        ignore,
+        ignore_if_there,
         ignore_unmapped: input.ignore_unmapped,
         no_header: input.no_header,
         allow_empty: input.allow_empty,
@@ -101,7 +105,11 @@ pub(super) fn options(context: &Context, input: &InputArgs) -> anyhow::Result<Op
             phones: phone_rules::of(input)?,
             phone_number_json: context.phone_number_json,
         },
-    })
+    };
+    if let Some(mapping) = &input.mapping {
+        mapping.add_to(&mut options);
+    }
+    Ok(options)
 }
 
 pub(super) fn tolerance(input: &InputArgs) -> Tolerance {

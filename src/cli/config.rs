@@ -12,12 +12,14 @@ use toml::{Table, Value};
 
 use super::args::Cli;
 use super::failure::Usage;
+use super::mapping;
 
 /// The table of the file that holds the contract's bounds; its keys are flags that begin with its name.
 const CONTRACT: &str = "contract";
 
 /// What an operator says of one batch at one time: kept in a file it would be said of every batch to come.
-const TYPED_ONLY: [&str; 8] = ["config", "confirm", "confirm-at-most", "again", "yes", "as", "all", "reveal"];
+const TYPED_ONLY: [&str; 9] =
+    ["config", "confirm", "confirm-at-most", "again", "yes", "as", "all", "reveal", "save-mapping"];
 
 /// The parser, with variables and the file's defaults in it.
 pub(super) fn command(arguments: &[OsString]) -> anyhow::Result<Command> {
@@ -26,10 +28,35 @@ pub(super) fn command(arguments: &[OsString]) -> anyhow::Result<Command> {
     if let Some(choice) = value_of(arguments, "--color").and_then(|choice| choice.to_str()?.parse().ok()) {
         command = command.color(choice); // help and errors come before the flag is parsed
     }
+    let mut settings = Vec::new();
     if let Some(path) = file_to_read(arguments) {
-        for (key, values) in read(&path)? {
-            command = with_default(command, &path, &key, &values)?;
+        settings = read(&path, "the configuration")?;
+        for (key, values) in &settings {
+            command = with_default(command, &path, key, values)?;
         }
+    }
+    if let Some(file) = mapping_file(arguments, &settings) {
+        command = with_mapping(command, &file)?;
+    }
+    Ok(command)
+}
+
+/// The mapping file, by the flag, its variable or the configuration.
+fn mapping_file(arguments: &[OsString], settings: &[(String, Vec<String>)]) -> Option<PathBuf> {
+    let setting = || settings.iter().find(|(key, _)| key == "mapping")?.1.first().map(PathBuf::from);
+    let variable = || std::env::var_os("MEP_BATCH_MAPPING").map(PathBuf::from);
+    value_of(arguments, "--mapping").map(PathBuf::from).or_else(variable).or_else(setting)
+}
+
+/// The mapping file's keys beat the configuration's. Its lists take the place of the configuration's, which speak of
+/// other files, and are added to what is typed once that is known.
+fn with_mapping(mut command: Command, file: &Path) -> anyhow::Result<Command> {
+    let keys = mapping::read(file)?;
+    for list in mapping::LISTS {
+        command = set_default(command, list, &[]);
+    }
+    for (key, values) in keys.iter().filter(|(key, _)| !mapping::LISTS.contains(&key.as_str())) {
+        command = with_default(command, file, key, values)?;
     }
     Ok(command)
 }
@@ -73,11 +100,10 @@ fn value_of<'a>(arguments: &'a [OsString], flag: &str) -> Option<&'a OsStr> {
     })
 }
 
-/// The file's keys as flags' names, each with its values as they would be typed.
-fn read(path: &Path) -> anyhow::Result<Vec<(String, Vec<String>)>> {
+/// The keys of a file of this kind as flags' names, each with its values as they would be typed.
+pub(super) fn read(path: &Path, kind: &str) -> anyhow::Result<Vec<(String, Vec<String>)>> {
     let shown = path.display();
-    let text =
-        std::fs::read_to_string(path).with_context(|| Usage(format!("cannot read the configuration `{shown}`")))?;
+    let text = std::fs::read_to_string(path).with_context(|| Usage(format!("cannot read {kind} `{shown}`")))?;
     let table: Table = text.parse().with_context(|| Usage(format!("`{shown}` is no TOML")))?;
     let mut keys = Vec::new();
     for (key, value) in table {
@@ -146,7 +172,7 @@ fn collect_longs(command: &Command, longs: &mut Vec<String>) {
 }
 
 /// The known word that shares the longest beginning with the unknown one, if it is any like it.
-fn closest<'a>(unknown: &str, known: &'a [String]) -> Option<&'a String> {
+pub(super) fn closest<'a>(unknown: &str, known: &'a [String]) -> Option<&'a String> {
     let shared = |word: &&String| word.bytes().zip(unknown.bytes()).take_while(|(a, b)| a == b).count();
     known.iter().max_by_key(shared).filter(|word| shared(word) >= 3)
 }

@@ -9,8 +9,8 @@ use super::check;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Usage;
-use super::{problems, suppression};
-use crate::import::{self, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
+use super::{exclusion_text, mapping, problems, suppression};
+use crate::import::{self, ColumnMap, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, UnixMillis, is_batch_name_char};
 use crate::mep::Endpoint;
 use crate::store::{Batch, ImportLock, NewBatch, Store};
@@ -32,15 +32,13 @@ pub(super) async fn import(context: &mut Context, args: ImportArgs) -> anyhow::R
     let store = context.create_store().await?;
     match load(context, &store, &args.file, &args.batch, &args.input, &args.sending).await? {
         Imported::Before(batch) => {
-            let known = FileFault {
-                line: None,
-                column: None,
-                reason: format!("it is batch `{}` already, for the same service and endpoint", batch.name),
-                fix: format!(
+            let known = FileFault::new(
+                format!("it is batch `{}` already, for the same service and endpoint", batch.name),
+                format!(
                     "`mep-batch run {}` goes on with it; `--again` imports it once more, and its people are texted once more",
                     batch.name
                 ),
-            };
+            );
             let refused = FileRefused { file: args.file.display().to_string(), faults: vec![known] };
             Err(check::refuse(context, refused.into(), &args.file, None))
         }
@@ -81,9 +79,10 @@ pub(super) async fn load(
     };
     let phones = options.rules.phones.clone();
     let settings = Settings { phones, ..settings_of(sending, default_settings(endpoint)) };
-    let exclusions = exclusions(context, &settings, batch, input).await?;
+    let exclusions = exclusions(context, &settings, batch, &options.maps).await?;
     let rejected = check::rejected(input, file, &survey)?;
-    let rows = opened.rows(options).map_err(|refused| check::refuse(context, refused.into(), file, None))?;
+    let rows = opened.rows(options.clone()).map_err(|refused| check::refuse(context, refused.into(), file, None))?;
+    mapping::save(context, input, &options, &rows)?;
     let (expressions, ascii_only) = (rows.rules().expressions.clone(), rows.rules().ascii_only);
     let settings = Settings { expressions, ascii_only, ..settings };
     let path = store.path().to_owned();
@@ -129,11 +128,11 @@ async fn exclusions(
     context: &Context,
     settings: &Settings,
     batch: &BatchArgs,
-    input: &InputArgs,
+    maps: &[ColumnMap],
 ) -> anyhow::Result<Exclusions> {
     let others_count = !batch.again && !batch.seen_within.is_zero();
     Ok(Exclusions {
-        suppressed: suppression::list_of(context, settings, &input.map).await?,
+        suppressed: suppression::list_of(context, settings, maps).await?,
         seen_since: others_count.then(|| UnixMillis::now().before(batch.seen_within)),
     })
 }
@@ -155,7 +154,7 @@ pub(super) fn tell(
         return;
     }
     let mut text = problems::text_of(&args.file.display().to_string(), judgement, survey);
-    text.push_str(&problems::told_before(judgement, args.batch.seen_within));
+    text.push_str(&exclusion_text::told_before(judgement, args.batch.seen_within));
     text.push_str(&format!(
         "\nImported as batch `{}` for {} into {}\nNext: mep-batch run {}\n",
         batch.name,

@@ -19,7 +19,7 @@ use super::output::counted;
 use super::progress::Teller;
 use super::stand_in::StandIn;
 use super::status::accounting;
-use super::{dry_run, phone_rules, problems, signals, suppression};
+use super::{dry_run, exclusion_text, phone_rules, problems, signals, suppression};
 use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{BatchId, State, UnixMillis};
@@ -147,7 +147,7 @@ async fn import_file(context: &mut Context, store: &Store, what: &str, args: &Ru
         }
         Imported::Now(batch, judgement, survey) => {
             context.out.note(&problems::text_of(what, &judgement, &survey));
-            context.out.note(&problems::told_before(&judgement, args.batch.seen_within));
+            context.out.note(&exclusion_text::told_before(&judgement, args.batch.seen_within));
             context.out.note(&format!("Imported as batch `{}`\n\n", batch.name));
             Ok(*batch)
         }

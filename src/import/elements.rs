@@ -127,7 +127,11 @@ impl Elements {
                 return Err(too_long().at_line(start_line));
             }
             match stop {
-                Some(_) if nesting.is_too_deep() => return Err(self.syntax(&too_deep(), "flatten the row")),
+                Some(_) if nesting.is_too_deep() => {
+                    return Err(
+                        self.syntax(&too_deep(), "write the row with fewer levels, as the API's own body has them")
+                    );
+                }
                 Some(byte) => return Ok(byte),
                 None => {}
             }

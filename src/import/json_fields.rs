@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::invocation::Cell;
 use crate::mep::Scope;
 use crate::validate::{
-    Draft, Fault, Given, Kind, Problem, Target, Variable, check_key, set_twice, text_of, unknown_property,
+    Draft, Fault, Given, Kind, Problem, Target, Variable, check_key, sample_of, set_twice, text_of, unknown_property,
     unknown_scope, wrong_type,
 };
 
@@ -32,7 +32,7 @@ pub(super) struct Fields<'a> {
 pub(super) struct Field<'a> {
     pub(super) target: Target,
     /// The path in the row, as the operator knows it.
-    path: String,
+    pub(super) path: String,
     value: FieldValue<'a>,
 }
 
@@ -217,6 +217,12 @@ impl<'a> Fields<'a> {
 }
 
 impl Field<'_> {
+    /// Its text for people to recognise the property by; `None` where it is empty.
+    pub(super) fn sample(&self) -> Option<String> {
+        let text = self.value.given().text();
+        (!text.trim().is_empty()).then(|| sample_of(text, self.target == Target::PhoneNumber))
+    }
+
     /// The cell that is refused again at a retry for what this value is refused for.
     fn cell(&self) -> Cell {
         let text = self.value.given().text().to_owned();

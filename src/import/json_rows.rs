@@ -1,15 +1,16 @@
 //! The rows of a JSON array, or of lines of JSON.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
 use crate::invocation::Cell;
-use crate::validate::{Draft, Fault, Target};
+use crate::validate::{Draft, Fault};
 
 use super::elements::{Element, Elements, is_too_deep, too_deep};
-use super::json_fields::Fields;
+use super::json_fields::{Field, Fields};
 use super::limits::COLUMNS_MAX;
+use super::mapped::MappedColumn;
 use super::refused::FileFault;
 use super::rows::{Judge, Row, marker, put_sets};
 use super::survey::{Format, Survey};
@@ -20,19 +21,33 @@ use super::text::Text;
 pub(super) struct JsonRows {
     elements: Elements,
     format: Format,
-    columns: Vec<String>,
-    seen: HashSet<String>,
+    columns: Vec<JsonColumn>,
+    /// The columns' names, as they came and in lower case, with their places.
+    seen: HashMap<String, usize>,
+}
+
+/// A name that rows have.
+#[derive(Debug)]
+struct JsonColumn {
+    /// The name under which it is shown.
+    name: String,
+    mapped: MappedColumn,
 }
 
 impl JsonRows {
     pub(super) fn begin(text: Text, survey: &Survey) -> Result<JsonRows, Vec<FileFault>> {
         let elements = Elements::open(text, survey).map_err(|fault| vec![fault])?;
-        Ok(JsonRows { elements, format: survey.format, columns: Vec::new(), seen: HashSet::new() })
+        Ok(JsonRows { elements, format: survey.format, columns: Vec::new(), seen: HashMap::new() })
     }
 
     /// The names that rows had so far, in order of first appearance.
-    pub(super) fn columns(&self) -> &[String] {
-        &self.columns
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// The properties that rows had so far, with what each is mapped to.
+    pub(super) fn mapping(&self) -> Vec<MappedColumn> {
+        self.columns.iter().map(|column| column.mapped.clone()).collect()
     }
 
     pub(super) fn next_row(&mut self, judge: &mut Judge) -> Result<Option<Row>, FileFault> {
@@ -42,7 +57,10 @@ impl JsonRows {
         // The survey found it to be UTF-8.
         let text = std::str::from_utf8(self.elements.text()).map_err(|_| FileFault::changed())?;
         if is_too_deep(text.as_bytes()) {
-            return Ok(Some(refused(&element, Fault::new(too_deep(), "flatten the row"))));
+            return Ok(Some(refused(
+                &element,
+                Fault::new(too_deep(), "write the row with fewer levels, as the API's own body has them"),
+            )));
         }
         let object = match serde_json::from_str::<&RawValue>(text) {
             Ok(json) => json.get(),
@@ -56,7 +74,7 @@ impl JsonRows {
             fields.problems.push(fault.at("serviceId", fields.service.as_deref()));
         }
         for field in &fields.values {
-            note(&field.target, &mut self.seen, &mut self.columns);
+            note(field, &mut self.seen, &mut self.columns);
         }
         if self.columns.len() > COLUMNS_MAX {
             let reason = format!("more than {COLUMNS_MAX} different properties in the rows so far");
@@ -75,14 +93,23 @@ impl JsonRows {
 }
 
 /// Notes a name that has not been seen before; names are compared without regard to case.
-fn note(target: &Target, seen: &mut HashSet<String>, columns: &mut Vec<String>) {
-    let name = target.name();
-    if !seen.contains(&name) {
-        let is_new = seen.insert(name.to_ascii_lowercase());
-        seen.insert(name.clone());
-        if is_new {
-            columns.push(name);
+fn note(field: &Field<'_>, seen: &mut HashMap<String, usize>, columns: &mut Vec<JsonColumn>) {
+    let name = field.target.name();
+    let place = match seen.get(&name) {
+        Some(place) => *place,
+        None => {
+            let place = *seen.entry(name.to_ascii_lowercase()).or_insert(columns.len());
+            seen.insert(name.clone(), place);
+            place
         }
+    };
+    if place == columns.len() {
+        let mapped = MappedColumn { header: field.path.clone(), target: Some(field.target.to_string()), sample: None };
+        columns.push(JsonColumn { name, mapped });
+    }
+    let sample = &mut columns[place].mapped.sample;
+    if sample.is_none() {
+        *sample = field.sample();
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a whole file came to: the counts, and its problems grouped by cause.
 
+use super::mapped::MappedColumn;
 use super::note::Note;
 use crate::invocation::{BatchId, PhoneRules, PhoneTable, State, mask_phone};
 use crate::mep::ServiceId;
-use crate::validate::Problem;
+use crate::validate::{Problem, ShownCell};
 
 /// Lines that are named of each group of problems.
 const LINES_NAMED_MAX: usize = 5;
@@ -47,8 +48,8 @@ pub struct Judgement {
     pub told_before_batch: Option<(BatchId, String)>,
     /// The mapped names.
     pub columns: Vec<String>,
-    /// The operator's headers with what each is mapped to; empty for JSON.
-    pub mapping: Vec<(String, Option<String>)>,
+    /// What the columns are mapped to.
+    pub mapping: Vec<MappedColumn>,
     /// The service, if the file or a flag names one.
     pub service: Option<ServiceId>,
 }
@@ -94,7 +95,7 @@ pub struct ProblemPlace {
     /// The row's line.
     pub line: u32,
     /// The cell as people may see it.
-    pub cell: Option<String>,
+    pub cell: Option<ShownCell>,
     /// The line of an earlier row that it collides with.
     pub earlier: Option<u32>,
 }
@@ -103,20 +104,16 @@ impl Judgement {
     /// Notes the problems of a refused row.
     pub(super) fn note(&mut self, line: u32, problems: &[Problem]) {
         for problem in problems {
-            let place = ProblemPlace { line, cell: problem.cell_masked(), earlier: None };
+            let place = || ProblemPlace { line, cell: problem.shown_cell(), earlier: None };
             self.note_place(&problem.column, &problem.reason, &problem.fix, place);
         }
     }
 
     /// Notes a row whose phone number stands in an earlier one too, with other content.
     pub(super) fn note_collision(&mut self, line: u32, earlier: u32) {
-        let place = ProblemPlace { line, cell: None, earlier: Some(earlier) };
-        self.note_place(
-            "phoneNumber",
-            "an earlier row has the same phone number and other content",
-            COLLISION_FIX,
-            place,
-        );
+        let place = || ProblemPlace { line, cell: None, earlier: Some(earlier) };
+        let reason = "an earlier row has the same phone number and other content";
+        self.note_place("phoneNumber", reason, COLLISION_FIX, place);
     }
 
     /// Notes a ready row that is not sent because its number is suppressed.
@@ -150,16 +147,17 @@ impl Judgement {
         self.skipped += 1;
     }
 
-    fn note_place(&mut self, column: &str, reason: &str, fix: &str, place: ProblemPlace) {
+    /// Notes a place of a problem; it is made only where it is kept.
+    fn note_place(&mut self, column: &str, reason: &str, fix: &str, place: impl FnOnce() -> ProblemPlace) {
         let same = |group: &&mut ProblemGroup| group.column == column && group.reason == reason;
         if let Some(group) = self.problems.iter_mut().find(same) {
             group.count += 1;
             if group.first.len() < LINES_NAMED_MAX {
-                group.first.push(place);
+                group.first.push(place());
             }
         } else if self.problems.len() < GROUPS_MAX {
             let (column, reason, fix) = (column.to_owned(), reason.to_owned(), fix.to_owned());
-            self.problems.push(ProblemGroup { column, reason, fix, count: 1, first: vec![place] });
+            self.problems.push(ProblemGroup { column, reason, fix, count: 1, first: vec![place()] });
         } else {
             self.more_problems += 1;
         }

@@ -14,8 +14,10 @@ pub struct Options {
     pub maps: Vec<ColumnMap>,
     /// Values that every row gets.
     pub sets: Vec<Constant>,
-    /// Headers of columns that are left out.
+    /// Headers of columns that are left out; each must be there.
     pub ignore: Vec<String>,
+    /// Headers of columns that are left out where they are there: a standing list.
+    pub ignore_if_there: Vec<String>,
     /// Whether columns that map to nothing are left out.
     pub ignore_unmapped: bool,
     /// Whether a table's first row is a row: its columns are named by their numbers.
@@ -35,6 +37,8 @@ pub struct ColumnMap {
     pub header: String,
     /// Where it goes.
     pub target: Target,
+    /// The file that says so; `None`: it is typed.
+    pub said_in: Option<String>,
 }
 
 /// A value that every row gets: `--set session.flightAirline=AwesomeAirways`.
@@ -69,7 +73,7 @@ impl FromStr for ColumnMap {
         if header.trim().is_empty() {
             return Err("expected a header before `=`, as in `Mobile=phoneNumber`".to_owned());
         }
-        Ok(ColumnMap { header: header.trim().to_owned(), target: target_of(target)? })
+        Ok(ColumnMap { header: header.trim().to_owned(), target: target_of(target)?, said_in: None })
     }
 }
 

@@ -25,11 +25,23 @@ pub struct FileFault {
     pub reason: String,
     /// What the operator can do.
     pub fix: String,
+    /// Where it is the last fault of a header: flags that take the whole of it, one line for each choice there is.
+    pub whole_header: Vec<HeaderFlags>,
+}
+
+/// Flags that take a whole header, to be copied as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderFlags {
+    /// The column that is taken for the phone number; `None` where that is not in question.
+    pub number: Option<String>,
+    /// The flags, quoted for a shell.
+    pub line: String,
 }
 
 impl FileFault {
-    pub(super) fn new(reason: impl Into<String>, fix: impl Into<String>) -> Self {
-        FileFault { line: None, column: None, reason: reason.into(), fix: fix.into() }
+    /// A fault of the whole file; both texts are lower-case fragments.
+    pub fn new(reason: impl Into<String>, fix: impl Into<String>) -> Self {
+        FileFault { line: None, column: None, reason: reason.into(), fix: fix.into(), whole_header: Vec::new() }
     }
 
     pub(super) fn at_line(self, line: u32) -> Self {
@@ -71,7 +83,11 @@ impl fmt::Display for FileFault {
             (None, Some(column)) => write!(f, "column `{}`: ", mask_cell(column))?,
             (None, None) => {}
         }
-        write!(f, "{}\nhint: {}", self.reason, self.fix)
+        write!(f, "{}\nhint: {}", self.reason, self.fix)?;
+        self.whole_header.iter().try_for_each(|flags| match &flags.number {
+            None => write!(f, "\nhint: for the whole header: {}", flags.line),
+            Some(number) => write!(f, "\nhint: for the whole header, with the number in `{number}`: {}", flags.line),
+        })
     }
 }
 

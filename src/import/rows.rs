@@ -4,9 +4,10 @@ use crate::invocation::{Cell, ImportedRow, RowContent};
 use crate::mep::ServiceId;
 use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, mask_cell, refusal};
 
-use super::columns::faults_of_sets;
+use super::constants::faults_of_sets;
 use super::json_rows::JsonRows;
 use super::limits::ROWS_MAX;
+use super::mapped::MappedColumn;
 use super::note::Note;
 use super::options::Options;
 use super::raw_rows::RawRows;
@@ -118,7 +119,7 @@ impl Rows {
             Reader::Table(rows) => rows.columns().names(),
             Reader::Json(rows) => {
                 let service = self.judge.service.is_named().then(|| Target::ServiceId.name());
-                service.into_iter().chain(rows.columns().iter().cloned()).collect()
+                service.into_iter().chain(rows.columns().map(str::to_owned)).collect()
             }
             Reader::Blank => Vec::new(),
         };
@@ -130,12 +131,14 @@ impl Rows {
         names
     }
 
-    /// The operator's headers with what each is mapped to; `None` where it is left out. Empty for JSON.
+    /// What the columns are mapped to: of a table all of them in the header's order, of JSON the properties that were
+    /// not left out, in order of first appearance so far. Samples are those of the rows read so far.
     #[must_use]
-    pub fn mapping(&self) -> Vec<(String, Option<String>)> {
+    pub fn mapping(&self) -> Vec<MappedColumn> {
         match &self.reader {
-            Reader::Table(rows) => rows.columns().mapping(),
-            Reader::Json(_) | Reader::Blank => Vec::new(),
+            Reader::Table(rows) => rows.mapping(),
+            Reader::Json(rows) => rows.mapping(),
+            Reader::Blank => Vec::new(),
         }
     }
 
@@ -185,7 +188,10 @@ impl Rows {
                 return Err(FileFault::new(format!("more than {ROWS_MAX} rows"), "split the file"));
             }
         } else if self.count == 0 && !self.judge.options.allow_empty {
-            return Err(FileFault::new("no rows", "check the path and the export; `--allow-empty` lets it pass"));
+            return Err(FileFault::new(
+                "no rows",
+                "check that this is the right file and that its export went through; `--allow-empty` lets it pass",
+            ));
         } else if self.count > 0 && self.judge.service.is_in_rows() && self.service().is_none() {
             return Err(FileFault::new(
                 "no service ID",

@@ -1,5 +1,6 @@
 //! Which sheet of a workbook is read: a wrong one texts the wrong people.
 
+use std::fmt;
 use std::fmt::Write;
 use std::io::{Read, Seek};
 use std::str::FromStr;
@@ -111,6 +112,12 @@ impl SheetChoice {
                 Err(FileFault::new(reason, "correct the `--sheet`: a name, or a number from 1"))
             }
         }
+    }
+}
+
+impl fmt::Display for SheetChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

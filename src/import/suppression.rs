@@ -139,14 +139,14 @@ fn column_of(header: &StringRecord, options: &Options) -> Result<usize, FileFaul
     }
 }
 
-fn number_of(cell: &str, rules: &Rules) -> Result<u64, Problem> {
+fn number_of(cell: &str, rules: &Rules) -> Result<u64, Box<Problem>> {
     let mut draft = Draft::new(rules);
     draft.put(&Target::PhoneNumber, "", Given::Cell(cell));
-    draft.finish().map(|ready| ready.phone).map_err(|mut problems| problems.swap_remove(0))
+    draft.finish().map(|ready| ready.phone).map_err(|mut problems| Box::new(problems.swap_remove(0)))
 }
 
 fn no_number(problem: &Problem) -> FileFault {
-    let found = problem.cell_masked().map(|cell| format!("found `{cell}`, ")).unwrap_or_default();
+    let found = problem.shown_cell().map(|cell| format!("found `{}`, ", cell.text)).unwrap_or_default();
     let reason = format!("{found}expected a phone number: {}", problem.reason);
     FileFault::new(reason, format!("{}; a person whose number is not understood is not protected", problem.fix))
 }

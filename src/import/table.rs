@@ -13,8 +13,8 @@ use super::sheet_records::SheetRecords;
 use super::survey::{Format, Survey};
 use super::text::Text;
 
-/// Records of which one is looked for that is the header: titles above it are few.
-const TITLE_ROWS_MAX: usize = 10;
+/// Records among which the header is looked for, for titles above it are few; those below it tell what its columns hold.
+const FIRST_RECORDS: usize = 11;
 
 /// A table's records below its header, one after another; blank ones are passed over.
 #[derive(Debug)]
@@ -79,23 +79,21 @@ impl Table {
 
     /// The columns of a table without a header: their names are their numbers. A mended file has a header all the same.
     fn numbered_columns(&mut self, options: &Options) -> Result<Columns, Vec<FileFault>> {
-        let first = self.first_records(1)?.pop().ok_or_else(|| vec![FileFault::changed()])?;
+        self.ahead = self.first_records(FIRST_RECORDS)?.into();
+        let first = self.ahead.front().ok_or_else(|| vec![FileFault::changed()])?;
         let line = first.span.line;
         let headers: Vec<String> = first.cells.iter().map(str::to_owned).collect();
         if is_mended_header(&headers) {
-            return Columns::map(headers, line, options);
+            self.ahead.pop_front();
+            return Columns::map(headers, line, options, &[]);
         }
         let numbers = (1..=headers.len()).map(|number| number.to_string()).collect();
-        self.ahead.push_front(first);
-        Columns::map(numbers, line, options)
+        Columns::map(numbers, line, options, self.ahead.make_contiguous())
     }
 
     /// The header is the first record that names the phone number; what stands above it is a title.
     fn find_header(&mut self, options: &Options) -> Result<Columns, Vec<FileFault>> {
-        let mut first = self.first_records(1)?;
-        if !first.iter().all(|record| is_header(record, options)) {
-            first.append(&mut self.first_records(TITLE_ROWS_MAX)?);
-        }
+        let mut first = self.first_records(FIRST_RECORDS)?;
         let place = header_place(&first, options);
         self.ahead = first.split_off(place + 1).into();
         let header = first.pop().ok_or_else(|| vec![FileFault::changed()])?;
@@ -107,7 +105,8 @@ impl Table {
             let note = format!("`{}` stands above the header and is no row", mask_cell(text));
             self.notes.push(Note::new(note, "").at_line(title.span.line));
         }
-        Columns::map(header.cells.iter().map(str::to_owned).collect(), header.span.line, options)
+        let headers = header.cells.iter().map(str::to_owned).collect();
+        Columns::map(headers, header.span.line, options, self.ahead.make_contiguous())
     }
 
     fn first_records(&mut self, count: usize) -> Result<Vec<Record>, Vec<FileFault>> {

@@ -7,6 +7,7 @@ use crate::validate::{
 
 use super::columns::{Column, Columns};
 use super::limits::CELL_BYTES_MAX;
+use super::mapped::{MappedColumn, Samples};
 use super::note::Note;
 use super::options::Options;
 use super::record::Record;
@@ -23,17 +24,28 @@ pub(super) struct TableRows {
     table: Table,
     columns: Columns,
     record: Record,
+    samples: Samples,
 }
 
 impl TableRows {
     /// Finds and maps the header.
     pub(super) fn begin(text: Text, survey: &Survey, options: &Options) -> Result<TableRows, Vec<FileFault>> {
         let (table, columns) = Table::open(text, survey, options)?;
-        Ok(TableRows { table, columns, record: Record::new() })
+        Ok(TableRows { table, columns, record: Record::new(), samples: Samples::default() })
     }
 
     pub(super) fn columns(&self) -> &Columns {
         &self.columns
+    }
+
+    /// What the columns are mapped to, with samples of the rows read so far.
+    pub(super) fn mapping(&self) -> Vec<MappedColumn> {
+        let sampled = |(place, (column, header)): (usize, (&Column, &String))| MappedColumn {
+            header: header.clone(),
+            target: column.target().map(|target| target.to_string()),
+            sample: self.samples.of(place).map(str::to_owned),
+        };
+        self.columns.iter().enumerate().map(sampled).collect()
     }
 
     /// What there is to say about the table.
@@ -46,6 +58,8 @@ impl TableRows {
             return Ok(None);
         }
         let row = self.judged(judge);
+        let columns = &self.columns.columns;
+        self.samples.look_at(&self.record.cells, |place| columns.get(place) == Some(&PHONE_COLUMN));
         if !row.problems.is_empty()
             && let Some(note) = self.note_of_totals()
             && self.table.is_at_end()?
@@ -58,7 +72,7 @@ impl TableRows {
 
     /// What is said of a row of totals: it has a word for them, and no phone number.
     fn note_of_totals(&self) -> Option<Note> {
-        let phone = self.columns.columns.iter().position(|column| *column == Column::Filled(Target::PhoneNumber))?;
+        let phone = self.columns.columns.iter().position(|column| *column == PHONE_COLUMN)?;
         let has_number = is_phone(self.record.cells.get(phone).unwrap_or_default());
         let word = self.record.filled().find(|cell| is_total_word(cell)).filter(|_| !has_number)?;
         let text = format!("`{}` begins a row of totals, which is nobody's", mask_cell(word));
@@ -107,10 +121,17 @@ impl TableRows {
     /// A row whose cells cannot be told apart: which of them is missing or too many, nobody knows.
     fn ragged(&self, span: &RecordSpan) -> Row {
         let (found, expected) = (self.record.cells.len(), self.columns.columns.len());
-        let reason = format!("the row has {found} cells, and the header has {expected}");
+        let cells = if found == 1 { "cell" } else { "cells" };
+        let reason = format!("the row has {found} {cells}, and the header has {expected}");
         let fix = match span.long_quote_line {
             Some(line) => long_quote(line),
-            None => "add or remove cells; put a cell in quotes that holds the delimiter".to_owned(),
+            None if found < expected => {
+                "add the missing cells, if only empty ones; check that no line is cut in two".to_owned()
+            }
+            None => {
+                "remove the extra cells; one that holds the delimiter itself belongs in quotes, as in `\"Li, Ann\"`"
+                    .to_owned()
+            }
         };
         let problem = Problem { reason, fix, ..Fault::new("", "").at("", None) };
         let marker = marker(&problem);
@@ -127,11 +148,17 @@ impl TableRows {
     }
 }
 
+/// The column of the phone numbers.
+const PHONE_COLUMN: Column = Column::Filled(Target::PhoneNumber);
+
 fn unnamed(cell: &str) -> Result<(), Fault> {
     if cell.trim().is_empty() {
         return Ok(());
     }
-    Err(Fault::new("a cell in a column without a header", "give the column a header, or empty its cells"))
+    Err(Fault::new(
+        "a cell in a column without a header",
+        "give the column a header in the first line, or empty its cells",
+    ))
 }
 
 fn stray_quote(span: &RecordSpan) -> Fault {

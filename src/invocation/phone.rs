@@ -9,10 +9,16 @@ const LONG_ENOUGH: usize = 11;
 #[must_use]
 pub fn mask_phone(phone: &str) -> String {
     let chars: Vec<char> = phone.chars().collect();
-    let shown = if chars.len() >= LONG_ENOUGH { 4 } else { chars.len() / 4 };
+    let shown = shown_ends(chars.len());
     let start: String = chars.iter().take(shown).collect();
     let end: String = chars.iter().skip(chars.len() - shown).collect();
     format!("{start}•••{end}")
+}
+
+/// How many characters of so many are shown at each end.
+#[must_use]
+pub fn shown_ends(count: usize) -> usize {
+    if count >= LONG_ENOUGH { 4 } else { count / 4 }
 }
 
 #[cfg(test)]

@@ -130,7 +130,10 @@ impl<'a> Draft<'a> {
     /// All problems of the row.
     pub fn finish(mut self) -> Result<Ready, Vec<Problem>> {
         if !self.phone_given {
-            let fault = Fault::new("no phone number", "give the number with its country code, or take the row out");
+            let fault = Fault::new(
+                "no phone number",
+                "fill in the number with its country code, as in `12515550130`, or delete the row",
+            );
             self.problems.push(fault.at_phone(&Target::PhoneNumber.name(), None));
         }
         match self.phone {
@@ -188,7 +191,7 @@ impl<'a> Draft<'a> {
             && text.starts_with(|c: char| c.is_ascii_alphabetic())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+'));
         if !is_zone {
-            return Err(Fault::new("no time zone", "write its IANA name, as in `America/New_York`"));
+            return Err(Fault::new("no time zone", "write its name as continent and city, as in `America/New_York`"));
         }
         self.time_zone = Some(text);
         Ok(())
@@ -198,7 +201,10 @@ impl<'a> Draft<'a> {
         let value = match (given, variable.kind) {
             (Given::Cell(""), Kind::Text | Kind::Number) => return Ok(()),
             (Given::Cell(text), Kind::Text) | (Given::String(text), Kind::Text) => self.text_value(variable, text)?,
-            (Given::Cell(text) | Given::String(text), Kind::Number) => self.number_value(text.trim())?,
+            (Given::Cell(text) | Given::String(text), Kind::Number) => {
+                let number = text.trim();
+                self.number_value(number).map_err(|fault| fault.within(text, number))?
+            }
             (Given::Number(text), Kind::Text | Kind::Number | Kind::Json) => self.number_value(text)?,
             (Given::Boolean(value), Kind::Text | Kind::Json) => Value::Plain(if value { "true" } else { "false" }),
             (Given::Boolean(_), Kind::Number) => return check_number("", &self.rules.bounds),

@@ -1,8 +1,11 @@
 //! What is wrong with a cell, and how it is said.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::invocation::mask_phone;
+
+use super::shown::{ShownCell, is_like_a_phone};
 
 /// What is wrong and how to mend it, without saying where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +14,8 @@ pub struct Fault {
     pub reason: Cow<'static, str>,
     /// What the operator can do.
     pub fix: Cow<'static, str>,
+    /// The characters of the cell that are at fault; `None`: all of them.
+    pub span: Option<Range<usize>>,
 }
 
 /// What is wrong with one cell of a row.
@@ -18,8 +23,10 @@ pub struct Fault {
 pub struct Problem {
     /// The operator's own header, or the path in a JSON row.
     pub column: String,
-    /// The raw text; `None` where there is no cell to show. For people see [`Problem::cell_masked`].
+    /// The raw text; `None` where there is no cell to show. For people see [`Problem::shown_cell`].
     pub cell: Option<String>,
+    /// The characters of the cell that are at fault; `None`: all of them.
+    pub span: Option<Range<usize>>,
     /// Whether the cell is meant to hold a phone number.
     pub is_phone: bool,
     /// Why; holds no data of the row.
@@ -45,7 +52,7 @@ pub fn reasons(problems: &[Problem]) -> String {
 }
 
 /// Digits from which on a text that has no letters is taken for a phone number.
-const LIKE_A_PHONE: usize = 7;
+pub(super) const LIKE_A_PHONE: usize = 7;
 
 /// Characters of a cell that are shown.
 const SHOWN_CHARS: usize = 60;
@@ -56,8 +63,7 @@ const SHOWN_CHARS: usize = 60;
 /// a header line has numbers for headers.
 #[must_use]
 pub fn mask_cell(text: &str) -> String {
-    let digits = text.chars().filter(|c| c.is_numeric()).count();
-    if digits >= LIKE_A_PHONE && !text.chars().any(char::is_alphabetic) {
+    if is_like_a_phone(text) {
         return mask_phone(text.trim());
     }
     let mut shown: String = text.chars().take(SHOWN_CHARS).flat_map(escaped).collect();
@@ -75,7 +81,21 @@ fn escaped(c: char) -> impl Iterator<Item = char> {
 impl Fault {
     /// A fault; both texts are lower-case fragments.
     pub fn new(reason: impl Into<Cow<'static, str>>, fix: impl Into<Cow<'static, str>>) -> Self {
-        Fault { reason: reason.into(), fix: fix.into() }
+        Fault { reason: reason.into(), fix: fix.into(), span: None }
+    }
+
+    /// The fault of these characters only.
+    #[must_use]
+    pub(super) fn under(self, span: Range<usize>) -> Self {
+        Fault { span: Some(span), ..self }
+    }
+
+    /// The fault of a part as one of the whole text that it was cut out of.
+    #[must_use]
+    pub(super) fn within(self, whole: &str, part: &str) -> Self {
+        let before = whole.find(part).map_or(0, |at| whole[..at].chars().count());
+        let span = self.span.map(|span| span.start + before..span.end + before);
+        Fault { span, ..self }
     }
 
     /// The fault in a place.
@@ -84,6 +104,7 @@ impl Fault {
         Problem {
             column: column.to_owned(),
             cell: cell.map(str::to_owned),
+            span: self.span,
             is_phone: false,
             reason: self.reason.into_owned(),
             fix: self.fix.into_owned(),
@@ -98,15 +119,10 @@ impl Fault {
 }
 
 impl Problem {
-    /// The cell as people may see it: a phone number with its middle hidden, anything else in one short line.
+    /// The cell as people may see it, with the place of the fault.
     #[must_use]
-    pub fn cell_masked(&self) -> Option<String> {
-        let masked = |cell: &str| match cell.trim() {
-            "" => cell.to_owned(),
-            number if self.is_phone => mask_phone(number),
-            _ => mask_cell(cell),
-        };
-        self.cell.as_deref().map(masked)
+    pub fn shown_cell(&self) -> Option<ShownCell> {
+        self.cell.as_deref().map(|cell| ShownCell::new(cell, self.is_phone, self.span.as_ref()))
     }
 }
 
@@ -125,14 +141,14 @@ mod tests {
 
     #[test]
     fn a_phone_number_is_masked_in_whatever_column_it_stands() {
-        let in_its_column = Fault::new("x", "x").at_phone("Mobile", Some("12515550130x"));
-        assert_eq!(in_its_column.cell_masked().as_deref(), Some("1251•••130x"));
+        let shown = |problem: Problem| problem.shown_cell().expect("a cell").text;
+        assert_eq!(shown(Fault::new("x", "x").at_phone("Mobile", Some("12515550130x"))), "1251•••0130x");
         for shifted in ["12515550130", "+1 (251) 555-0130", "\u{ff11}2515550130"] {
-            let shown = Fault::new("x", "x").at("mobileOperatorId", Some(shifted)).cell_masked().expect("a cell");
-            assert!(shown.contains("•••"), "{shown}");
+            let shifted = shown(Fault::new("x", "x").at("mobileOperatorId", Some(shifted)));
+            assert!(shifted.contains("•••"), "{shifted}");
         }
         assert_eq!(mask_cell("MJHF787679"), "MJHF787679");
-        assert_eq!(Fault::new("x", "x").at_phone("Mobile", Some("")).cell_masked().as_deref(), Some(""));
+        assert_eq!(shown(Fault::new("x", "x").at_phone("Mobile", Some(""))), "");
     }
 
     #[test]

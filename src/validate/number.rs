@@ -18,10 +18,16 @@ pub(super) fn is_decimal(text: &str) -> bool {
 /// Holds a variable's number against the rules.
 pub(super) fn check_number(text: &str, bounds: &Bounds) -> Result<(), Fault> {
     if !is_decimal(text) {
-        return Err(Fault::new(
+        let fault = Fault::new(
             "no number: expected an integer or a decimal such as `49` or `-0.5`",
-            "write it out with digits and a point, without an exponent, separators or leading zeros; or drop `:number`",
-        ));
+            "write digits and a point only (in Excel: Format Cells → Number, no 1000 separator); or drop `:number` from the \
+             header, and it is sent as a text",
+        );
+        let at = text.chars().position(|c| !c.is_ascii_digit() && !matches!(c, '-' | '.'));
+        return Err(match at {
+            Some(at) => fault.under(at..at + 1),
+            None => fault,
+        });
     }
     match bounds.value_length_max {
         Some(max) if text.len() > max => Err(super::value::too_long(max)),
@@ -36,7 +42,7 @@ pub(super) fn operator_id(text: &str) -> Result<u64, Fault> {
     id.filter(|id| (1..=MOBILE_OPERATOR_ID_MAX).contains(id)).ok_or_else(|| {
         Fault::new(
             "no operator ID: expected a positive integer such as `383`",
-            "correct it, or leave it empty if it is not known",
+            "write the operator's number, or empty the cell if it is not known",
         )
     })
 }

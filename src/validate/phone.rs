@@ -65,26 +65,37 @@ fn check_country(number: u64, rules: &PhoneRules) -> Result<(), Fault> {
 fn read(text: &str, rules: &PhoneRules) -> Result<CleanPhone, Fault> {
     let number = unwrapped(text);
     if number.is_empty() {
-        return Err(Fault::new("no phone number", "give the number with its country code, or take the row out"));
-    }
-    if is_scientific(number) {
         return Err(Fault::new(
-            "a number in scientific notation, whose last digits are lost",
-            "format the column as text in the spreadsheet, fill in the numbers again and export it once more",
+            "no phone number",
+            "fill in the number with its country code, as in `12515550130`, or delete the row",
         ));
     }
-    if number.find("(0").is_some_and(|at| at > 0) {
+    judged(text, number, rules).map_err(|fault| fault.within(text, number))
+}
+
+/// Judges what is left of a text without its wrapping; faults name its characters.
+fn judged(text: &str, number: &str, rules: &PhoneRules) -> Result<CleanPhone, Fault> {
+    if is_scientific(number) {
+        let exponent = number.find(['e', 'E']).unwrap_or(0);
+        return Err(Fault::new("a number in scientific notation, whose last digits are lost", AS_TEXT)
+            .under(exponent..number.len()));
+    }
+    if let Some(at) = number.find("(0").filter(|at| *at > 0) {
+        let length = if number[at..].starts_with("(0)") { 3 } else { 2 };
+        let at = number[..at].chars().count();
         return Err(Fault::new(
             "`(0)` inside the number",
             "take out the `(0)`: it is not dialled after a country code",
-        ));
+        )
+        .under(at..at + length));
     }
     if is_fraction(number) {
-        return Err(Fault::new("a decimal point in the number", "format the column as text in the spreadsheet"));
+        let point = number.find('.').unwrap_or(0);
+        return Err(Fault::new("a decimal point in the number", AS_TEXT).under(point..number.len()));
     }
     let Digits { digits, is_international } = digits_of(number)?;
     // A leading 0 is dialled within a country and no part of the number: nothing may be put before it.
-    check_start(&digits)?;
+    check_start(number, &digits)?;
     let national = if is_international { None } else { rules.national_of(digits.len()) };
     let whole = match national {
         Some(national) => format!("{}{digits}", national.code),
@@ -167,18 +178,19 @@ fn digits_of(text: &str) -> Result<Digits, Fault> {
     let mut digits = String::with_capacity(text.len());
     let mut open = false;
     let mut last = ' ';
-    for c in behind_plus.unwrap_or(text).chars() {
+    for (at, c) in text.chars().enumerate().skip(usize::from(behind_plus.is_some())) {
         match c {
             '0'..='9' => digits.push(c),
             '(' if !open => open = true,
             ')' if open && last.is_ascii_digit() => open = false,
             '.' | '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' if !digits.is_empty() => {}
             c if c.is_whitespace() && !c.is_control() => {}
-            c if c.is_alphabetic() => return Err(letters()),
+            c if c.is_alphabetic() => return Err(letters().under(at..at + 1)),
             c if c.is_numeric() => {
-                return Err(Fault::new("digits of another script", "write the number with the digits 0 to 9"));
+                let fault = Fault::new("digits of another script", "write the number with the digits 0 to 9");
+                return Err(fault.under(at..at + 1));
             }
-            _ => return Err(other_characters()),
+            _ => return Err(other_characters().under(at..at + 1)),
         }
         last = c;
     }
@@ -192,12 +204,14 @@ fn digits_of(text: &str) -> Result<Digits, Fault> {
     Ok(Digits { digits, is_international: behind_plus.is_some() || behind_zeros })
 }
 
-fn check_start(digits: &str) -> Result<(), Fault> {
+fn check_start(number: &str, digits: &str) -> Result<(), Fault> {
     if digits.starts_with('0') {
+        let at = number.chars().take_while(|c| !c.is_ascii_digit()).count();
         return Err(Fault::new(
             "a leading 0: a national number",
-            "write it with its country code and without the 0, as in `447700900123`",
-        ));
+            "write the country code in place of the 0, as in `447700900123`",
+        )
+        .under(at..at + 1));
     }
     Ok(())
 }
@@ -207,20 +221,23 @@ fn check_length(digits: &str) -> Result<(), Fault> {
     if digits.len() < *min {
         return Err(Fault::new(
             format!("too few digits: expected {min} to {max}"),
-            "write the whole number with its country code",
+            "write the whole number with its country code, as in `12515550130`",
         ));
     }
     if digits.len() > *max {
         return Err(Fault::new(
             format!("too many digits: expected {min} to {max}"),
-            "give one number in a cell, without an extension",
+            "put one number in a cell, without an extension",
         ));
     }
     Ok(())
 }
 
+/// The way out where a spreadsheet took a phone number for a quantity.
+const AS_TEXT: &str = "in Excel: select the column, Format Cells → Text, fill in the numbers again from their source and export once more";
+
 fn letters() -> Fault {
-    Fault::new("letters in the number", "write the number with digits only")
+    Fault::new("letters in the number", "write the number with digits only, without an extension")
 }
 
 fn other_characters() -> Fault {
@@ -234,6 +251,25 @@ fn other_characters() -> Fault {
 mod tests {
     use super::*;
     use crate::invocation::National;
+
+    #[test]
+    fn a_fault_names_the_characters_at_fault() {
+        for (text, at) in [
+            ("+44 (0) 7700 900123", Some("(0)")),
+            ("+44 (07700) 900123", Some("(0")),
+            (" tel:1251555CALL", Some("C")),
+            ("+1251x", Some("x")),
+            ("1.25155E+10", Some("E+10")),
+            ("'12515550130.5", Some(".5")),
+            ("+02515550130", Some("0")),
+            ("1251\u{a0}/", Some("/")),
+            ("12345", None),
+        ] {
+            let span = clean_phone(text, &PhoneRules::default()).expect_err(text).span;
+            let named = span.map(|span| text.chars().skip(span.start).take(span.len()).collect::<String>());
+            assert_eq!(named.as_deref(), at, "{text}");
+        }
+    }
 
     #[test]
     fn what_changes_nothing_about_a_number_is_cleaned_and_noted() {

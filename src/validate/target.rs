@@ -157,18 +157,21 @@ pub fn check_key(scope: Scope, key: &str, bounds: &Bounds) -> Result<(), Fault> 
         Some(max) if key.len() > max => {
             return Err(Fault::new(
                 format!("a name longer than {max} characters, which is this tool's limit and not the vendor's"),
-                "shorten it, or change `key_length_max` under `[contract]`",
+                "shorten it, or raise `key_length_max` under `[contract]` in mep-batch.toml",
             ));
         }
         Some(_) | None => {}
     }
     if is_reserved(key) {
-        return Err(Fault::new("a reserved word for a variable's name", "choose another name, in the service as well"));
+        return Err(Fault::new(
+            "a reserved word for a variable's name",
+            "choose another name with `--map`, and in the service as well",
+        ));
     }
     if is_built_in(scope, key) {
         return Err(Fault::new(
             "a variable that MEP sets itself",
-            "take it out, or map the column to another variable",
+            "leave the column out with `--ignore`, or map it to another variable with `--map`",
         ));
     }
     Ok(())

@@ -20,23 +20,40 @@ pub(super) fn check_value(text: &str, rules: &Rules, name: impl FnOnce() -> Stri
     let is_non_ascii = classes & NON_ASCII != 0;
     // Bytes are no fewer than characters: the slow count is needed only for a text that is near the bound.
     match rules.bounds.value_length_max {
-        Some(max) if text.len() > max && text.chars().count() > max => return Err(too_long(max)),
+        Some(max) if text.len() > max && text.chars().count() > max => {
+            return Err(too_long(max).under(max..text.chars().count()));
+        }
         Some(_) | None => {}
     }
-    if classes & CONTROL != 0 || (is_non_ascii && !text.chars().all(is_value_char)) {
+    if (classes & CONTROL != 0 || is_non_ascii)
+        && let Some(at) = text.chars().position(|c| !is_value_char(c))
+    {
         return Err(Fault::new(
-            "a control character",
-            "take it out; of control characters only tab, line feed and carriage return pass",
-        ));
+            "an invisible control character",
+            "delete it, or clean the column (in Excel: `=CLEAN(A2)`); of such characters only tabs and line ends pass",
+        )
+        .under(at..at + 1));
     }
     if is_non_ascii && rules.ascii_only {
-        return Err(Fault::new("a character outside ASCII", "replace it, or leave out `--ascii-only`"));
+        let at = text.chars().take_while(char::is_ascii).count();
+        let fault = Fault::new(
+            "a character outside ASCII",
+            "replace it by a plain letter or sign, or leave out `--ascii-only`",
+        );
+        return Err(fault.under(at..at + 1));
     }
-    if classes & DOLLAR != 0 && text.contains("${") && !rules.expressions.allowed_in(&name()) {
+    if classes & DOLLAR != 0
+        && let Some((before, expression)) = text.split_once("${")
+        && let name = name()
+        && !rules.expressions.allowed_in(&name)
+    {
+        let at = before.chars().count();
+        let length = expression.find('}').map_or(expression, |end| &expression[..=end]).chars().count();
         return Err(Fault::new(
-            "an expression: MEP would evaluate the text after `${`",
-            "take it out, or pass `--allow-expressions` with the column's name if it is meant",
-        ));
+            "an expression: the platform would run the text after `${`",
+            format!("take it out; or, if the platform is to run it, `--allow-expressions={name}` lets it pass"),
+        )
+        .under(at..at + "${".len() + length));
     }
     Ok(ValueTraits { is_plain: classes & ESCAPED == 0, is_non_ascii })
 }
@@ -64,7 +81,7 @@ pub(super) fn push_json_string(out: &mut String, text: &str, is_plain: bool) {
 pub(super) fn too_long(max: usize) -> Fault {
     Fault::new(
         format!("longer than {max} characters, which is this tool's limit and not the vendor's"),
-        "shorten it, or change `value_length_max` under `[contract]`",
+        "shorten it, or raise `value_length_max` under `[contract]` in mep-batch.toml",
     )
 }
 
@@ -99,6 +116,17 @@ mod tests {
     use super::*;
     use crate::invocation::Expressions;
     use crate::mep::Bounds;
+
+    #[test]
+    fn a_fault_names_the_characters_at_fault() {
+        let ascii_only = Rules { ascii_only: true, ..Rules::default() };
+        for (text, span) in
+            [("é ${x} y", 2..6), ("ab\u{7}", 2..3), ("né", 1..2), (&"é".repeat(256), 255..256), ("${x", 0..3)]
+        {
+            let rules = if text == "né" { &ascii_only } else { &Rules::default() };
+            assert_eq!(check_value(text, rules, String::new).map_err(|fault| fault.span), Err(Some(span)), "{text}");
+        }
+    }
 
     fn judged(text: &str, rules: &Rules) -> Result<ValueTraits, String> {
         check_value(text, rules, || "session.pin".to_owned()).map_err(|fault| fault.reason.into_owned())

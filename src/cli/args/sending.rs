@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::ignore::IgnoreArgs;
 use super::values::{
     RateArg, VendorRetryArg, parse_absolute, parse_batch_name, parse_rate, parse_time_or_0, parse_vendor_retry,
 };
+use crate::cli::mapping::Mapping;
 use crate::import::{ColumnMap, Constant, Delimiter, Duplicates, RejectedMax, SheetChoice, TextEncoding};
 use crate::invocation::{CallingCode, NationalLength};
 use crate::mep::{Endpoint, ServiceId};
@@ -33,12 +35,17 @@ pub(in crate::cli) struct InputArgs {
     /// Give every row a value: session.flightAirline=AwesomeAirways
     #[arg(long, value_name = "TARGET=TEXT", help_heading = "Input options")]
     pub(in crate::cli) set: Vec<Constant>,
-    /// Leave a column out
-    #[arg(long, value_name = "COLUMN", help_heading = "Input options")]
-    pub(in crate::cli) ignore: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) ignore: IgnoreArgs,
     /// Leave out every column that maps to nothing
     #[arg(long, help_heading = "Input options")]
     pub(in crate::cli) ignore_unmapped: bool,
+    /// Read the file as this mapping file says; flags add to it
+    #[arg(long, value_name = "FILE", value_parser = Mapping::read, help_heading = "Input options")]
+    pub(in crate::cli) mapping: Option<Mapping>,
+    /// Keep the mapping in a file, for `--mapping` with the next one
+    #[arg(long, value_name = "FILE", help_heading = "Input options")]
+    pub(in crate::cli) save_mapping: Option<PathBuf>,
     /// Write the refused rows there, with what is wrong with each: mend that file and import it
     #[arg(long, value_name = "FILE", help_heading = "Input options")]
     pub(in crate::cli) rejected: Option<PathBuf>,
