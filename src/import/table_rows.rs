@@ -87,7 +87,7 @@ impl TableRows {
         }
         let Judge { options, rules, service, set_names } = judge;
         let mut draft = Draft::new(rules);
-        let mut of_the_row = Vec::new();
+        let mut markers = Vec::new();
         let padded = cells.iter().chain(std::iter::repeat(""));
         for ((place, cell), (column, header)) in padded.enumerate().zip(self.columns.iter()) {
             let judged = match (column, faults.iter().find(|(of, _)| *of == place)) {
@@ -103,15 +103,20 @@ impl TableRows {
                 }
             };
             if let Err(fault) = judged {
-                of_the_row.push(fault.at(header, Some(cell)));
+                let problem = fault.at(header, Some(cell));
+                markers.push(marker(&problem));
+                match column {
+                    Column::Filled(target) => draft.refuse_value(target, problem),
+                    Column::Ignored | Column::Unnamed | Column::Service => draft.refuse(problem),
+                }
             }
         }
         if span.has_stray_quote {
-            of_the_row.push(stray_quote(span).at("", None));
+            let problem = stray_quote(span).at("", None);
+            markers.push(marker(&problem));
+            draft.refuse(problem);
         }
         put_sets(options, set_names, &mut draft);
-        let markers: Vec<_> = of_the_row.iter().map(marker).collect();
-        of_the_row.into_iter().for_each(|problem| draft.refuse(problem));
         Row::judged(span.line, draft.finish(), || {
             let sets = options.sets.iter().map(|set| Cell { column: set.target.to_string(), text: set.text.clone() });
             self.mapped_cells().chain(sets).chain(markers).collect()

@@ -118,6 +118,12 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Refuses the row for a value that cannot be taken, in a place that counts as filled all the same.
+    pub fn refuse_value(&mut self, target: &Target, problem: Problem) {
+        self.phone_given |= *target == Target::PhoneNumber;
+        self.problems.push(problem);
+    }
+
     /// Refuses the row for something that is no value's fault.
     pub fn refuse(&mut self, problem: Problem) {
         self.problems.push(problem);
