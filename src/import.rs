@@ -55,6 +55,7 @@ mod survey;
 mod table;
 mod table_rows;
 mod text;
+mod unmended;
 mod utf8;
 mod workbook;
 mod xml_tags;

@@ -56,10 +56,14 @@ fn rows_that_nobody_mended_are_refused_again_and_mended_ones_go_in() {
     scenario.write("guests.csv", GUESTS);
     assert_eq!(scenario.mep(&format!("{} --rejected mended.csv", import("guests.csv"))).code, 3);
     let again = scenario.mep(&format!("{} --rejected again.csv --json", import("mended.csv"))).json();
-    // Only the row that shared its number with another one stands alone now.
-    assert_eq!((&again["rows"], &again["ready"]), (&6.into(), &1.into()), "{again}");
+    assert_eq!((&again["rows"], &again["ready"]), (&6.into(), &0.into()), "{again}");
     let header = scenario.read("again.csv").lines().next().map(str::to_owned);
     assert_eq!(header.as_deref(), Some("Mobile;Note;session.seat;_line;_reason;_fix"), "nothing is added twice");
+    // The row that shared its number with another one stands alone now, and would text that person again.
+    let third = scenario.mep(&format!("{} --json", import("again.csv"))).json();
+    assert_eq!((&third["rows"], &third["ready"]), (&6.into(), &0.into()), "{third}");
+    let allowed = scenario.mep(&format!("{} --again --duplicates allow --json", import("mended.csv"))).json();
+    assert_eq!(allowed["ready"], 1, "{allowed}");
     let mended = scenario
         .read("mended.csv")
         .replace("555;\"two\nlines\"", "12515550136;")
@@ -92,8 +96,27 @@ fn refused_json_rows_are_objects_again() {
     scenario.write("mended.json", put_right);
     let again = scenario.mep("check mended.json --json").json();
     assert_eq!(again["ready"], 2, "{again}");
+    let twice = "{\"phoneNumber\":12515550140}\n{\"phoneNumber\":12515550140,\"session.a\":\"b\"}\n";
+    scenario.write("twice.ndjson", twice).mep("check twice.ndjson --rejected once.ndjson").exits(3);
+    let again = scenario.mep("check once.ndjson --json").json();
+    assert_eq!((&again["rows"], &again["rejected"]), (&1.into(), &1.into()), "{again}");
     assert_eq!(scenario.mep("check rows.ndjson --rejected mended.ndjson").code, 3);
     assert_eq!(scenario.read("mended.ndjson").lines().count(), 2);
+}
+
+#[test]
+fn an_odd_file_gives_one_that_goes_in_by_the_same_flags() {
+    let scenario = Scenario::new();
+    scenario.write("odd.csv", b"phoneNumber^session.name\n12515550130^Zo\xeb\n555^M\xfcller\n");
+    let flags = "--encoding windows-1252 --delimiter ^";
+    scenario.mep(&format!("check odd.csv {flags} --rejected mended.csv")).exits(3);
+    let mended = scenario.read("mended.csv");
+    assert!(mended.starts_with("\u{feff}sep=^\nphoneNumber^session.name^_line"), "{mended}");
+    scenario.write("mended.csv", mended.replace("555^", "12515550131^"));
+    for flags in [flags, ""] {
+        let again = scenario.mep(&format!("check mended.csv {flags} --json")).exits(0).json();
+        assert_eq!((&again["ready"], &again["mapping"][1]["sample"]), (&1.into(), &"Müller".into()), "{again}");
+    }
 }
 
 #[test]

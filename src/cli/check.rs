@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::failure::{Told, Usage};
 use super::{mapping, phone_rules, problems, suppression};
 use crate::import::{
-    self, FileRefused, Input, Judgement, Options, Reading, RejectedForm, Survey, Tolerance, TooManyRejected,
+    self, Duplicates, FileRefused, Input, Judgement, Options, Reading, RejectedForm, Survey, Tolerance, TooManyRejected,
 };
 use crate::invocation::{Expressions, Settings};
 use crate::validate::Rules;
@@ -96,6 +96,7 @@ pub(super) fn options(context: &Context, input: &InputArgs) -> anyhow::Result<Op
         ignore_if_there,
         ignore_unmapped: input.ignore_unmapped,
         no_header: input.no_header,
+        allow_shared_numbers: input.duplicates != Duplicates::Reject,
         allow_empty: input.allow_empty,
         allow_no_service: false,
         rules: Rules {

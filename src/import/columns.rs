@@ -40,10 +40,15 @@ pub(super) struct Columns {
     pub(super) headers: Vec<String>,
     /// What each is mapped to.
     pub(super) columns: Vec<Column>,
+    /// The place of the one in which a file of refused rows says why.
+    pub(super) reason_place: Option<usize>,
 }
 
+/// Where a file of refused rows says why.
+pub(super) const REASON_COLUMN: &str = "_reason";
+
 /// What a later import ignores in the file of refused rows.
-pub(super) const ADDED_COLUMNS: [&str; 3] = ["_line", "_reason", "_fix"];
+pub(super) const ADDED_COLUMNS: [&str; 3] = ["_line", REASON_COLUMN, "_fix"];
 
 /// Whether a header is that of a file of refused rows.
 pub(super) fn is_mended_header(headers: &[String]) -> bool {
@@ -63,7 +68,8 @@ impl Columns {
             return Err(vec![fault.at_line(line)]);
         }
         let (columns, mut faults) = Columns::with_faults(&headers, options);
-        let columns = Columns { headers, columns };
+        let reason_place = headers.iter().position(|header| header == REASON_COLUMN);
+        let columns = Columns { headers, columns, reason_place };
         HeaderFaults { columns: &columns, options, below }.gather(&mut faults);
         if faults.is_empty() { Ok(columns) } else { Err(faults.into_iter().map(|fault| fault.at_line(line)).collect()) }
     }

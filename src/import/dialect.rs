@@ -1,6 +1,7 @@
 //! How the cells of a CSV are parted.
 
 use super::delimiter::Delimiter;
+use super::limits::FIRST_RECORDS;
 use super::note::Note;
 use super::rivals::Rival;
 use crate::mep::Bounds;
@@ -20,7 +21,7 @@ pub(super) struct Dialect {
 }
 
 /// The delimiters that are tried; of equals the first wins.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// Reads the dialect off the beginning of a file, without its byte order mark.
 ///
@@ -42,7 +43,11 @@ pub(super) fn detect(head: &[u8], told: Option<Delimiter>) -> Dialect {
 }
 
 fn by_header(head: &[u8]) -> Dialect {
-    let mut scores: Vec<_> = DELIMITERS.into_iter().filter_map(|byte| score(head, Delimiter::of(byte)?)).collect();
+    let scores_of = |first| DELIMITERS.into_iter().filter_map(move |byte| score(head, Delimiter::of(byte)?, first));
+    let mut scores: Vec<_> = scores_of(First::Record).collect();
+    if scores.iter().all(|(known, rival)| *known == 0 && rival.columns <= 1) {
+        scores = scores_of(First::WithCells).collect();
+    }
     scores.sort_by_key(|(known, rival)| std::cmp::Reverse((*known, rival.columns)));
     let most_known = scores.first().map_or(0, |(known, _)| *known);
     let delimiter = scores.first().map_or(Delimiter::COMMA, |(_, rival)| rival.delimiter);
@@ -65,16 +70,25 @@ fn sep_line(head: &[u8]) -> Option<(Delimiter, usize)> {
     Delimiter::of(*delimiter).map(|delimiter| (delimiter, "sep=,".len() + line_end))
 }
 
+/// Which record is taken for the header.
+#[derive(Debug, Clone, Copy)]
+enum First {
+    /// The first that is not blank.
+    Record,
+    /// The first that has several cells: what stands above it is a title, which nothing parts.
+    WithCells,
+}
+
 /// How many names of the header are known ones with a delimiter, and how many there are; `None`: there is no header.
-fn score(head: &[u8], delimiter: Delimiter) -> Option<(usize, Rival)> {
+fn score(head: &[u8], delimiter: Delimiter, first: First) -> Option<(usize, Rival)> {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter.byte()).from_reader(head);
-    let mut header = csv::ByteRecord::new();
-    while header.iter().all(|name| name.trim_ascii().is_empty()) {
-        if !reader.read_byte_record(&mut header).unwrap_or(false) {
-            return None;
-        }
-    }
+    let is_blank = |record: &csv::ByteRecord| record.iter().all(|name| name.trim_ascii().is_empty());
+    let records = reader.byte_records().map_while(Result::ok).filter(|record| !is_blank(record));
+    let header = match first {
+        First::Record => records.take(1).next(),
+        First::WithCells => records.take(FIRST_RECORDS).find(|record| record.len() > 1),
+    }?;
     let is_known =
         |name: &&[u8]| std::str::from_utf8(name).is_ok_and(|name| Target::parse(name, &Bounds::default()).is_ok());
     Some((header.iter().filter(is_known).count(), Rival { delimiter, columns: header.len() }))
@@ -93,6 +107,7 @@ mod tests {
             ("Mobile|Seat|x,y\n", b'|'),
             ("\n\n\"phone\nNumber, a\";session.a\n", b';'),
             ("phoneNumber\n1\n", b','),
+            ("Guests of July\n\nMobile;Seat;Note\n1;2,3;4\n", b';'),
             ("", b','),
         ] {
             let dialect = detect(head.as_bytes(), None);

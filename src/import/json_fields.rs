@@ -10,7 +10,7 @@ use crate::validate::{
     unknown_scope, wrong_type,
 };
 
-use super::columns::{Column, is_added, resolve};
+use super::columns::{Column, REASON_COLUMN, is_added, resolve};
 use super::json_members::{Members, read_members};
 use super::limits::{CELL_BYTES_MAX, COLUMNS_MAX};
 use super::options::Options;
@@ -23,6 +23,8 @@ pub(super) struct Fields<'a> {
     pub(super) values: Vec<Field<'a>>,
     /// The service that it names.
     pub(super) service: Option<Cow<'a, str>>,
+    /// What it was refused for once, if it comes from a file of refused rows.
+    pub(super) reason: Option<Cow<'a, str>>,
     /// What is wrong with its shape.
     pub(super) problems: Vec<Problem>,
 }
@@ -89,7 +91,7 @@ impl<'a> Fields<'a> {
                 "variables" => self.read_variables(json, options),
                 "serviceId" => self.read_service(&name, json),
                 "timeZone" => self.push(Target::TimeZone, name.into_owned(), json, Shape::Body),
-                name if is_added(name) => {}
+                name if is_added(name) => self.note_reason(name, json),
                 _ => self.refuse(unknown_property(), &name),
             }
         }
@@ -151,12 +153,18 @@ impl<'a> Fields<'a> {
     fn read_flat(&mut self, members: Members<'a>, options: &Options) {
         for (name, json) in members {
             match resolve(&name, options) {
-                Ok(Column::Ignored) => {}
+                Ok(Column::Ignored) => self.note_reason(&name, json),
                 Ok(Column::Unnamed) => self.refuse(unknown_property(), &name),
                 Ok(Column::Service) => self.read_service(&name, json),
                 Ok(Column::Filled(target)) => self.push(target, name.into_owned(), json, Shape::Flat),
                 Err(fault) => self.refuse(fault, &name),
             }
+        }
+    }
+
+    fn note_reason(&mut self, name: &str, json: &'a str) {
+        if name == REASON_COLUMN {
+            self.reason = text_of(json).ok();
         }
     }
 

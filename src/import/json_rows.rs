@@ -15,6 +15,7 @@ use super::refused::FileFault;
 use super::rows::{Judge, Row, marker, put_sets};
 use super::survey::{Format, Survey};
 use super::text::Text;
+use super::unmended::unmended;
 
 /// Reads the rows of a JSON file.
 #[derive(Debug)]
@@ -83,11 +84,15 @@ impl JsonRows {
         }
         let mut draft = Draft::new(&judge.rules);
         fields.fill(&mut draft);
+        let left = fields.reason.as_deref().filter(|_| !judge.options.allow_shared_numbers);
+        let unmended = unmended(&draft, left);
+        let marker = unmended.as_ref().map(marker);
+        unmended.into_iter().for_each(|problem| draft.refuse(problem));
         put_sets(&judge.options, &judge.set_names, &mut draft);
         Ok(Some(Row::judged(element.row, draft.finish(), || {
             let sets = &judge.options.sets;
             let sets = sets.iter().map(|set| Cell { column: set.target.to_string(), text: set.text.clone() });
-            fields.cells().into_iter().chain(sets).collect()
+            fields.cells().into_iter().chain(sets).chain(marker).collect()
         })))
     }
 }

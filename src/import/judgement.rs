@@ -170,8 +170,17 @@ pub(super) const COLLISION_FIX: &str =
 
 /// The refusal of a row whose number stands in an earlier one too; both lines are named.
 pub(super) fn collision(phone: u64, line: u32, earlier: u32) -> String {
-    let phone = mask_phone(&phone.to_string());
-    format!("not sent: line {line} has the same phone number ({phone}) as line {earlier}, with other content")
+    format!("not sent: line {line} {} as line {earlier}, with other content", same_number(phone))
+}
+
+/// Whether a reason is such a refusal, for that number.
+pub(super) fn says_number_repeats(reason: &str, phone: u64) -> bool {
+    reason.contains(&same_number(phone))
+}
+
+/// What is said of a row whose number another one has.
+pub(super) fn same_number(phone: u64) -> String {
+    format!("has the same phone number ({})", mask_phone(&phone.to_string()))
 }
 
 /// Keeps the lowest lines: rows come in the order of their numbers, and people look at the top of the file.

@@ -22,6 +22,9 @@ pub const JSON_DEPTH_MAX: usize = 16;
 /// much.
 pub(super) const UNPACKED_BYTES_MAX: u64 = 1 << 33;
 
+/// Records among which the header is looked for, for titles above it are few; those below it tell what its columns hold.
+pub(super) const FIRST_RECORDS: usize = 11;
+
 /// Bytes that are read at once.
 pub(super) const CHUNK_BYTES: usize = 1 << 16;
 

@@ -24,6 +24,8 @@ pub struct Options {
     pub no_header: bool,
     /// Whether a file without rows is read as such.
     pub allow_empty: bool,
+    /// Whether rows of one file may share a phone number: then what was refused for it once is not held back again.
+    pub allow_shared_numbers: bool,
     /// Whether a file may name no service: to check it, none is needed.
     pub allow_no_service: bool,
     /// What rows are held against.

@@ -100,7 +100,7 @@ fn flags_of(headers: &[String], options: &Options) -> String {
 /// Whether these options leave no fault in a header.
 fn takes_all(headers: &[String], options: &Options) -> bool {
     let (columns, mut faults) = Columns::with_faults(headers, options);
-    let columns = Columns { headers: headers.to_vec(), columns };
+    let columns = Columns { headers: headers.to_vec(), columns, reason_place: None };
     HeaderFaults { columns: &columns, options, below: &[] }.gather_without_flags(&mut faults);
     faults.is_empty()
 }

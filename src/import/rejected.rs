@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::columns::{ADDED_COLUMNS, is_added};
+use super::dialect::DELIMITERS;
 use super::json_members::read_members;
 use super::raw_rows::Raw;
 use super::record::Record;
@@ -65,7 +66,8 @@ pub(super) async fn write(path: &Path, rows: &Rows, scratch: &mut Scratch) -> an
     let form = RejectedForm::of(rows.survey(), path).map_err(anyhow::Error::msg)?;
     let failed = || format!("cannot write the refused rows to `{}`", path.display());
     let mut raw = rows.again()?;
-    let mut file = RejectedFile::begin(path, form, raw.headers()).with_context(failed)?;
+    let mut file =
+        RejectedFile::begin(path, form, &preamble(rows.survey(), form), raw.headers()).with_context(failed)?;
     let mut after = 0;
     loop {
         let page = scratch.refused_after(after, PAGE_ROWS).await?;
@@ -79,6 +81,20 @@ pub(super) async fn write(path: &Path, rows: &Rows, scratch: &mut Scratch) -> an
     file.finish(path).with_context(failed)
 }
 
+/// What stands before the header of a CSV: a byte order mark where the file came from a spreadsheet, which would take UTF-8
+/// for something else without it, and a `sep=` line for a delimiter that is not found out by itself.
+fn preamble(survey: &Survey, form: RejectedForm) -> Vec<u8> {
+    let RejectedForm::Csv(delimiter) = form else { return Vec::new() };
+    let is_from_a_spreadsheet = survey.format == Format::Xlsx || !survey.encoding.is_utf8() || survey.skipped_bytes > 0;
+    let mut preamble = if is_from_a_spreadsheet { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
+    if !DELIMITERS.contains(&delimiter) {
+        preamble.extend_from_slice(b"sep=");
+        preamble.push(delimiter);
+        preamble.push(b'\n');
+    }
+    preamble
+}
+
 /// A file of refused rows in the making: it has its name once it is whole.
 struct RejectedFile {
     out: BufWriter<NamedTempFile>,
@@ -89,11 +105,12 @@ struct RejectedFile {
 }
 
 impl RejectedFile {
-    fn begin(path: &Path, form: RejectedForm, headers: &[String]) -> io::Result<RejectedFile> {
+    fn begin(path: &Path, form: RejectedForm, preamble: &[u8], headers: &[String]) -> io::Result<RejectedFile> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let kept = headers.iter().map(|header| !is_added(header)).collect();
         let out = BufWriter::new(NamedTempFile::new_in(folder)?);
         let mut file = RejectedFile { out, form, kept, rows: 0 };
+        file.out.write_all(preamble)?;
         match form {
             RejectedForm::Csv(delimiter) => {
                 let kept = headers.iter().zip(&file.kept).filter(|(_, kept)| **kept).map(|(header, _)| header.as_str());
@@ -149,14 +166,15 @@ impl RejectedFile {
     }
 }
 
-/// A row that has more cells than the header keeps them all, so that it is refused again until it is mended.
+/// A row that has fewer or more cells than the header keeps them all, so that it is refused again until it is mended.
 fn kept_cells<'a>(record: &'a Record, kept: &'a [bool]) -> impl Iterator<Item = &'a str> {
     let text = |(place, cell)| {
         let has_text = is_spreadsheet_error(cell) || !record.faults.iter().any(|(of, _)| *of == place);
         if has_text { cell } else { NO_TEXT }
     };
-    let kept = kept.iter().copied().chain(std::iter::repeat(true));
-    record.cells.iter().enumerate().zip(kept).filter(|(_, kept)| *kept).map(move |(cell, _)| text(cell))
+    let is_whole = record.cells.len() == kept.len();
+    let is_kept = move |(place, _): &(usize, &str)| !is_whole || kept[*place];
+    record.cells.iter().enumerate().filter(is_kept).map(text)
 }
 
 fn write_cells(out: &mut impl Write, delimiter: u8, cells: &[&str]) -> io::Result<()> {

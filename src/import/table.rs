@@ -1,10 +1,12 @@
 //! The records of any table: header, titles and the rows below them.
 
-use crate::validate::{is_phone, mask_cell};
 use std::collections::VecDeque;
+
+use crate::validate::{is_phone, mask_cell};
 
 use super::columns::{Columns, is_mended_header, names_the_number};
 use super::csv_records::CsvRecords;
+use super::limits::FIRST_RECORDS;
 use super::note::Note;
 use super::options::Options;
 use super::record::Record;
@@ -12,9 +14,6 @@ use super::refused::FileFault;
 use super::sheet_records::SheetRecords;
 use super::survey::{Format, Survey};
 use super::text::Text;
-
-/// Records among which the header is looked for, for titles above it are few; those below it tell what its columns hold.
-const FIRST_RECORDS: usize = 11;
 
 /// A table's records below its header, one after another; blank ones are passed over.
 #[derive(Debug)]

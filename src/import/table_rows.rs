@@ -17,6 +17,7 @@ use super::rows::{Judge, Row, marker, put_sets};
 use super::survey::Survey;
 use super::table::Table;
 use super::text::Text;
+use super::unmended::unmended;
 
 /// Reads the rows of a table, whose header is mapped once.
 #[derive(Debug)]
@@ -113,6 +114,11 @@ impl TableRows {
         }
         if span.has_stray_quote {
             let problem = stray_quote(span).at("", None);
+            markers.push(marker(&problem));
+            draft.refuse(problem);
+        }
+        let left = self.columns.reason_place.filter(|_| !options.allow_shared_numbers);
+        if let Some(problem) = unmended(&draft, left.and_then(|place| cells.get(place))) {
             markers.push(marker(&problem));
             draft.refuse(problem);
         }

@@ -129,6 +129,12 @@ impl<'a> Draft<'a> {
         self.problems.push(problem);
     }
 
+    /// The phone number, if a good one was given.
+    #[must_use]
+    pub fn phone(&self) -> Option<u64> {
+        self.phone.map(|phone| phone.number)
+    }
+
     /// Makes the body.
     ///
     /// # Errors
