@@ -2,9 +2,9 @@
 
 use crate::validate::{Draft, Given, Rules, Target};
 
-use super::columns::checked;
 use super::options::Options;
 use super::refused::FileFault;
+use super::table::columns::checked;
 
 /// What is wrong with the constants.
 pub(super) fn faults_of_sets(options: &Options, rules: &Rules) -> Vec<FileFault> {

@@ -4,15 +4,15 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::container::is_zip;
 use super::options::Options;
 use super::reading::Reading;
 use super::refused::{FileFault, FileRefused};
 use super::rows::Rows;
-use super::spool::spooled;
 use super::survey::{Survey, survey};
 use super::table::Records;
 use super::text::Text;
+use super::text::spool::spooled;
+use super::workbook::container::is_zip;
 use super::workbook::read_workbook;
 
 /// A file of which all is known that can be known without the operator's options.

@@ -1,7 +1,7 @@
 //! What a whole file came to: the counts, and its problems grouped by cause.
 
-use super::mapped::MappedColumn;
 use super::note::Note;
+use super::table::mapped::MappedColumn;
 use crate::invocation::{BatchId, PhoneRules, PhoneTable, State, mask_phone};
 use crate::mep::ServiceId;
 use crate::validate::{Problem, ShownCell};

@@ -1,12 +1,12 @@
 //! The rows of a file as they came: read once more for the file of those that are refused.
 
-use super::columns::Columns;
-use super::elements::Elements;
+use super::json::elements::Elements;
 use super::options::Options;
-use super::record::Record;
 use super::refused::FileFault;
 use super::survey::{Format, Survey};
 use super::table::Table;
+use super::table::columns::Columns;
+use super::table::record::Record;
 use super::text::Text;
 
 /// Reads the rows of a surveyed file without judging them.

@@ -1,8 +1,8 @@
 //! How the bytes of a file are read, where its operator says it and it is not to be found out.
 
-use super::delimiter::Delimiter;
-use super::encoding::TextEncoding;
-use super::sheet_choice::SheetChoice;
+use super::table::delimiter::Delimiter;
+use super::text::encoding::TextEncoding;
+use super::workbook::choice::SheetChoice;
 
 /// What an operator says about the bytes of a file. Nothing said: it is found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,13 +8,13 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use super::columns::{ADDED_COLUMNS, is_added};
-use super::dialect::DELIMITERS;
-use super::json_members::read_members;
+use super::json::members::read_members;
 use super::raw_rows::Raw;
-use super::record::Record;
 use super::rows::Rows;
 use super::survey::{Format, Survey};
+use super::table::columns::{ADDED_COLUMNS, is_added};
+use super::table::dialect::DELIMITERS;
+use super::table::record::Record;
 use crate::store::{Refused, Scratch};
 use crate::validate::is_spreadsheet_error;
 

@@ -5,16 +5,16 @@ use crate::mep::ServiceId;
 use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, mask_cell, refusal};
 
 use super::constants::faults_of_sets;
-use super::json_rows::JsonRows;
+use super::json::JsonRows;
 use super::limits::ROWS_MAX;
-use super::mapped::MappedColumn;
 use super::note::Note;
 use super::options::Options;
 use super::raw_rows::RawRows;
 use super::refused::{FileFault, FileRefused};
 use super::service::ServiceCheck;
 use super::survey::{Format, Survey};
-use super::table_rows::TableRows;
+use super::table::mapped::MappedColumn;
+use super::table::rows::TableRows;
 use super::text::Text;
 
 /// A row of the input, judged.

@@ -6,15 +6,15 @@ use std::path::Path;
 
 use csv::StringRecord;
 
-use super::columns::{Column, resolve};
 use super::input::Input;
 use super::limits::SUPPRESSED_MAX;
 use super::options::{ColumnMap, Options};
 use super::reading::Reading;
-use super::record::Record;
 use super::refused::{FileFault, FileRefused};
 use super::survey::Format;
 use super::table::Records;
+use super::table::columns::{Column, resolve};
+use super::table::record::Record;
 use crate::invocation::{Expressions, PhoneRules, RowContent, Suppressed};
 use crate::mep::Bounds;
 use crate::validate::{Draft, Given, Problem, Rules, Target, is_spreadsheet_error};

@@ -7,21 +7,21 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::census;
-use super::decode::meaningless;
-use super::dialect;
-use super::encoding::{Mark, TextEncoding};
-use super::gzip::unpacked_name;
 use super::limits::{CHUNK_BYTES, RECORD_BYTES_MAX};
 use super::note::Note;
 use super::reading::Reading;
-use super::records::RecordScan;
 use super::refused::FileFault;
-use super::rivals;
 use super::source::hex;
-use super::spool::read_some;
+use super::table::dialect;
+use super::table::rivals;
+use super::table::scan::RecordScan;
 use super::text::Text;
-use super::utf8::Utf8Check;
+use super::text::census;
+use super::text::decode::meaningless;
+use super::text::encoding::{Mark, TextEncoding};
+use super::text::gzip::unpacked_name;
+use super::text::spool::read_some;
+use super::text::utf8::Utf8Check;
 
 /// What the first pass found out.
 #[derive(Debug, Clone, PartialEq, Eq)]

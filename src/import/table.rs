@@ -1,19 +1,34 @@
 //! The records of any table: header, titles and the rows below them.
 
+pub(super) mod columns;
+mod csv_records;
+pub(super) mod delimiter;
+pub(super) mod dialect;
+pub(super) mod flags;
+mod header_faults;
+pub(super) mod mapped;
+mod near_miss;
+mod proposal;
+pub(super) mod record;
+pub(super) mod rivals;
+pub(super) mod rows;
+pub(super) mod scan;
+mod sheet_records;
+
 use std::collections::VecDeque;
 
 use crate::validate::{is_phone, mask_cell};
 
-use super::columns::{Columns, is_mended_header, names_the_number};
-use super::csv_records::CsvRecords;
 use super::limits::FIRST_RECORDS;
 use super::note::Note;
 use super::options::Options;
-use super::record::Record;
 use super::refused::FileFault;
-use super::sheet_records::SheetRecords;
 use super::survey::{Format, Survey};
 use super::text::Text;
+use columns::{Columns, is_mended_header, names_the_number};
+use csv_records::CsvRecords;
+use record::Record;
+use sheet_records::SheetRecords;
 
 /// A table's records below its header, one after another; blank ones are passed over.
 #[derive(Debug)]

@@ -1,19 +1,27 @@
 //! The text of a campaign, and the file that it was made of.
 
+pub(super) mod census;
+pub(super) mod decode;
+pub(super) mod encoding;
+mod foreign;
+pub(super) mod gzip;
+mod samples;
+pub(super) mod spool;
+pub(super) mod utf8;
+
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::FileExt;
 
 use sha2::{Digest, Sha256};
 
-use super::decode::{self, Decoded};
-use super::encoding::TextEncoding;
-use super::foreign::{HEAD_BYTES, refuse_foreign};
-use super::gzip;
 use super::limits::{CHUNK_BYTES, UNPACKED_BYTES_MAX};
 use super::refused::FileFault;
 use super::source::hex;
-use super::spool::read_some;
+use decode::Decoded;
+use encoding::TextEncoding;
+use foreign::{HEAD_BYTES, refuse_foreign};
+use spool::read_some;
 
 /// A file to read a campaign from.
 #[derive(Debug)]

@@ -2,6 +2,15 @@
 //!
 //! The same cells make the same text, whichever program saved the workbook: its hash is that of the content.
 
+mod cell;
+pub(super) mod choice;
+pub(super) mod container;
+mod notes;
+mod package;
+mod reader;
+pub(super) mod row;
+mod xml_tags;
+
 use std::fs::File;
 use std::io::{BufReader, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,19 +18,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use calamine::{Reader, Xlsx};
 use sha2::{Digest, Sha256};
 
-use super::encoding::TextEncoding;
 use super::limits::CHUNK_BYTES;
 use super::note::Note;
-use super::package::{Package, broken};
 use super::refused::FileFault;
-use super::sheet_choice::{SheetChoice, choose};
-use super::sheet_notes::{notes_on, padded_numbers};
-use super::sheet_reader::SheetReader;
-use super::sheet_row::SheetRow;
 use super::source::hex;
-use super::spool::Spool;
 use super::survey::{Format, Survey};
+use super::text::encoding::TextEncoding;
+use super::text::spool::Spool;
 use super::text::{Text, sha256_of};
+use choice::{SheetChoice, choose};
+use notes::{notes_on, padded_numbers};
+use package::{Package, broken};
+use reader::SheetReader;
+use row::SheetRow;
 
 /// The text of a workbook's sheet, and what was found out about it.
 ///
