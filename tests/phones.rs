@@ -132,8 +132,10 @@ fn a_plan_shows_the_numbers_before_they_are_confirmed() {
     assert!(plan.contains("      10          2  212 (1), 251 (1)\n") && plan.contains("warning: "), "{plan}");
     let object = s.mep("run guests --dry-run --json").exits(0).json();
     assert_eq!((&object["numbers"][2]["rows"], &object["toldBefore"]), (&json!(3), &json!(0)));
-    s.execute("queue.db", "UPDATE batch SET findings = json_set(findings, '$.toldBefore', 3)");
-    with_password(&s, "run guests").exits(2).says("3 of 5 numbers were sent other content of this service");
+    s.execute("queue.db", "UPDATE batch SET findings = json_set(findings, '$.toldBefore', 3, '$.toldBy', 'june', '$.toldWithinMs', 604800000)");
+    with_password(&s, "run guests")
+        .exits(2)
+        .says("warning: 3 numbers were sent other content within the last 7 days, or will be, last by batch `june`");
     let named =
         format!("import guests.csv --again --batch named --service {SERVICE} --endpoint {NOWHERE} --account acc");
     s.mep(&format!("{named} --only-countries 1,212,251")).exits(0);

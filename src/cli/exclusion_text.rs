@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::counted;
 use crate::import::{AlreadySent, Judgement};
+use crate::invocation::Findings;
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
@@ -52,19 +53,20 @@ fn more(text: &mut String, count: u64, named: usize) {
     }
 }
 
-/// That people were told something else before, once an import has looked at the other batches; louder where they are
-/// most of the file.
-pub(super) fn told_before(judgement: &Judgement, seen_within: Duration) -> String {
-    let Some((_, batch)) = &judgement.told_before_batch else { return String::new() };
-    let numbers = counted(judgement.told_before, "number");
-    let within = match seen_within.as_secs() {
+/// That people were told something else before; louder where they are most of the file.
+pub(super) fn told_before(findings: &Findings) -> String {
+    let Some(batch) = &findings.told_by else { return String::new() };
+    let within = Duration::from_millis(findings.told_within_ms);
+    let within = match within.as_secs() {
         seconds if seconds % SECONDS_A_DAY == 0 => counted(seconds / SECONDS_A_DAY, "day"),
-        _ => humantime::format_duration(seen_within).to_string(),
+        _ => humantime::format_duration(within).to_string(),
     };
-    let were = if judgement.told_before == 1 { "was" } else { "were" };
-    let told =
-        format!("{numbers} {were} sent other content within the last {within}, or will be, last by batch `{batch}`\n");
-    if judgement.told_before * 2 <= judgement.ready {
+    let were = if findings.told_before == 1 { "was" } else { "were" };
+    let told = format!(
+        "{} {were} sent other content within the last {within}, or will be, last by batch `{batch}`\n",
+        counted(findings.told_before, "number")
+    );
+    if !findings.most_were_told_before() {
         return told;
     }
     format!("warning: {told}hint: is it the same campaign, corrected? Then most of these people are texted twice\n")

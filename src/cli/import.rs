@@ -112,7 +112,7 @@ pub(super) async fn load(
             file_sha256: rows.survey().file_sha256.clone(),
             columns: judgement.columns.clone(),
             settings,
-            findings: Findings { numbers: judgement.numbers.clone(), told_before: 0 },
+            findings: Findings::default(),
             rows: i64::try_from(judgement.rows)?,
         })
     };
@@ -133,6 +133,7 @@ async fn exclusions(
     let others_count = !batch.again && !batch.seen_within.is_zero();
     Ok(Exclusions {
         suppressed: suppression::list_of(context, settings, maps).await?,
+        seen_within: batch.seen_within,
         seen_since: others_count.then(|| UnixMillis::now().before(batch.seen_within)),
     })
 }
@@ -154,7 +155,7 @@ pub(super) fn tell(
         return;
     }
     let mut text = problems::text_of(&args.file.display().to_string(), judgement, survey);
-    text.push_str(&exclusion_text::told_before(judgement, args.batch.seen_within));
+    text.push_str(&exclusion_text::told_before(&batch.findings));
     text.push_str(&format!(
         "\nImported as batch `{}` for {} into {}\nNext: mep-batch run {}\n",
         batch.name,

@@ -6,8 +6,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use super::exclusion_text::told_before;
 use super::output::{counted, grouped};
-use crate::invocation::{CallingCode, Findings, NationalLength, PhoneLength, PhoneRules, PhoneTable};
+use crate::invocation::{CallingCode, NationalLength, PhoneLength, PhoneRules, PhoneTable};
 use crate::store::Batch;
 
 /// Country codes that are named of one length; the others are counted.
@@ -94,18 +95,6 @@ pub(super) fn warning(numbers: &PhoneTable, rules: &PhoneRules) -> String {
     format!(
         "warning: the numbers are of several lengths or countries; one without its country code reaches another country's person\n\
          hint: {hint}\n"
-    )
-}
-
-/// Says that most of the numbers were sent something else lately; empty where they were not.
-fn told_before(findings: &Findings) -> String {
-    if !findings.most_were_told_before() {
-        return String::new();
-    }
-    format!(
-        "warning: {} of {} were sent other content of this service in the last 30 days\n",
-        rows_text(findings.told_before),
-        counted(findings.numbers.total(), "number")
     )
 }
 
@@ -207,13 +196,5 @@ mod tests {
         let national = National { code, length: 10.try_into().expect("a length") };
         let completed = PhoneRules { national: Some(national), ..PhoneRules::default() };
         assert!(warning(&mixed(), &completed).contains("hint: `--only-countries 1`"));
-    }
-
-    #[test]
-    fn it_is_said_that_most_were_told_before() {
-        let findings = |told_before| Findings { numbers: mixed(), told_before };
-        assert_eq!(told_before(&findings(605)), "");
-        let told = "warning: 606 of 1,210 numbers were sent other content of this service in the last 30 days\n";
-        assert_eq!(told_before(&findings(606)), told);
     }
 }

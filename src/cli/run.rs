@@ -147,7 +147,7 @@ async fn import_file(context: &mut Context, store: &Store, what: &str, args: &Ru
         }
         Imported::Now(batch, judgement, survey) => {
             context.out.note(&problems::text_of(what, &judgement, &survey));
-            context.out.note(&exclusion_text::told_before(&judgement, args.batch.seen_within));
+            context.out.note(&exclusion_text::told_before(&batch.findings));
             context.out.note(&format!("Imported as batch `{}`\n\n", batch.name));
             Ok(*batch)
         }

@@ -1,6 +1,7 @@
 //! Rows that are right and are not sent all the same: to suppressed numbers, and those that another batch has sent.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use super::judgement::{self, Judgement};
 use crate::invocation::{BatchId, Fingerprint, SkipReason, State, Suppressed, UnixMillis};
@@ -15,6 +16,8 @@ const PAGE_ROWS: u32 = 5_000;
 pub struct Exclusions {
     /// The numbers that are never sent to.
     pub suppressed: Suppressed,
+    /// How far back rows of other batches are looked for.
+    pub seen_within: Duration,
     /// Since when a row of another batch counts; `None`: no other batch is looked at.
     pub seen_since: Option<UnixMillis>,
 }

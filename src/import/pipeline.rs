@@ -176,7 +176,12 @@ async fn fill(
         (Some(_), None) | (None, _) => None,
     };
     exclude(&exclusions.suppressed, others.as_ref(), &mut judgement, &mut scratch, intake).await?;
-    new.findings = Findings { numbers: judgement.numbers.clone(), told_before: judgement.told_before };
+    new.findings = Findings {
+        numbers: judgement.numbers.clone(),
+        told_before: judgement.told_before,
+        told_by: judgement.told_before_batch.as_ref().map(|(_, name)| name.clone()),
+        told_within_ms: u64::try_from(exclusions.seen_within.as_millis()).unwrap_or(u64::MAX),
+    };
     Ok((judgement, new))
 }
 

@@ -10,8 +10,12 @@ use super::phone_table::PhoneTable;
 pub struct Findings {
     /// Their phone numbers by length and country.
     pub numbers: PhoneTable,
-    /// How many of these numbers were sent other content of the same service lately.
+    /// How many of these numbers were sent other content of the same service lately, or are about to be.
     pub told_before: u64,
+    /// The newest batch that did so.
+    pub told_by: Option<String>,
+    /// What `lately` was taken for, in milliseconds.
+    pub told_within_ms: u64,
 }
 
 impl Findings {
@@ -38,10 +42,15 @@ mod tests {
 
     #[test]
     fn findings_read_back_as_they_were_written() {
-        let mut findings = Findings { told_before: 7, ..Findings::default() };
+        let mut findings = Findings {
+            told_before: 7,
+            told_by: Some("june".to_owned()),
+            told_within_ms: 60_000,
+            ..Findings::default()
+        };
         findings.numbers.add(12_515_550_130);
         let text = serde_json::to_string(&findings).expect("plain data");
-        assert_eq!(text, r#"{"numbers":[[11,"1",1]],"toldBefore":7}"#);
+        assert_eq!(text, r#"{"numbers":[[11,"1",1]],"toldBefore":7,"toldBy":"june","toldWithinMs":60000}"#);
         assert_eq!(serde_json::from_str::<Findings>(&text).expect("the same data"), findings);
         assert_eq!(serde_json::from_str::<Findings>("{}").expect("all defaults"), Findings::default());
     }
