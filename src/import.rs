@@ -7,6 +7,7 @@
 
 mod constants;
 mod exclusions;
+mod exported;
 mod input;
 mod json;
 mod judgement;

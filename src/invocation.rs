@@ -9,6 +9,7 @@ mod imported;
 mod phone;
 mod phone_rules;
 mod phone_table;
+mod results;
 mod settings;
 mod skip;
 mod state;
@@ -24,6 +25,7 @@ pub use phone_rules::{
     CallingCode, National, NationalLength, NoCallingCode, NoNationalLength, PhoneRules, calling_code,
 };
 pub use phone_table::{PhoneLength, PhoneTable};
+pub use results::RESULT_COLUMNS;
 pub use settings::{Expressions, Settings};
 pub use skip::SkipReason;
 pub use state::{Counts, State, UnknownState};

@@ -5,5 +5,5 @@ mod row;
 mod status;
 
 pub use export::{Format, attempts as export_attempts, rows as export_rows};
-pub use row::{columns_of, flat_row, masked_body};
+pub use row::{Field, FieldValue, columns_of, flat_row, masked_body};
 pub use status::{BatchStatus, RunStatus, Standing, WaitingFor, standing, status};

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::{Output, is_closed_pipe};
 use crate::invocation::PhoneRules;
-use crate::report::{self, Format};
+use crate::report::{self, FieldValue, Format};
 use crate::store::{Batch, Filter, InvocationView, Store};
 use crate::validate;
 
@@ -92,10 +92,15 @@ fn shown(batch: &Batch, row: &InvocationView, reveal: bool) -> [String; SHOWN.le
     SHOWN.map(|name| {
         let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
         match value {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) if reveal || name == "message" => text.escape_debug().take(SHOWN_CHARS).collect(),
-            Some(Value::String(text)) => validate::mask_cell(text).chars().take(SHOWN_CHARS).collect(),
-            Some(other) => other.to_string(),
+            None | Some(FieldValue::Other(Value::Null)) => String::new(),
+            Some(FieldValue::Other(Value::String(text))) if reveal || name == "message" => {
+                text.escape_debug().take(SHOWN_CHARS).collect()
+            }
+            Some(FieldValue::Other(Value::String(text))) => {
+                validate::mask_cell(text).chars().take(SHOWN_CHARS).collect()
+            }
+            Some(FieldValue::Other(other)) => other.to_string(),
+            Some(FieldValue::Number(digits)) => digits.clone(),
         }
     })
 }

@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 use crate::invocation::Cell;
 use crate::validate::{Draft, Fault};
 
+use super::exported::note_of_results;
 use super::limits::COLUMNS_MAX;
+use super::note::Note;
 use super::refused::FileFault;
 use super::rows::{Judge, Row, marker, put_sets};
 use super::survey::{Format, Survey};
@@ -29,6 +31,7 @@ pub(super) struct JsonRows {
     columns: Vec<JsonColumn>,
     /// The columns' names, as they came and in lower case, with their places.
     seen: HashMap<String, usize>,
+    notes: Vec<Note>,
 }
 
 /// A name that rows have.
@@ -42,12 +45,17 @@ struct JsonColumn {
 impl JsonRows {
     pub(super) fn begin(text: Text, survey: &Survey) -> Result<JsonRows, Vec<FileFault>> {
         let elements = Elements::open(text, survey).map_err(|fault| vec![fault])?;
-        Ok(JsonRows { elements, format: survey.format, columns: Vec::new(), seen: HashMap::new() })
+        Ok(JsonRows { elements, format: survey.format, columns: Vec::new(), seen: HashMap::new(), notes: Vec::new() })
     }
 
     /// The names that rows had so far, in order of first appearance.
     pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// What there is to say about the rows read so far.
+    pub(super) fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// The properties that rows had so far, with what each is mapped to.
@@ -75,6 +83,14 @@ impl JsonRows {
             return Ok(Some(refused(&element, Fault::new("no object", "write each row as `{…}`"))));
         }
         let mut fields = Fields::read(object, &judge.options);
+        if let Some(verdict) = fields.exported.take() {
+            if self.notes.is_empty() {
+                self.notes.push(note_of_results(element.line));
+            }
+            if let Err(fault) = verdict {
+                return Ok(Some(refused(&element, fault)));
+            }
+        }
         if let Err(fault) = judge.service.check(fields.service.as_deref()) {
             fields.problems.push(fault.at("serviceId", fields.service.as_deref()));
         }

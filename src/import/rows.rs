@@ -168,11 +168,12 @@ impl Rows {
     /// What there is to say about the file and how it was read; all of it once the last row has been read.
     #[must_use]
     pub fn notes(&self) -> Vec<Note> {
-        let of_the_table = match &self.reader {
+        let of_the_rows = match &self.reader {
             Reader::Table(rows) => rows.notes(),
-            Reader::Json(_) | Reader::Blank => &[],
+            Reader::Json(rows) => rows.notes(),
+            Reader::Blank => &[],
         };
-        self.survey.notes.iter().chain(of_the_table).cloned().collect()
+        self.survey.notes.iter().chain(of_the_rows).cloned().collect()
     }
 
     /// What the survey found out: format, delimiter, hash.

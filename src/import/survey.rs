@@ -18,7 +18,7 @@ use super::table::scan::RecordScan;
 use super::text::Text;
 use super::text::census;
 use super::text::decode::meaningless;
-use super::text::encoding::{Mark, TextEncoding};
+use super::text::encoding::{Mark, TextEncoding, UTF_8_MARK};
 use super::text::gzip::unpacked_name;
 use super::text::spool::read_some;
 use super::text::utf8::Utf8Check;
@@ -162,8 +162,8 @@ fn read_as(encoding: TextEncoding, samples: &[String], mark: Option<Mark>) -> No
 
 fn survey_utf8(file: &mut File, name: &Path, reading: &Reading, trust: Trust) -> Result<Survey, Halt> {
     let head = head_of(file)?;
-    let mark = Mark::of(&head)?.filter(|mark| mark.encoding.is_utf8()).map_or(0, |mark| mark.bytes);
-    let text = &head[mark..];
+    let marks = utf8_marks(&head);
+    let text = &head[marks..];
     let format = by_extension(name).unwrap_or_else(|| by_content(text, reading));
     let mut standard = Survey {
         sha256: String::new(),
@@ -176,7 +176,7 @@ fn survey_utf8(file: &mut File, name: &Path, reading: &Reading, trust: Trust) ->
         escape: None,
         is_blank: true,
         notes: Vec::new(),
-        skipped_bytes: mark,
+        skipped_bytes: marks,
         first_line: 1,
     };
     if format == Format::Csv {
@@ -259,6 +259,12 @@ impl Survey {
         survey.sha256 = hex(hash);
         Ok((survey, stray_quotes))
     }
+}
+
+/// Bytes of the marks before a text: programs that put files together leave several, and no reader knows more than one.
+fn utf8_marks(head: &[u8]) -> usize {
+    let marks = head.chunks_exact(UTF_8_MARK.len()).take_while(|bytes| *bytes == UTF_8_MARK).count();
+    marks * UTF_8_MARK.len()
 }
 
 /// Enough of the file to hold its header, however long.

@@ -47,11 +47,18 @@ pub(super) enum Records {
 }
 
 impl Table {
-    /// Finds and maps the header.
+    /// Finds and maps the header; a table of nothing but empty cells has no columns.
     pub(super) fn open(text: Text, survey: &Survey, options: &Options) -> Result<(Table, Columns), Vec<FileFault>> {
         let records = Records::open(text, survey).map_err(|fault| vec![fault])?;
         let mut table = Table { records, ahead: VecDeque::new(), notes: Vec::new() };
-        let columns = if options.no_header { table.numbered_columns(options)? } else { table.find_header(options)? };
+        table.ahead = table.first_records(FIRST_RECORDS)?.into();
+        let columns = if table.ahead.is_empty() {
+            Columns::none()
+        } else if options.no_header {
+            table.numbered_columns(options)?
+        } else {
+            table.find_header(options)?
+        };
         Ok((table, columns))
     }
 
@@ -93,7 +100,6 @@ impl Table {
 
     /// The columns of a table without a header: their names are their numbers. A mended file has a header all the same.
     fn numbered_columns(&mut self, options: &Options) -> Result<Columns, Vec<FileFault>> {
-        self.ahead = self.first_records(FIRST_RECORDS)?.into();
         let first = self.ahead.front().ok_or_else(|| vec![FileFault::changed()])?;
         let line = first.span.line;
         let headers: Vec<String> = first.cells.iter().map(str::to_owned).collect();
@@ -107,7 +113,7 @@ impl Table {
 
     /// The header is the first record that names the phone number; what stands above it is a title.
     fn find_header(&mut self, options: &Options) -> Result<Columns, Vec<FileFault>> {
-        let mut first = self.first_records(FIRST_RECORDS)?;
+        let mut first = Vec::from(std::mem::take(&mut self.ahead));
         let place = header_place(&first, options);
         self.ahead = first.split_off(place + 1).into();
         let header = first.pop().ok_or_else(|| vec![FileFault::changed()])?;

@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::row::{columns_of, flat_row};
+use super::row::{Field, FieldValue, columns_of, flat_row};
 use crate::store::{AttemptView, Batch, Filter, InvocationView, Store};
 
 /// Rows that are read from the store at once.
@@ -27,7 +27,7 @@ pub enum Format {
 }
 
 /// Fields of an object, kept in their order.
-pub(crate) struct Fields<'a>(pub(crate) &'a [(String, Value)]);
+struct Fields<'a>(&'a [Field]);
 
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -107,20 +107,20 @@ const ATTEMPT_COLUMNS: [&str; 11] = [
     "run",
 ];
 
-fn flat_attempt(batch: &Batch, row: &InvocationView, attempt: &AttemptView, reveal: bool) -> Vec<(String, Value)> {
+fn flat_attempt(batch: &Batch, row: &InvocationView, attempt: &AttemptView, reveal: bool) -> Vec<Field> {
     let phone = flat_row(batch, row, reveal).into_iter().find(|(name, _)| name == "phoneNumber");
     let values = [
-        Value::from(row.line),
-        phone.map_or(Value::Null, |(_, value)| value),
-        Value::from(attempt.number),
-        Value::from(attempt.outcome.clone()),
-        Value::from(attempt.request_id.clone()),
-        Value::from(attempt.http_status),
-        Value::from(attempt.code),
-        Value::from(attempt.message.clone()),
-        Value::from(attempt.sent_at.map(|at| at.to_string())),
-        Value::from(attempt.finished_at.to_string()),
-        Value::from(attempt.run.clone()),
+        Value::from(row.line).into(),
+        phone.map_or(Value::Null.into(), |(_, value)| value),
+        Value::from(attempt.number).into(),
+        Value::from(attempt.outcome.clone()).into(),
+        Value::from(attempt.request_id.clone()).into(),
+        Value::from(attempt.http_status).into(),
+        Value::from(attempt.code).into(),
+        Value::from(attempt.message.clone()).into(),
+        Value::from(attempt.sent_at.map(|at| at.to_string())).into(),
+        Value::from(attempt.finished_at.to_string()).into(),
+        Value::from(attempt.run.clone()).into(),
     ];
     ATTEMPT_COLUMNS.into_iter().map(str::to_owned).zip(values).collect()
 }
@@ -143,10 +143,12 @@ impl<'a> Writer<'a> {
         Ok(Writer { format, header, out, written: 0 })
     }
 
-    fn object(&mut self, fields: &[(String, Value)]) -> io::Result<()> {
+    fn object(&mut self, fields: &[Field]) -> io::Result<()> {
         match self.format {
             Format::Csv => {
-                let cell = |name: &String| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
+                // Rows may spell a variable in other cases than the first one did.
+                let is_of = |field: &str, name: &str| field.eq_ignore_ascii_case(name);
+                let cell = |name: &String| fields.iter().find(|(field, _)| is_of(field, name)).map(|(_, value)| value);
                 write_csv(self.out, self.header.iter().map(|name| cell(name).map_or_else(String::new, csv_cell)))?;
             }
             Format::Ndjson => {
@@ -178,11 +180,14 @@ fn write_csv(out: &mut (dyn Write + Send), cells: impl Iterator<Item = String>) 
     out.write_all(&line)
 }
 
-fn csv_cell(value: &Value) -> String {
+fn csv_cell(value: &FieldValue) -> String {
     match value {
-        Value::Null => String::new(),
-        Value::String(text) => defused(text.clone()),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        FieldValue::Number(digits) => digits.clone(),
+        FieldValue::Other(Value::Null) => String::new(),
+        FieldValue::Other(Value::String(text)) => defused(text.clone()),
+        FieldValue::Other(value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => {
+            value.to_string()
+        }
     }
 }
 
@@ -197,10 +202,10 @@ mod tests {
 
     #[test]
     fn a_formula_is_defused_in_csv_and_a_number_is_left_alone() {
-        assert_eq!(csv_cell(&Value::from("=1+1")), "'=1+1");
-        assert_eq!(csv_cell(&Value::from("@x")), "'@x");
-        assert_eq!(csv_cell(&Value::from(-3)), "-3");
-        assert_eq!(csv_cell(&Value::from("a=1")), "a=1");
-        assert_eq!(csv_cell(&Value::Null), "");
+        assert_eq!(csv_cell(&Value::from("=1+1").into()), "'=1+1");
+        assert_eq!(csv_cell(&Value::from("@x").into()), "'@x");
+        assert_eq!(csv_cell(&Value::from(-3).into()), "-3");
+        assert_eq!(csv_cell(&Value::from("a=1").into()), "a=1");
+        assert_eq!(csv_cell(&Value::Null.into()), "");
     }
 }

@@ -1,14 +1,12 @@
 //! A row as one flat object: the mapped columns under their own names, then what came of it.
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::invocation::{UnixMillis, mask_phone};
+use crate::invocation::{RESULT_COLUMNS, UnixMillis, mask_phone};
 use crate::store::{Batch, InvocationView};
 use crate::validate::{BodyValue, body_cells};
-
-/// The names of what came of a row, in their order.
-pub(super) const RESULT_COLUMNS: [&str; 10] =
-    ["line", "state", "requestId", "httpStatus", "code", "message", "refusedBy", "attempts", "sentAt", "finishedAt"];
 
 const PHONE: &str = "phoneNumber";
 const TIME_ZONE: &str = "timeZone";
@@ -19,16 +17,43 @@ pub fn columns_of(batch: &Batch) -> impl Iterator<Item = &str> {
     batch.columns.iter().map(String::as_str).chain(RESULT_COLUMNS)
 }
 
+/// A field of a row.
+pub type Field = (String, FieldValue);
+
+/// The value of a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldValue {
+    /// A number as it stands in the body, with every digit: a float would lose some.
+    Number(String),
+    /// Any other value, and numbers that are this program's own.
+    Other(Value),
+}
+
+impl Serialize for FieldValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            FieldValue::Number(text) => {
+                let raw: &RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
+                raw.serialize(serializer)
+            }
+            FieldValue::Other(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl From<Value> for FieldValue {
+    fn from(value: Value) -> FieldValue {
+        FieldValue::Other(value)
+    }
+}
+
 /// The row's fields in the order of [`columns_of`]. Numbers stay numbers; what is absent is null.
 ///
+/// Variables stand under the names and in the order of the row's own body: read in again, the row makes the same one.
 /// Phone numbers are masked unless `reveal`, also where a refused cell only looks like one.
 #[must_use]
-pub fn flat_row(batch: &Batch, row: &InvocationView, reveal: bool) -> Vec<(String, Value)> {
-    let cells = mapped_cells(batch, row, reveal);
-    let mapped = batch.columns.iter().map(|column| {
-        let value = cells.iter().find(|(name, _)| name == column).map(|(_, value)| value.clone());
-        (column.clone(), value.unwrap_or(Value::Null))
-    });
+pub fn flat_row(batch: &Batch, row: &InvocationView, reveal: bool) -> Vec<Field> {
+    let mapped = mapped_fields(&batch.columns, &mapped_cells(batch, row, reveal));
     let time = |at: Option<UnixMillis>| at.map_or(Value::Null, |at| Value::from(at.to_string()));
     let results = [
         Value::from(row.line),
@@ -42,7 +67,25 @@ pub fn flat_row(batch: &Batch, row: &InvocationView, reveal: bool) -> Vec<(Strin
         time(row.sent_at),
         time(row.finished_at),
     ];
-    mapped.chain(RESULT_COLUMNS.into_iter().map(str::to_owned).zip(results)).collect()
+    let results = results.into_iter().map(FieldValue::Other);
+    mapped.into_iter().chain(RESULT_COLUMNS.into_iter().map(str::to_owned).zip(results)).collect()
+}
+
+/// A field for each column, of cells in the order of the row.
+fn mapped_fields(columns: &[String], cells: &[Field]) -> Vec<Field> {
+    let cell_of = |name: &str| cells.iter().position(|(other, _)| other.eq_ignore_ascii_case(name));
+    let is_variable = |name: &str| name.contains('.');
+    let is_mapped = |name: &str| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+    let mut variables = cells.iter().enumerate().filter_map(|(place, field)| {
+        let name = &field.0;
+        (is_variable(name) && is_mapped(name) && cell_of(name) == Some(place)).then_some(field)
+    });
+    let mut field = |column: &String| match cell_of(column) {
+        None => (column.clone(), FieldValue::Other(Value::Null)),
+        Some(place) if is_variable(column) => variables.next().unwrap_or(&cells[place]).clone(),
+        Some(place) => cells[place].clone(),
+    };
+    columns.iter().map(&mut field).collect()
 }
 
 /// The request's body with the phone number's middle hidden.
@@ -59,17 +102,17 @@ pub fn masked_body(body: &str) -> String {
 }
 
 /// A row's cells by mapped name: of its body, or of what was refused.
-fn mapped_cells(batch: &Batch, row: &InvocationView, reveal: bool) -> Vec<(String, Value)> {
+fn mapped_cells(batch: &Batch, row: &InvocationView, reveal: bool) -> Vec<Field> {
     let shown = |name: &str, text: String| match (name, reveal) {
-        (PHONE, false) => Value::from(mask_phone(&text)),
-        (_, _) => Value::from(text),
+        (PHONE, false) => Value::from(mask_phone(&text)).into(),
+        (_, _) => Value::from(text).into(),
     };
-    let mut cells: Vec<(String, Value)> = Vec::new();
+    let mut cells: Vec<Field> = Vec::new();
     match &row.body {
         Some(body) => {
             for (name, value) in body_cells(body) {
                 let value = match value {
-                    BodyValue::Number(number) if name != PHONE => number_value(number),
+                    BodyValue::Number(number) if name != PHONE => FieldValue::Number(number),
                     BodyValue::Number(text) | BodyValue::String(text) => shown(&name, text),
                 };
                 cells.push((name, value));
@@ -83,30 +126,44 @@ fn mapped_cells(batch: &Batch, row: &InvocationView, reveal: bool) -> Vec<(Strin
         }
     }
     if let Some(zone) = &row.time_zone {
-        cells.push((TIME_ZONE.to_owned(), Value::from(zone.clone())));
+        cells.push((TIME_ZONE.to_owned(), Value::from(zone.clone()).into()));
     }
     if !cells.iter().any(|(name, _)| name == SERVICE) {
-        cells.push((SERVICE.to_owned(), Value::from(batch.service.as_str())));
+        cells.push((SERVICE.to_owned(), Value::from(batch.service.as_str()).into()));
     }
     cells
-}
-
-/// A number as it stands in the body where JSON's reader keeps it; else its text, so that no digit is lost.
-fn number_value(text: String) -> Value {
-    let read = serde_json::from_str::<Value>(&text).ok();
-    read.filter(|value| value.to_string().as_str() == text).unwrap_or_else(|| Value::from(text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn number(name: &str, digits: &str) -> Field {
+        (name.to_owned(), FieldValue::Number(digits.to_owned()))
+    }
+
+    fn fields(columns: &[&str], cells: &[Field]) -> Vec<Field> {
+        let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+        mapped_fields(&columns, cells)
+    }
+
     #[test]
-    fn a_number_stays_one_unless_a_reader_would_lose_a_digit_of_it() {
-        assert_eq!(number_value("49".to_owned()), Value::from(49));
-        assert_eq!(number_value("-0.5".to_owned()), Value::from(-0.5));
-        for kept_as_text in ["1.10", "12345678901234567890123"] {
-            assert_eq!(number_value(kept_as_text.to_owned()), Value::from(kept_as_text));
+    fn a_number_keeps_every_digit() {
+        for digits in ["49", "-0.5", "1.10", "-0", "12345678901234567890123"] {
+            let written = serde_json::to_string(&FieldValue::Number(digits.to_owned())).expect("a number");
+            assert_eq!(written, digits);
         }
+    }
+
+    #[test]
+    fn variables_stand_in_the_order_and_spelling_of_the_row() {
+        let null = |name: &str| (name.to_owned(), FieldValue::Other(Value::Null));
+        let cells = [number("phoneNumber", "1"), number("user.b", "2"), number("session.A", "3")];
+        assert_eq!(
+            fields(&["session.a", "phoneNumber", "session.x", "user.b"], &cells),
+            [number("user.b", "2"), number("phoneNumber", "1"), null("session.x"), number("session.A", "3")]
+        );
+        let twice = [number("session.a", "1"), number("session.A", "2"), number("session.b", "3")];
+        assert_eq!(fields(&["session.a", "session.b"], &twice), [number("session.a", "1"), number("session.b", "3")]);
     }
 }

@@ -11,6 +11,7 @@ use crate::validate::{
 };
 
 use super::members::{Members, read_members};
+use crate::import::exported::take_results;
 use crate::import::limits::{CELL_BYTES_MAX, COLUMNS_MAX};
 use crate::import::options::Options;
 use crate::import::rows::marker;
@@ -27,6 +28,8 @@ pub(in crate::import) struct Fields<'a> {
     pub(in crate::import) reason: Option<Cow<'a, str>>,
     /// What is wrong with its shape.
     pub(in crate::import) problems: Vec<Problem>,
+    /// Of a row of an export: whether it was refused before.
+    pub(in crate::import) exported: Option<Result<(), Fault>>,
 }
 
 /// A value with its place.
@@ -60,11 +63,14 @@ impl<'a> Fields<'a> {
     /// Reads an object, whose JSON is known to be well formed.
     pub(in crate::import) fn read(object: &'a str, options: &Options) -> Fields<'a> {
         let mut fields = Fields::default();
-        let members = fields.members(object, "");
+        let Some(mut members) = fields.members(object, "") else { return fields };
         if members.iter().any(|(name, _)| matches!(&**name, "endUser" | "variables")) {
             fields.read_body(members, options);
         } else {
-            fields.read_flat(members, options);
+            fields.exported = take_results(&mut members, options);
+            // What is absent from an export is null, so an empty string is one, as in a body.
+            let shape = if fields.exported.is_some() { Shape::Body } else { Shape::Flat };
+            fields.read_flat(members, options, shape);
         }
         fields
     }
@@ -101,7 +107,7 @@ impl<'a> Fields<'a> {
         if !json.starts_with('{') {
             return self.refuse(no_object(), "endUser");
         }
-        for (name, json) in self.members(json, "endUser.") {
+        for (name, json) in self.members(json, "endUser.").unwrap_or_default() {
             let path = format!("endUser.{name}");
             match &*name {
                 "phoneNumber" => self.push(Target::PhoneNumber, path, json, Shape::Body),
@@ -115,7 +121,7 @@ impl<'a> Fields<'a> {
         if !json.starts_with('{') {
             return self.refuse(no_object(), "variables");
         }
-        let scopes = self.members(json, "variables.");
+        let Some(scopes) = self.members(json, "variables.") else { return };
         if scopes.is_empty() {
             return self.refuse(empty_object(), "variables");
         }
@@ -134,7 +140,7 @@ impl<'a> Fields<'a> {
         if !json.starts_with('{') {
             return self.refuse(no_object(), path);
         }
-        let variables = self.members(json, &format!("{path}."));
+        let Some(variables) = self.members(json, &format!("{path}.")) else { return };
         if variables.is_empty() {
             return self.refuse(empty_object(), path);
         }
@@ -150,13 +156,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn read_flat(&mut self, members: Members<'a>, options: &Options) {
+    fn read_flat(&mut self, members: Members<'a>, options: &Options, shape: Shape) {
         for (name, json) in members {
             match resolve(&name, options) {
                 Ok(Column::Ignored) => self.note_reason(&name, json),
                 Ok(Column::Unnamed) => self.refuse(unknown_property(), &name),
                 Ok(Column::Service) => self.read_service(&name, json),
-                Ok(Column::Filled(target)) => self.push(target, name.into_owned(), json, Shape::Flat),
+                Ok(Column::Filled(target)) => self.push(target, name.into_owned(), json, shape),
                 Err(fault) => self.refuse(fault, &name),
             }
         }
@@ -199,18 +205,19 @@ impl<'a> Fields<'a> {
         self.problems.push(fault.at(path, None));
     }
 
-    /// The members of an object; two equal keys are a problem, where a map would keep the last one silently.
-    fn members(&mut self, object: &'a str, path: &str) -> Members<'a> {
+    /// The members of an object, unless it is refused; two equal keys are a problem, where a map would keep the last one
+    /// silently.
+    fn members(&mut self, object: &'a str, path: &str) -> Option<Members<'a>> {
         let mut members = match read_members(object) {
             Ok(members) => members,
             Err(_) => {
                 self.refuse(Fault::new("a key that is no well-formed JSON string", "correct it"), path);
-                return Vec::new();
+                return None;
             }
         };
         if members.len() > COLUMNS_MAX {
             self.refuse(Fault::new(format!("more than {COLUMNS_MAX} properties"), "take out what is not needed"), path);
-            return Vec::new();
+            return None;
         }
         let mut seen = HashSet::with_capacity(members.len());
         members.retain(|(name, _)| {
@@ -220,7 +227,7 @@ impl<'a> Fields<'a> {
             }
             is_new
         });
-        members
+        Some(members)
     }
 }
 

@@ -6,6 +6,7 @@ use super::flags::{ignore_flag, map_flag};
 use super::header_faults::{HeaderFaults, has_too_many_columns, is_somebodys_row};
 use super::near_miss::{NearMiss, is_bare_word, near_miss};
 use super::record::Record;
+use crate::import::exported::is_exported_table;
 use crate::import::options::Options;
 use crate::import::refused::FileFault;
 
@@ -56,6 +57,11 @@ pub(in crate::import) fn is_mended_header(headers: &[String]) -> bool {
 }
 
 impl Columns {
+    /// The columns of a table without any.
+    pub(in crate::import) fn none() -> Columns {
+        Columns { headers: Vec::new(), columns: Vec::new(), reason_place: None }
+    }
+
     /// Maps a header that stands at a line, or tells all that is wrong with it; the records below it help to tell what
     /// its columns may be.
     pub(in crate::import) fn map(
@@ -64,7 +70,10 @@ impl Columns {
         options: &Options,
         below: &[Record],
     ) -> Result<Columns, Vec<FileFault>> {
-        if let Some(fault) = has_too_many_columns(&headers).or_else(|| is_somebodys_row(&headers, options)) {
+        let fault = has_too_many_columns(&headers)
+            .or_else(|| is_somebodys_row(&headers, options))
+            .or_else(|| is_exported_table(&headers, options));
+        if let Some(fault) = fault {
             return Err(vec![fault.at_line(line)]);
         }
         let (columns, mut faults) = Columns::with_faults(&headers, options);

@@ -43,7 +43,12 @@ pub(in crate::import) fn detect(head: &[u8], told: Option<Delimiter>) -> Dialect
 }
 
 fn by_header(head: &[u8]) -> Dialect {
-    let scores_of = |first| DELIMITERS.into_iter().filter_map(move |byte| score(head, Delimiter::of(byte)?, first));
+    let tried = DELIMITERS.into_iter().filter_map(Delimiter::of);
+    if let Some(delimiter) = tried.clone().find(|delimiter| score(head, *delimiter, First::Record).is_none()) {
+        // Nothing but it stands in the file: with any other one its lines would be names.
+        return Dialect { delimiter, sep_line_bytes: 0, rivals: Vec::new(), note: None };
+    }
+    let scores_of = |first| tried.clone().filter_map(move |delimiter| score(head, delimiter, first));
     let mut scores: Vec<_> = scores_of(First::Record).collect();
     if scores.iter().all(|(known, rival)| *known == 0 && rival.columns <= 1) {
         scores = scores_of(First::WithCells).collect();

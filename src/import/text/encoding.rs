@@ -86,6 +86,9 @@ fn unknown(text: &str) -> String {
     }
 }
 
+/// The byte order mark of UTF-8.
+pub(in crate::import) const UTF_8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
 /// A byte order mark at the beginning of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::import) struct Mark {
