@@ -6,6 +6,7 @@
 //! does not grow with the file.
 
 mod constants;
+mod earlier;
 mod exclusions;
 mod exported;
 mod input;
@@ -29,6 +30,7 @@ mod text;
 mod unmended;
 mod workbook;
 
+pub use earlier::may_be_rejected_file;
 pub use exclusions::Exclusions;
 pub use input::{Input, STANDARD_INPUT};
 pub use judgement::{AlreadySent, Judgement, ProblemGroup, ProblemPlace, SuppressedRows};
@@ -38,7 +40,7 @@ pub use options::{ColumnMap, Constant, Options};
 pub use pipeline::{Duplicates, RejectedMax, Tolerance, TooManyRejected, check, import};
 pub use reading::Reading;
 pub use refused::{FileFault, FileRefused, HeaderFlags};
-pub use rejected::RejectedForm;
+pub use rejected::{RejectedForm, WrittenRejects};
 pub use rows::{Row, Rows};
 pub use suppression::suppression_list;
 pub use survey::{Format, Survey};

@@ -134,9 +134,37 @@ fn no_file_is_overwritten_that_is_read_and_none_is_named_for_what_it_is_not() {
 #[test]
 fn a_file_with_nothing_to_refuse_leaves_a_header_alone() {
     let scenario = Scenario::new();
-    scenario.campaign(3).write("mended.csv", "what a run before it left\n");
-    assert_eq!(scenario.mep("check campaign.csv --rejected mended.csv").code, 0);
-    assert_eq!(scenario.read("mended.csv"), "serviceId,phoneNumber,session.seatLocation,_line,_reason,_fix\n");
+    scenario.campaign(3);
+    for _ in 0..2 {
+        scenario.mep("check campaign.csv --rejected mended.csv").exits(0);
+        assert_eq!(scenario.read("mended.csv"), "serviceId,phoneNumber,session.seatLocation,_line,_reason,_fix\n");
+    }
+    scenario.write("bodies.ndjson", "{\"phoneNumber\":12515550130}\n");
+    for _ in 0..2 {
+        scenario.mep("check bodies.ndjson --rejected mended.ndjson").exits(0);
+        assert_eq!(scenario.read("mended.ndjson"), "\n");
+    }
+    assert!(!scenario.path("mended.csv.1").exists() && !scenario.path("mended.ndjson.1").exists());
+}
+
+#[test]
+fn nothing_but_an_earlier_file_of_refused_rows_gives_way_and_that_is_kept() {
+    let scenario = Scenario::new();
+    scenario.write("guests.csv", GUESTS).write("opt-outs.txt", "12515550130\n").write("empty", "");
+    let check = "check guests.csv --map Mobile=phoneNumber --ignore Note --rejected";
+    scenario.campaign(1).mep("import campaign.csv --endpoint simulator").exits(0);
+    for path in ["opt-outs.txt", "empty", "queue.db", "queue.db.lock", "/dev/null", ".", "nowhere/mended.csv"] {
+        let before = std::fs::read(scenario.path(path)).ok();
+        scenario.mep(&format!("{check} {path}")).exits(2).says("hint: give them a file of their own");
+        assert_eq!(std::fs::read(scenario.path(path)).ok(), before, "{path}");
+    }
+    scenario.mep(&format!("{check} mended.csv")).exits(3);
+    let half_mended = scenario.read("mended.csv").replace("555;", "12515550136;");
+    scenario.write("mended.csv", &half_mended);
+    let told = scenario.mep(&format!("{check} mended.csv")).exits(3);
+    assert!(told.stdout.contains("note: the file that was there before is `mended.csv.1` now"), "{}", told.stdout);
+    assert_eq!(scenario.read("mended.csv.1"), half_mended);
+    assert_ne!(scenario.read("mended.csv"), half_mended);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use super::exit::Exit;
 use super::failure::{Told, Usage};
 use super::{mapping, phone_rules, problems, suppression};
 use crate::import::{
-    self, Duplicates, FileRefused, Input, Judgement, Options, Reading, RejectedForm, Survey, Tolerance, TooManyRejected,
+    self, Duplicates, FileRefused, Input, Judgement, Options, Reading, RejectedForm, Survey, Tolerance,
+    TooManyRejected, may_be_rejected_file,
 };
 use crate::invocation::{Expressions, Settings};
 use crate::validate::Rules;
@@ -61,6 +62,12 @@ pub(super) fn rejected<'a>(input: &'a InputArgs, file: &Path, survey: &Survey) -
     if is_same_file(path, file) {
         bail!(Usage(format!(
             "`--rejected {}` is the file that is read, and would be overwritten\nhint: give the refused rows a file of their own",
+            path.display()
+        )));
+    }
+    if let Err(why) = may_be_rejected_file(path) {
+        bail!(Usage(format!(
+            "the refused rows cannot be written to `{}`: {why}\nhint: give them a file of their own",
             path.display()
         )));
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::output::{counted, grouped};
 use super::{exclusion_text, group_text, mapping_table, phone_table};
-use crate::import::{FileFault, FileRefused, Judgement, Note, Survey};
+use crate::import::{FileFault, FileRefused, Judgement, Note, Survey, WrittenRejects};
 use crate::validate::mask_cell;
 
 /// What a checked or imported file exits with.
@@ -27,6 +27,7 @@ pub(super) fn json_of(judgement: &Judgement, survey: &Survey, batch: Option<&str
         "numbers": phone_table::json_of(&judgement.numbers),
         "batch": batch,
         "problems": judgement.problems.iter().map(group_text::json_of).collect::<Vec<_>>(),
+        "rejectedFile": judgement.rejected_file.as_ref().map(|file| file.path.display().to_string()),
         "suppressed": exclusion_text::suppressed_json(judgement),
         "alreadySent": judgement.already_sent.iter().map(exclusion_text::already_sent_json).collect::<Vec<_>>(),
         "toldBefore": judgement.told_before,
@@ -117,6 +118,27 @@ pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> Str
     }
     text.push_str(&group_text::text_of(judgement));
     text.push_str(&exclusion_text::text_of(judgement));
+    text.push_str(&mended_text(judgement));
+    text
+}
+
+/// What to do about the refused rows.
+fn mended_text(judgement: &Judgement) -> String {
+    let mut text = String::new();
+    match &judgement.rejected_file {
+        Some(WrittenRejects { path, rows, kept }) if *rows > 0 => {
+            let (path, them) = (path.display(), counted(*rows, "refused row"));
+            let _ = writeln!(text, "\n{them} in `{path}`, with what is wrong beside each");
+            let _ = writeln!(text, "hint: mend them there, and import that file with the flags of this one");
+            if let Some(kept) = kept {
+                let _ = writeln!(text, "note: the file that was there before is `{}` now", kept.display());
+            }
+        }
+        None if judgement.rejected > 0 => {
+            text.push_str("\nhint: `--rejected FILE` writes the refused rows to a file to be mended and imported\n");
+        }
+        Some(_) | None => {}
+    }
     text
 }
 

@@ -1,6 +1,7 @@
 //! What a whole file came to: the counts, and its problems grouped by cause.
 
 use super::note::Note;
+use super::rejected::WrittenRejects;
 use super::table::mapped::MappedColumn;
 use crate::invocation::{BatchId, PhoneRules, PhoneTable, State, mask_phone};
 use crate::mep::ServiceId;
@@ -38,6 +39,8 @@ pub struct Judgement {
     pub more_problems: u64,
     /// What there is to say about the file and how it was read.
     pub notes: Vec<Note>,
+    /// The file of refused rows, if one was asked for.
+    pub rejected_file: Option<WrittenRejects>,
     /// Rows whose number is on the suppression list.
     pub suppressed: SuppressedRows,
     /// Rows that other batches have sent, or are about to, by batch.

@@ -206,7 +206,7 @@ async fn judge(
     let rows = reader.await??;
     find_repeats(tolerance.duplicates, &mut judgement, scratch, intake).await?;
     if let Some(path) = rejected {
-        rejected::write(path, &rows, scratch).await?;
+        judgement.rejected_file = Some(rejected::write(path, &rows, scratch).await?);
     }
     judgement.notes = rows.notes();
     judgement.phones = rows.rules().phones.clone();

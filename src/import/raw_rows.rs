@@ -64,6 +64,15 @@ impl RawRows {
         }
     }
 
+    /// Reads on to the end, where the content proves the same as surveyed.
+    pub(super) fn read_to_end(&mut self) -> Result<(), FileFault> {
+        match self {
+            RawRows::Table(rows) => while rows.table.read(&mut rows.record)? {},
+            RawRows::Json(elements) => while elements.next_element()?.is_some() {},
+        }
+        Ok(())
+    }
+
     /// Goes on to the row of that line, which lies ahead.
     pub(super) fn row_at(&mut self, line: u32) -> Result<Raw<'_>, FileFault> {
         match self {

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
+use super::earlier::keep_earlier;
 use super::json::members::read_members;
 use super::raw_rows::Raw;
 use super::rows::Rows;
@@ -61,8 +62,20 @@ impl RejectedForm {
     }
 }
 
-/// Writes the refused rows of a file that has been read to its end. A file of that name is replaced, once all is written.
-pub(super) async fn write(path: &Path, rows: &Rows, scratch: &mut Scratch) -> anyhow::Result<()> {
+/// A file of refused rows that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenRejects {
+    /// Where.
+    pub path: PathBuf,
+    /// How many rows are in it.
+    pub rows: u64,
+    /// Where the one is now that was there before, if it had rows.
+    pub kept: Option<PathBuf>,
+}
+
+/// Writes the refused rows of a file that has been read to its end, once its content has proved the same for a third time.
+/// An earlier such file of that name is kept under another one.
+pub(super) async fn write(path: &Path, rows: &Rows, scratch: &mut Scratch) -> anyhow::Result<WrittenRejects> {
     let form = RejectedForm::of(rows.survey(), path).map_err(anyhow::Error::msg)?;
     let failed = || format!("cannot write the refused rows to `{}`", path.display());
     let mut raw = rows.again()?;
@@ -78,19 +91,22 @@ pub(super) async fn write(path: &Path, rows: &Rows, scratch: &mut Scratch) -> an
             file.add(&row, refused).with_context(failed)?;
         }
     }
+    raw.read_to_end().map_err(|fault| rows.refused(fault))?;
     file.finish(path).with_context(failed)
 }
 
-/// What stands before the header of a CSV: a byte order mark where the file came from a spreadsheet, which would take UTF-8
-/// for something else without it, and a `sep=` line for a delimiter that is not found out by itself.
+/// What stands first: a byte order mark where the file was no plain UTF-8, so that neither a spreadsheet nor the flags of that
+/// file make something else of it, and a `sep=` line for a delimiter that is not found out by itself.
 fn preamble(survey: &Survey, form: RejectedForm) -> Vec<u8> {
-    let RejectedForm::Csv(delimiter) = form else { return Vec::new() };
-    let is_from_a_spreadsheet = survey.format == Format::Xlsx || !survey.encoding.is_utf8() || survey.skipped_bytes > 0;
-    let mut preamble = if is_from_a_spreadsheet { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
-    if !DELIMITERS.contains(&delimiter) {
-        preamble.extend_from_slice(b"sep=");
-        preamble.push(delimiter);
-        preamble.push(b'\n');
+    let needs_mark = survey.format == Format::Xlsx || !survey.encoding.is_utf8() || survey.skipped_bytes > 0;
+    let mut preamble = if needs_mark { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
+    match form {
+        RejectedForm::Csv(delimiter) if !DELIMITERS.contains(&delimiter) => {
+            preamble.extend_from_slice(b"sep=");
+            preamble.push(delimiter);
+            preamble.push(b'\n');
+        }
+        RejectedForm::Csv(_) | RejectedForm::Json | RejectedForm::Ndjson => {}
     }
     preamble
 }
@@ -155,14 +171,18 @@ impl RejectedFile {
         Ok(())
     }
 
-    fn finish(mut self, path: &Path) -> anyhow::Result<()> {
-        if self.form == RejectedForm::Json {
-            self.out.write_all(b"\n]\n")?;
+    fn finish(mut self, path: &Path) -> anyhow::Result<WrittenRejects> {
+        match (self.form, self.rows) {
+            (RejectedForm::Json, _) => self.out.write_all(b"\n]\n")?,
+            // A file of no bytes at all would not be known for one of refused rows.
+            (RejectedForm::Ndjson, 0) => self.out.write_all(b"\n")?,
+            (RejectedForm::Csv(_) | RejectedForm::Ndjson, _) => {}
         }
         let Ok(file) = self.out.into_inner() else { bail!("not all of it could be written") };
         file.as_file().sync_all()?;
+        let kept = keep_earlier(path)?;
         file.persist(path)?;
-        Ok(())
+        Ok(WrittenRejects { path: path.to_owned(), rows: self.rows, kept })
     }
 }
 
