@@ -78,6 +78,18 @@ fn rows_that_nobody_mended_are_refused_again_and_mended_ones_go_in() {
 }
 
 #[test]
+fn a_row_refused_for_something_else_does_not_text_its_person_a_second_time_once_it_is_mended() {
+    let scenario = Scenario::new();
+    scenario.write("guests.csv", "phoneNumber,session.seat\n12515550130,7A\n12515550130,${x}\n12515550131,${y}\n");
+    scenario.mep("check guests.csv --rejected mended.csv").exits(3);
+    let mended = scenario.read("mended.csv").replace("${x}", "8A").replace("${y}", "8B");
+    assert!(mended.contains("line 3 has the same phone number (1251•••0130) as line 2"), "{mended}");
+    scenario.write("mended.csv", mended);
+    let again = scenario.mep("check mended.csv --json").exits(3).json();
+    assert_eq!((&again["ready"], &again["rejected"]), (&1.into(), &1.into()), "{again}");
+}
+
+#[test]
 fn refused_json_rows_are_objects_again() {
     let scenario = Scenario::new();
     let rows = "{\"phoneNumber\": \"555\",\n \"session.seat\": \"7A\"}, {\"phoneNumber\": \"12515550130\"},\n

@@ -354,10 +354,20 @@ fn a_title_above_the_header_and_a_row_of_totals_are_no_rows_and_said() {
 
 #[test]
 fn a_row_that_only_looks_like_totals_is_judged_as_a_row() {
-    let content = "phoneNumber,session.kind\nx,Total\n12515550131,Total\n";
+    for last in ["12515550131,Total", "(0)12515550131,Total", "02515550131,Sum"] {
+        let content = format!("phoneNumber,session.kind\nx,Total\n{last}\n");
+        let reading = read("csv", &content);
+        assert_eq!(reading.rows.len(), 2, "one is not the last, the other has a number, if a bad one");
+        assert!(reading.reader.notes().is_empty());
+    }
+}
+
+#[test]
+fn the_sum_of_the_numbers_is_nobodys() {
+    let content = "phoneNumber,session.kind\n12515550130,a\n12515550131,b\n25031100261,Total\n";
     let reading = read("csv", content);
-    assert_eq!(reading.rows.len(), 2, "one is not the last, the other has a number");
-    assert!(reading.reader.notes().is_empty());
+    assert_eq!(reading.rows.len(), 2);
+    assert_eq!(reading.reader.notes()[0].text, "`Total` begins a row of totals, which is nobody's");
 }
 
 #[test]

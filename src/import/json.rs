@@ -109,11 +109,13 @@ impl JsonRows {
         let marker = unmended.as_ref().map(marker);
         unmended.into_iter().for_each(|problem| draft.refuse(problem));
         put_sets(&judge.options, &judge.set_names, &mut draft);
-        Ok(Some(Row::judged(element.row, draft.finish(), || {
+        let phone = draft.phone();
+        let row = Row::judged(element.row, draft.finish(), || {
             let sets = &judge.options.sets;
             let sets = sets.iter().map(|set| Cell { column: set.target.to_string(), text: set.text.clone() });
             fields.cells().into_iter().chain(sets).chain(marker).collect()
-        })))
+        });
+        Ok(Some(row.with_phone(phone)))
     }
 }
 

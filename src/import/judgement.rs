@@ -171,9 +171,9 @@ impl Judgement {
 pub(super) const COLLISION_FIX: &str =
     "keep the right one of the two; or `--duplicates skip` keeps the first, `--duplicates allow` sends both";
 
-/// The refusal of a row whose number stands in an earlier one too; both lines are named.
+/// What is said of a row whose number stands in another one too; both lines are named.
 pub(super) fn collision(phone: u64, line: u32, earlier: u32) -> String {
-    format!("not sent: line {line} {} as line {earlier}, with other content", same_number(phone))
+    format!("line {line} {} as line {earlier}, with other content", same_number(phone))
 }
 
 /// Whether a reason is such a refusal, for that number.

@@ -255,7 +255,7 @@ fn size_of_content(content: &RowContent) -> usize {
 async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch) -> anyhow::Result<()> {
     let mut good = Vec::with_capacity(chunk.len());
     let mut refused = Vec::new();
-    for Row { row, problems, cleaned, completed, is_non_ascii } in chunk {
+    for Row { row, problems, phone, cleaned, completed, is_non_ascii } in chunk {
         judgement.rows += 1;
         judgement.cleaned += u64::from(*cleaned);
         judgement.completed += u64::from(*completed);
@@ -269,7 +269,7 @@ async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch
             RowContent::Refused { .. } => {
                 judgement.rejected += 1;
                 judgement.note(row.line, problems);
-                refused.push(refused_for(row.line, problems));
+                refused.push(refused_for(row.line, *phone, problems));
             }
         }
     }
@@ -278,10 +278,10 @@ async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch
     Ok(())
 }
 
-fn refused_for(line: u32, problems: &[Problem]) -> Refused {
+fn refused_for(line: u32, phone: Option<u64>, problems: &[Problem]) -> Refused {
     let mut fixes: Vec<&str> = problems.iter().map(|problem| problem.fix.as_str()).collect();
     fixes.dedup();
-    Refused { line, reason: reasons(problems), fix: fixes.join("; ") }
+    Refused { line, reason: reasons(problems), fix: fixes.join("; "), phone, same_number: None }
 }
 
 /// Marks rows that repeat an earlier one: equal requests are skipped, the rest is as the operator says.
@@ -302,6 +302,8 @@ async fn find_repeats(
         let refused = |skip: &Skip| Refused {
             line: skip.line,
             reason: skip.message.trim_start_matches("not sent: ").to_owned(),
+            phone: None,
+            same_number: None,
             fix: COLLISION_FIX.to_owned(),
         };
         scratch.note_refused(&rejected.map(refused).collect::<Vec<_>>()).await?;
@@ -318,11 +320,11 @@ fn skip(Repeat { line, phone, of }: Repeat, duplicates: Duplicates, judgement: &
         (RepeatOf::Phone(earlier), Duplicates::Reject) => {
             judgement.rejected += 1;
             judgement.note_collision(line, earlier);
-            (State::Rejected, judgement::collision(phone, line, earlier))
+            (State::Rejected, format!("not sent: {}", judgement::collision(phone, line, earlier)))
         }
         (RepeatOf::Phone(earlier), Duplicates::Skip | Duplicates::Allow) => {
             judgement.skipped += 1;
-            (State::Skipped, judgement::collision(phone, line, earlier))
+            (State::Skipped, format!("not sent: {}", judgement::collision(phone, line, earlier)))
         }
         (RepeatOf::Request(earlier), Duplicates::Reject | Duplicates::Skip | Duplicates::Allow) => {
             judgement.skipped += 1;

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::earlier::keep_earlier;
 use super::json::members::read_members;
+use super::judgement::{COLLISION_FIX, collision, says_number_repeats};
 use super::raw_rows::Raw;
 use super::rows::Rows;
 use super::survey::{Format, Survey};
@@ -81,9 +82,13 @@ pub(super) async fn write(path: &Path, rows: &Rows, scratch: &mut Scratch) -> an
     let mut raw = rows.again()?;
     let mut file =
         RejectedFile::begin(path, form, &preamble(rows.survey(), form), raw.headers()).with_context(failed)?;
+    scratch.index_numbers().await?;
     let mut after = 0;
     loop {
-        let page = scratch.refused_after(after, PAGE_ROWS).await?;
+        let mut page = scratch.refused_after(after, PAGE_ROWS).await?;
+        if !rows.allows_shared_numbers() {
+            page.iter_mut().for_each(note_same_number);
+        }
         let Some(last) = page.last() else { break };
         after = last.line;
         for refused in &page {
@@ -93,6 +98,18 @@ pub(super) async fn write(path: &Path, rows: &Rows, scratch: &mut Scratch) -> an
     }
     raw.read_to_end().map_err(|fault| rows.refused(fault))?;
     file.finish(path).with_context(failed)
+}
+
+/// A row that is refused for something else may have another row's number besides: mended, it would text that person too.
+fn note_same_number(refused: &mut Refused) {
+    if let (Some(phone), Some(earlier)) = (refused.phone, refused.same_number)
+        && !says_number_repeats(&refused.reason, phone)
+    {
+        refused.reason.push_str("; ");
+        refused.reason.push_str(&collision(phone, refused.line, earlier));
+        refused.fix.push_str("; ");
+        refused.fix.push_str(COLLISION_FIX);
+    }
 }
 
 /// What stands first: a byte order mark where the file was no plain UTF-8, so that neither a spreadsheet nor the flags of that

@@ -24,6 +24,8 @@ pub struct Row {
     pub row: ImportedRow,
     /// All that is wrong with it; empty where it can be sent.
     pub problems: Vec<Problem>,
+    /// Its phone number, if that is a good one.
+    pub phone: Option<u64>,
     /// How many of its cells were cleaned.
     pub cleaned: u32,
     /// Whether its phone number got the country code that it lacked.
@@ -148,6 +150,11 @@ impl Rows {
         raw.map_err(|faults| FileRefused { file: self.name.clone(), faults })
     }
 
+    /// Whether rows of the file may share a phone number.
+    pub(super) fn allows_shared_numbers(&self) -> bool {
+        self.judge.options.allow_shared_numbers
+    }
+
     /// The refusal of the file as a whole.
     pub(super) fn refused(&self, fault: FileFault) -> FileRefused {
         fault.in_file(&self.name)
@@ -217,14 +224,19 @@ impl Row {
             Ok(Ready { body, phone, time_zone, cleaned, completed, is_non_ascii }) => {
                 let content = RowContent::Ready { body, phone, time_zone };
                 let row = ImportedRow { line, content };
-                Row { row, problems: Vec::new(), cleaned, completed, is_non_ascii }
+                Row { row, problems: Vec::new(), phone: Some(phone), cleaned, completed, is_non_ascii }
             }
             Err(problems) => {
                 let content = RowContent::Refused { message: refusal(&problems), cells: cells() };
                 let row = ImportedRow { line, content };
-                Row { row, problems, cleaned: 0, completed: false, is_non_ascii: false }
+                Row { row, problems, phone: None, cleaned: 0, completed: false, is_non_ascii: false }
             }
         }
+    }
+
+    /// The row with its phone number, which a refused one may have too.
+    pub(super) fn with_phone(self, phone: Option<u64>) -> Row {
+        Row { phone, ..self }
     }
 }
 

@@ -13,20 +13,33 @@ pub struct Refused {
     pub reason: String,
     /// What the operator can do.
     pub fix: String,
+    /// Its phone number, if that is a good one.
+    pub phone: Option<u64>,
+    /// The first good row with the same number, once all rows are noted.
+    #[serde(skip)]
+    pub same_number: Option<u32>,
 }
 
 impl Scratch {
     /// Notes rows that are refused; each line once.
     pub async fn note_refused(&mut self, refused: &[Refused]) -> Result<()> {
-        const NOTE: &str = "INSERT INTO refused (line, reason, fix)
-            SELECT value ->> 'line', value ->> 'reason', value ->> 'fix' FROM json_each($1)";
+        const NOTE: &str = "INSERT INTO refused (line, reason, fix, phone)
+            SELECT value ->> 'line', value ->> 'reason', value ->> 'fix', value ->> 'phone' FROM json_each($1)";
         let done = sqlx::query(NOTE).bind(json_text(refused)).execute(&mut self.connection).await;
         done.map(drop).map_err(scratch::failed("note refused rows"))
     }
 
+    /// Makes ready to look for good rows by their number: called once, after all rows are noted.
+    pub async fn index_numbers(&mut self) -> Result<()> {
+        let made = sqlx::query("CREATE INDEX seen_phone ON seen (phone)").execute(&mut self.connection).await;
+        made.map(drop).map_err(scratch::failed("look for numbers that stand twice"))
+    }
+
     /// The next refused rows after a line, in the order of lines; empty at the end.
     pub async fn refused_after(&mut self, line: u32, limit: u32) -> Result<Vec<Refused>> {
-        const PAGE: &str = "SELECT line, reason, fix FROM refused WHERE line > $1 ORDER BY line LIMIT $2";
+        const PAGE: &str = "SELECT line, reason, fix, phone,
+                (SELECT MIN(line) FROM seen WHERE seen.phone = refused.phone AND seen.line <> refused.line) AS same_number
+            FROM refused WHERE line > $1 ORDER BY line LIMIT $2";
         let rows = sqlx::query(PAGE)
             .bind(i64::from(line))
             .bind(i64::from(limit))
@@ -35,7 +48,13 @@ impl Scratch {
             .map_err(scratch::failed("read refused rows"))?;
         rows.iter()
             .map(|row| {
-                Ok(Refused { line: row.try_get("line")?, reason: row.try_get("reason")?, fix: row.try_get("fix")? })
+                Ok(Refused {
+                    line: row.try_get("line")?,
+                    reason: row.try_get("reason")?,
+                    fix: row.try_get("fix")?,
+                    phone: row.try_get::<Option<i64>, _>("phone")?.map(i64::unsigned_abs),
+                    same_number: row.try_get("same_number")?,
+                })
             })
             .collect::<sqlx::Result<Vec<_>>>()
             .map_err(scratch::failed("read refused rows"))

@@ -57,7 +57,7 @@ impl Scratch {
             "CREATE TABLE seen (phone INTEGER NOT NULL, hash INTEGER NOT NULL, line INTEGER NOT NULL)",
             "CREATE TABLE repeat (line INTEGER PRIMARY KEY, phone INTEGER NOT NULL, same_request INTEGER NOT NULL,
                                   first INTEGER NOT NULL)",
-            "CREATE TABLE refused (line INTEGER PRIMARY KEY, reason TEXT NOT NULL, fix TEXT NOT NULL)",
+            "CREATE TABLE refused (line INTEGER PRIMARY KEY, reason TEXT NOT NULL, fix TEXT NOT NULL, phone INTEGER)",
         ] {
             sqlx::query(table).execute(&mut connection).await.map_err(failed("prepare a temporary database"))?;
         }

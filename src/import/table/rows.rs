@@ -1,9 +1,8 @@
 //! The rows of a table: a CSV or a sheet.
 
 use crate::invocation::Cell;
-use crate::validate::{
-    Draft, Fault, Given, Problem, Target, is_phone, is_spreadsheet_error, mask_cell, spreadsheet_error,
-};
+use crate::mep::PHONE_DIGITS;
+use crate::validate::{Draft, Fault, Given, Problem, Target, is_spreadsheet_error, mask_cell, spreadsheet_error};
 
 use super::columns::{Column, Columns};
 use super::mapped::{MappedColumn, Samples};
@@ -26,6 +25,8 @@ pub(in crate::import) struct TableRows {
     columns: Columns,
     record: Record,
     samples: Samples,
+    /// The sum of the phone numbers so far, which a row of totals may have for one.
+    sum: u64,
 }
 
 impl TableRows {
@@ -36,7 +37,7 @@ impl TableRows {
         options: &Options,
     ) -> Result<TableRows, Vec<FileFault>> {
         let (table, columns) = Table::open(text, survey, options)?;
-        Ok(TableRows { table, columns, record: Record::new(), samples: Samples::default() })
+        Ok(TableRows { table, columns, record: Record::new(), samples: Samples::default(), sum: 0 })
     }
 
     pub(in crate::import) fn columns(&self) -> &Columns {
@@ -65,21 +66,24 @@ impl TableRows {
         let row = self.judged(judge);
         let columns = &self.columns.columns;
         self.samples.look_at(&self.record.cells, |place| columns.get(place) == Some(&PHONE_COLUMN));
-        if !row.problems.is_empty()
-            && let Some(note) = self.note_of_totals()
+        if (!row.problems.is_empty() || row.phone == Some(self.sum))
+            && let Some(note) = self.note_of_totals(&row)
             && self.table.is_at_end()?
         {
             self.table.note(note);
             return Ok(None);
         }
+        self.sum = self.sum.wrapping_add(row.phone.unwrap_or_default());
         Ok(Some(row))
     }
 
-    /// What is said of a row of totals: it has a word for them, and no phone number.
-    fn note_of_totals(&self) -> Option<Note> {
+    /// What is said of a row of totals: it has a word for them, and no phone number but perhaps the sum of those above.
+    fn note_of_totals(&self, row: &Row) -> Option<Note> {
         let phone = self.columns.columns.iter().position(|column| *column == PHONE_COLUMN)?;
-        let has_number = is_phone(self.record.cells.get(phone).unwrap_or_default());
-        let word = self.record.filled().find(|cell| is_total_word(cell)).filter(|_| !has_number)?;
+        let cell = self.record.cells.get(phone).unwrap_or_default();
+        let digits = cell.bytes().filter(u8::is_ascii_digit).count();
+        let is_somebodys = digits >= *PHONE_DIGITS.start() && row.phone != Some(self.sum);
+        let word = self.record.filled().find(|cell| is_total_word(cell)).filter(|_| !is_somebodys)?;
         let text = format!("`{}` begins a row of totals, which is nobody's", mask_cell(word));
         Some(Note::new(text, "if it is somebody's, give it a phone number").at_line(self.record.span.line))
     }
@@ -127,10 +131,12 @@ impl TableRows {
             draft.refuse(problem);
         }
         put_sets(options, set_names, &mut draft);
-        Row::judged(span.line, draft.finish(), || {
+        let phone = draft.phone();
+        let row = Row::judged(span.line, draft.finish(), || {
             let sets = options.sets.iter().map(|set| Cell { column: set.target.to_string(), text: set.text.clone() });
             self.mapped_cells().chain(sets).chain(markers).collect()
-        })
+        });
+        row.with_phone(phone)
     }
 
     /// A row whose cells cannot be told apart: which of them is missing or too many, nobody knows.
