@@ -93,6 +93,12 @@ fn judged(text: &str, number: &str, rules: &PhoneRules) -> Result<CleanPhone, Fa
         let point = number.find('.').unwrap_or(0);
         return Err(Fault::new("a decimal point in the number", AS_TEXT).under(point..number.len()));
     }
+    if is_date(number) {
+        return Err(Fault::new("a date", "fill in the phone number; or map the column that has it"));
+    }
+    if is_ip_address(number) {
+        return Err(Fault::new("an IP address", "fill in the phone number; or map the column that has it"));
+    }
     let Digits { digits, is_international } = digits_of(number)?;
     // A leading 0 is dialled within a country and no part of the number: nothing may be put before it.
     check_start(number, &digits)?;
@@ -161,6 +167,21 @@ fn is_fraction(text: &str) -> bool {
     text.split_once('.').is_some_and(|(whole, fraction)| {
         all_digits(whole) && all_digits(fraction) && (whole.len() <= 1 || fraction.len() < SHORTEST_LAST_GROUP)
     })
+}
+
+/// Whether a text is written as a date is: `2026-07-01`, `15.07.2026`. Nobody groups a phone number so.
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(['-', '.']).collect();
+    let [first, month, last] = parts.as_slice() else { return false };
+    let at_most = |part: &str, max: u32| part.len() <= 2 && part.parse().is_ok_and(|number| (1..=max).contains(&number));
+    let is_year = |part: &str| part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
+    let is_day_or_month = |part: &str| at_most(part, 31);
+    is_day_or_month(month) && ((is_year(first) && at_most(last, 31)) || (is_year(last) && at_most(first, 31)))
+}
+
+/// Whether a text is written as an IP address is; the last group of a phone number has four digits, or one is above 255.
+fn is_ip_address(text: &str) -> bool {
+    text.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
 /// National plans end a number in a group of at least this many digits when they group it with one mark only.
@@ -268,6 +289,22 @@ mod tests {
             let span = clean_phone(text, &PhoneRules::default()).expect_err(text).span;
             let named = span.map(|span| text.chars().skip(span.start).take(span.len()).collect::<String>());
             assert_eq!(named.as_deref(), at, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_as_something_else_is_no_number() {
+        for (text, reason) in [
+            ("2026-07-01", "a date"),
+            ("15.07.2026", "a date"),
+            ("12-31-2026", "a date"),
+            ("192.168.100.200", "an IP address"),
+        ] {
+            let fault = clean_phone(text, &PhoneRules::default()).expect_err(text);
+            assert_eq!(fault.reason, reason, "{text}");
+        }
+        for number in ["1251-55-0130", "20.26.07.01.12", "125.155.501.30", "2026-0701"] {
+            assert!(clean_phone(number, &PhoneRules::default()).is_ok(), "{number}");
         }
     }
 
