@@ -27,6 +27,7 @@ mod progress;
 mod resolve;
 mod retry;
 mod run;
+mod same_reading;
 mod show;
 mod signals;
 mod simulate;

@@ -393,3 +393,28 @@ fn a_batch_without_credentials_holds_up_no_other() {
     s.mep("run --wait 0").exits(5).says("needs an account and a password");
     assert_eq!((s.states().as_str(), sim.received()), ("3 accepted, 2 pending", 3));
 }
+
+#[test]
+fn flags_that_read_a_known_file_otherwise_are_not_passed_over() {
+    let scenario = Scenario::new();
+    scenario.write("wm.csv", "Mobile,Seat,Row\n12515550130,1A,7\n12515550131,2B,8\n");
+    let target = format!("--service {SERVICE} --endpoint simulator --map Mobile=phoneNumber");
+    let wrong = format!("{target} --map Seat=session.row --map Row=session.seat");
+    let right = format!("{target} --map Seat=session.seat --map Row=session.row");
+    scenario.mep(&format!("import wm.csv {wrong}")).exits(0);
+    scenario.mep(&format!("run wm.csv {right}")).exits(2).says("line 2 would be another request");
+    scenario.mep(&format!("run wm.csv {target} --ignore Seat")).exits(2).says("do not take its header");
+    assert_eq!(scenario.states(), "2 pending");
+    scenario.mep(&format!("run wm.csv {wrong}")).exits(0).says("going on with it");
+    scenario.mep("run wm.csv --endpoint simulator").exits(0).says("going on with it");
+}
+
+#[test]
+fn a_file_of_which_every_row_was_refused_may_be_read_by_other_flags() {
+    let scenario = Scenario::new();
+    scenario.write("crm.json", "[{\"phone\": \"+1 251-555-0130\"}]");
+    let target = format!("crm.json --service {SERVICE} --endpoint simulator");
+    scenario.mep(&format!("import {target}")).exits(3);
+    scenario.mep(&format!("import {target} --map phone=phoneNumber")).exits(0);
+    scenario.mep(&format!("import {target} --map phone=phoneNumber")).exits(7);
+}

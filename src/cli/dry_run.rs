@@ -27,7 +27,7 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
     let mut batches: Vec<Batch> = Vec::new();
     for what in &args.what {
         let batch = match &store {
-            Some(store) => find_batch(store, what).await?,
+            Some(store) => find_batch(context, store, what).await?,
             None if what == STANDARD_INPUT || Path::new(what).exists() => None,
             None => bail!(Usage(format!("`{what}` is neither a batch nor a file"))),
         };

@@ -11,8 +11,8 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::{exclusion_text, mapping, problems, suppression};
 use crate::import::{self, ColumnMap, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
-use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, UnixMillis, is_batch_name_char};
-use crate::mep::Endpoint;
+use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, State, UnixMillis, is_batch_name_char};
+use crate::mep::{Endpoint, ServiceId};
 use crate::store::{Batch, ImportLock, NewBatch, Store};
 
 /// Requests a second where nothing is said: what the vendor has not asked for more of.
@@ -23,7 +23,9 @@ const RATE_FOR_CIE: f64 = 1.0;
 /// A file that has become a batch, now or before.
 pub(super) enum Imported {
     /// Its content is this batch already; nothing was imported.
-    Before(Box<Batch>),
+    ///
+    /// With the file, to be read once more, but where another import has just made the batch.
+    Before(Box<Batch>, Option<Box<Input>>),
     /// It is this batch now.
     Now(Box<Batch>, Box<Judgement>, Survey),
 }
@@ -31,7 +33,7 @@ pub(super) enum Imported {
 pub(super) async fn import(context: &mut Context, args: ImportArgs) -> anyhow::Result<Exit> {
     let store = context.create_store().await?;
     match load(context, &store, &args.file, &args.batch, &args.input, &args.sending).await? {
-        Imported::Before(batch) => {
+        Imported::Before(batch, _) => {
             let known = FileFault::new(
                 format!("it is batch `{}` already, for the same service and endpoint", batch.name),
                 format!(
@@ -66,9 +68,9 @@ pub(super) async fn load(
     let survey = opened.survey().clone();
     let (service, endpoint) = (input.service.as_ref(), batch.endpoint.as_ref());
     if !batch.again
-        && let Some(before) = store.batch_of_content(&survey.sha256, service, endpoint).await?
+        && let Some(before) = living_batch(store, &survey.sha256, service, endpoint).await?
     {
-        return Ok(Imported::Before(Box::new(before)));
+        return Ok(Imported::Before(Box::new(before), Some(Box::new(opened))));
     }
     let Some(endpoint) = &batch.endpoint else {
         bail!(Usage(
@@ -89,9 +91,9 @@ pub(super) async fn load(
     let lock = tokio::task::spawn_blocking(move || ImportLock::acquire(&path)).await??;
     // Looked at once more now that no other import is under way: two at the same time must not make two batches.
     if !batch.again
-        && let Some(before) = store.batch_of_content(&survey.sha256, service, Some(endpoint)).await?
+        && let Some(before) = living_batch(store, &survey.sha256, service, Some(endpoint)).await?
     {
-        return Ok(Imported::Before(Box::new(before)));
+        return Ok(Imported::Before(Box::new(before), None));
     }
     let intake = store.begin_intake(lock, UnixMillis::now()).await?;
     let describe = |judgement: &Judgement, rows: &import::Rows| {
@@ -136,6 +138,19 @@ async fn exclusions(
         seen_within: batch.seen_within,
         seen_since: others_count.then(|| UnixMillis::now().before(batch.seen_within)),
     })
+}
+
+/// The batch of the same content. One of which every row was refused stands in nobody's way: what was wrong with how it was
+/// read is put right by other flags.
+async fn living_batch(
+    store: &Store,
+    sha256: &str,
+    service: Option<&ServiceId>,
+    endpoint: Option<&Endpoint>,
+) -> anyhow::Result<Option<Batch>> {
+    let Some(batch) = store.batch_of_content(sha256, service, endpoint).await? else { return Ok(None) };
+    let is_dead = batch.rows > 0 && store.counts_of(batch.id).await?[State::Rejected] == batch.rows;
+    Ok(Some(batch).filter(|_| !is_dead))
 }
 
 /// Tells what was imported and what to type next.

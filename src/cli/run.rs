@@ -19,7 +19,7 @@ use super::output::counted;
 use super::progress::Teller;
 use super::stand_in::StandIn;
 use super::status::accounting;
-use super::{dry_run, exclusion_text, phone_rules, problems, signals, suppression};
+use super::{check, dry_run, exclusion_text, phone_rules, problems, same_reading, signals, suppression};
 use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{BatchId, State, UnixMillis};
@@ -94,7 +94,7 @@ async fn name_batches(context: &mut Context, store: &Store, args: &RunArgs) -> a
     }
     let mut named: Vec<Batch> = Vec::new();
     for what in &args.what {
-        let batch = match find_batch(store, what).await? {
+        let batch = match find_batch(context, store, what).await? {
             Some(batch) => checked(batch, args)?,
             None => import_file(context, store, what, args).await?,
         };
@@ -125,10 +125,13 @@ fn checked(batch: Batch, args: &RunArgs) -> anyhow::Result<Batch> {
 }
 
 /// An existing batch wins over a file of that name; what has a `/` is a file.
-pub(super) async fn find_batch(store: &Store, what: &str) -> anyhow::Result<Option<Batch>> {
+pub(super) async fn find_batch(context: &mut Context, store: &Store, what: &str) -> anyhow::Result<Option<Batch>> {
     if !what.contains('/')
         && let Some(batch) = store.batch_named(what).await?
     {
+        if Path::new(what).exists() {
+            context.out.note(&format!("`{what}` is a batch, and a file too: `./{what}` is the file\n"));
+        }
         return Ok(Some(batch));
     }
     if what != STANDARD_INPUT && !Path::new(what).exists() {
@@ -140,8 +143,11 @@ pub(super) async fn find_batch(store: &Store, what: &str) -> anyhow::Result<Opti
 async fn import_file(context: &mut Context, store: &Store, what: &str, args: &RunArgs) -> anyhow::Result<Batch> {
     let file = Path::new(what);
     match import::load(context, store, file, &args.batch, &args.input, &args.sending).await? {
-        Imported::Before(batch) => {
+        Imported::Before(batch, input) => {
             let batch = checked(*batch, args)?;
+            if let Some(input) = input {
+                same_reading::check(store, &batch, *input, check::options(context, &args.input)?).await?;
+            }
             context.out.note(&format!("`{what}` is batch `{}` already; going on with it\n", batch.name));
             Ok(batch)
         }

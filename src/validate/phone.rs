@@ -173,7 +173,8 @@ fn is_fraction(text: &str) -> bool {
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split(['-', '.']).collect();
     let [first, month, last] = parts.as_slice() else { return false };
-    let at_most = |part: &str, max: u32| part.len() <= 2 && part.parse().is_ok_and(|number| (1..=max).contains(&number));
+    let at_most =
+        |part: &str, max: u32| part.len() <= 2 && part.parse().is_ok_and(|number| (1..=max).contains(&number));
     let is_year = |part: &str| part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
     let is_day_or_month = |part: &str| at_most(part, 31);
     is_day_or_month(month) && ((is_year(first) && at_most(last, 31)) || (is_year(last) && at_most(first, 31)))
