@@ -214,6 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn two_columns_of_one_name_get_no_flags_to_choose_by() {
+        let faults = mapped(&["Order", "Phone", "Phone"], &options()).expect_err("a bad header");
+        assert!(
+            faults.iter().any(|fault| fault.contains("column `Phone`: a second column of that name")),
+            "{faults:#?}"
+        );
+        assert!(!faults.iter().any(|fault| fault.contains("for the whole header")), "{faults:#?}");
+    }
+
+    #[test]
     fn headers_map_themselves_or_by_hand() {
         let mut options = options();
         options.maps = vec!["mobile=phoneNumber".parse().expect("a map"), "Sitz=session.Seat".parse().expect("a map")];

@@ -5,7 +5,7 @@ use crate::validate::{Target, is_like_a_phone, is_phone, mask_cell};
 use super::columns::{Column, Columns, is_same_header, names_the_number};
 use super::flags::{ignore_flag, map_flag};
 use super::near_miss::nearest;
-use super::proposal::{Candidate, candidates, whole_header};
+use super::proposal::{Candidate, candidates, second_of_their_name, whole_header};
 use super::record::Record;
 use crate::import::limits::COLUMNS_MAX;
 use crate::import::options::{ColumnMap, Options};
@@ -37,6 +37,7 @@ impl HeaderFaults<'_> {
     /// Likewise, where the flags are what is tried.
     pub(in crate::import) fn gather_without_flags(&self, faults: &mut Vec<FileFault>) {
         self.of_places(faults);
+        self.of_names(faults);
         self.of_maps(faults);
         self.of_ignores(faults);
         self.of_number(faults);
@@ -60,6 +61,14 @@ impl HeaderFaults<'_> {
                 let fix = format!("leave out the `--set`, or the column with `{}`", ignore_flag(header));
                 faults.push(FileFault::new(reason, fix).in_column(header));
             }
+        }
+    }
+
+    /// Two columns of one name cannot be told apart by a flag: mapping the name would map both.
+    fn of_names(&self, faults: &mut Vec<FileFault>) {
+        for header in second_of_their_name(&self.columns.headers, self.options) {
+            let fix = "give each column a name of its own in the file, so that the right one can be mapped";
+            faults.push(FileFault::new("a second column of that name", fix).in_column(header));
         }
     }
 

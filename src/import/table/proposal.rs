@@ -48,6 +48,9 @@ pub(in crate::import) fn whole_header(
     options: &Options,
     number: Option<&Candidate>,
 ) -> Option<String> {
+    if second_of_their_name(headers, options).next().is_some() {
+        return None;
+    }
     let is_there = |name: &str| headers.iter().any(|header| is_same_header(header, name));
     let mut proposed = Options { allow_no_service: true, ..options.clone() };
     proposed.maps.retain(|map| map.said_in.is_some() || is_there(&map.header));
@@ -79,6 +82,19 @@ pub(in crate::import) fn whole_header(
         }
     }
     takes_all(headers, &proposed).then(|| flags_of(headers, &proposed))
+}
+
+/// Headers that nothing is said of yet, and that stand further left already.
+pub(in crate::import) fn second_of_their_name<'a>(
+    headers: &'a [String],
+    options: &Options,
+) -> impl Iterator<Item = &'a String> {
+    let is_repeated = |place: usize| headers[..place].iter().any(|other| is_same_header(other, &headers[place]));
+    headers
+        .iter()
+        .enumerate()
+        .filter(move |(place, header)| !header.trim().is_empty() && is_open(header, options) && is_repeated(*place))
+        .map(|(_, header)| header)
 }
 
 /// The flags that say the same as these options, in the header's order.

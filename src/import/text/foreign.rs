@@ -4,7 +4,7 @@ use crate::import::refused::FileFault;
 
 const EXPORT: &str = "open it in a spreadsheet and save it as `CSV UTF-8`";
 const UNPACK: &str = "unpack it first; of packed files only gzip is read";
-const WRONG_FILE: &str = "check the path: a campaign is CSV, JSON or NDJSON";
+const WRONG_FILE: &str = "check the path: a campaign is CSV, JSON, NDJSON or .xlsx";
 
 /// Bytes at the beginning of a file, what it is then, and what to do.
 const SIGNATURES: [(&[u8], &str, &str); 19] = [
@@ -55,7 +55,7 @@ pub(in crate::import) fn refuse_foreign(head: &[u8]) -> Result<(), FileFault> {
         signature.map(|(_, found, fix)| (*found, *fix)).or_else(|| markup(head))
     };
     match found {
-        Some((found, fix)) => Err(FileFault::new(format!("found {found}; expected CSV, JSON or NDJSON"), fix)),
+        Some((found, fix)) => Err(FileFault::new(format!("found {found}; expected CSV, JSON, NDJSON or .xlsx"), fix)),
         None => Ok(()),
     }
 }
