@@ -3,6 +3,7 @@
 //! No I/O and no clock: times come in as [`UnixMillis`].
 
 mod attempt;
+mod counted;
 mod findings;
 mod fingerprint;
 mod imported;
@@ -17,6 +18,7 @@ mod suppressed;
 mod time;
 
 pub use attempt::{Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken};
+pub use counted::{counted, grouped};
 pub use findings::Findings;
 pub use fingerprint::{Fingerprint, body_hash};
 pub use imported::{Cell, ImportedRow, RowContent};

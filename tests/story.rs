@@ -87,7 +87,7 @@ fn a_workbook_goes_from_the_first_look_to_an_accounting_that_adds_up_and_its_men
     for said in [
         "note: line 1: `Flight change of July` stands above the header and is no row",
         "note: line 48006: `Total` begins a row of totals, which is nobody's",
-        "note: dates are read in ISO form, as `2026-07-01`: 48000 cells in column `D`",
+        "note: dates are read in ISO form, as `2026-07-01`: 48,000 cells in column `D`",
         "formulas are read as the values that were saved with them",
         "--country-code 1 --national-length 10",
         "48,000  in the file",

@@ -241,6 +241,7 @@ fn nobody_on_the_list_is_texted_whatever_the_list_looks_like() {
         ("out.csv", format!("Name,phoneNumber\nAda,{one}\n\"Bob, \"\"the\"\" man\",00{three}\n")),
         ("mapped.csv", format!("Mobile;Since\n{one};June\n{three};July\n")),
         ("bare.csv", format!("{one},Ada\n{three},Bob\n")),
+        ("dated.csv", format!("{one},2026-07-01\n{three},2026-07-02 09:30\n")),
         ("one-column.csv", format!("Opt-outs\n{one}\n{three}\n")),
         ("out.ndjson", format!("{{\"phoneNumber\":{one},\"name\":\"Ada\"}}\n{{\"phoneNumber\":\"{three}\"}}\n")),
         ("out.json", format!("[{{\"phoneNumber\":{one}}},{{\"phoneNumber\":\"{three}\"}}]")),
@@ -271,6 +272,14 @@ fn a_list_with_a_line_that_is_no_number_is_refused_as_a_whole() {
         ("12015550101\nunknown\n", "line 2", "letters"),
         ("Name,phoneNumber\nAda,\n", "line 2", "no phone number"),
         ("Name,Number\nAda,12015550101\n", "line 1", "no column for the phone number"),
+        ("12015550100,12015550101,12015550102\n", "line 1", "one number a line"),
+        ("900113,12015550101\n", "line 1", "one number a line"),
+        ("900113,07700900123\n", "line 1", "one number a line"),
+        ("phone\n12015550100;12015550101\n", "line 2", "one number a line"),
+        ("", "no numbers", "leave out `--suppress`"),
+        ("phoneNumber\n", "no numbers", "leave out `--suppress`"),
+        ("# nobody\n\n", "no numbers", "leave out `--suppress`"),
+        ("[]", "no numbers", "leave out `--suppress`"),
     ] {
         let s = Scenario::new();
         let sim = s.simulate("");
@@ -278,10 +287,35 @@ fn a_list_with_a_line_that_is_no_number_is_refused_as_a_whole() {
         for command in ["check campaign.csv".to_owned(), format!("run campaign.csv --endpoint {sim}")] {
             let told = s.mep(&format!("{command} --suppress out.txt")).exits(2).says("out.txt");
             assert!(told.stderr.contains(line) && told.stderr.contains(found), "{content}: {}", told.stderr);
+            assert!(!told.stderr.contains("--map"), "{}", told.stderr);
             assert!(!told.stderr.contains("900123") && !told.stderr.contains("12015550101"), "{}", told.stderr);
         }
         assert_eq!(sim.received(), 0);
     }
+}
+
+#[test]
+fn what_numbers_a_list_has_is_said_once() {
+    let s = Scenario::new();
+    let sim = s.simulate("");
+    s.campaign(3).write("out.txt", "251 555 0130\n2515550131\n2515550131\n");
+    let read = "out.txt`: 2 numbers of 10 digits that begin with 251\n";
+    let run = format!("run campaign.csv --endpoint {sim} --suppress out.txt");
+    for command in
+        ["check campaign.csv --suppress out.txt", run.as_str(), "run campaign", "retry campaign --state skipped"]
+    {
+        let told = s.mep(command).exits(0);
+        assert_eq!(told.stderr.matches(read).count(), 1, "{command}: {}", told.stderr);
+    }
+    assert_eq!(s.mep("-q check campaign.csv --suppress out.txt").exits(0).output(), "");
+}
+
+#[test]
+fn a_check_counts_no_number_that_is_on_the_list() {
+    let s = Scenario::new();
+    s.campaign(3).write("out.txt", list([1]));
+    let checked = s.mep("check campaign.csv --suppress out.txt --json").exits(0).json();
+    assert_eq!(checked["numbers"], json!([{ "digits": 11, "callingCode": "1", "rows": 2 }]));
 }
 
 #[test]

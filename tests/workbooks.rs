@@ -193,10 +193,24 @@ fn rows_are_told_by_their_numbers_in_the_sheet() {
     assert_eq!(
         book.notes(),
         [
-            "rows that are hidden, by a filter or by hand, are read all the same: 1",
-            "merged ranges have a value in their first cell only: 1",
+            "rows that are hidden, by a filter or by hand, are read all the same: 1 row",
+            "merged ranges have a value in their first cell only: 1 range",
         ]
     );
+}
+
+#[test]
+fn a_cell_far_to_the_right_refuses_the_sheet_unless_it_is_blank() {
+    let with_last = |column: usize, last: &str| {
+        let mut rows = guests(12_515_550_130);
+        rows[1].resize(column, Cell::Missing);
+        rows[1].push(last.into());
+        Workbook::new().sheet("Guests", rows)
+    };
+    let told = refused(with_last(16_383, "x"), None);
+    assert!(told.contains("line 2: a cell in column `XFD`; expected at most 1000 columns"), "{told}");
+    assert!(refused(with_last(1000, "x"), None).contains("column `ALM`"));
+    assert_eq!(read(with_last(16_383, " ")).outcomes(), [r#"{"session":{"a":"x"}}"#]);
 }
 
 #[test]

@@ -127,7 +127,7 @@ pub(super) async fn load(
 
 /// Who is not sent to, by what the operator says.
 async fn exclusions(
-    context: &Context,
+    context: &mut Context,
     settings: &Settings,
     batch: &BatchArgs,
     maps: &[ColumnMap],

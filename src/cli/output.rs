@@ -1,8 +1,11 @@
 //! What is printed: data to stdout, all else to stderr, and nothing at all where a quiet run has nothing to say.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use super::exit::Exit;
+
+pub(super) use crate::invocation::{counted, grouped};
 
 /// The two streams, and what a quiet run holds back until its exit code is known.
 #[derive(Debug)]
@@ -10,6 +13,7 @@ pub(super) struct Output {
     json: bool,
     quiet: bool,
     held: Vec<(Stream, String)>,
+    noted_once: HashSet<String>,
     stdout_closed: bool,
 }
 
@@ -21,7 +25,7 @@ enum Stream {
 
 impl Output {
     pub(super) fn new(json: bool, quiet: bool) -> Self {
-        Output { json, quiet, held: Vec::new(), stdout_closed: false }
+        Output { json, quiet, held: Vec::new(), noted_once: HashSet::new(), stdout_closed: false }
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -45,6 +49,13 @@ impl Output {
     /// Whatever else a person wants to know.
     pub(super) fn note(&mut self, text: &str) {
         self.hold_or_write(Stream::Err, text);
+    }
+
+    /// The same, unless it has been said already: what is read for each of several batches is told for the first.
+    pub(super) fn note_once(&mut self, text: &str) {
+        if self.noted_once.insert(text.to_owned()) {
+            self.note(text);
+        }
     }
 
     /// Prints what was held back, unless all went well.
@@ -99,39 +110,4 @@ pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
                 .downcast_ref::<serde_json::Error>()
                 .is_some_and(|error| error.io_error_kind() == Some(io::ErrorKind::BrokenPipe))
     })
-}
-
-/// A number as people read it: `20,000`.
-pub(super) fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if number < 0 { format!("-{text}") } else { text }
-}
-
-/// A number with what it counts: `1 row`, `20,000 rows`.
-pub(super) fn counted(number: u64, what: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{} {what}{ending}", grouped(i64::try_from(number).unwrap_or(i64::MAX)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_is_singular() {
-        assert_eq!([0, 1, 2_000].map(|number| counted(number, "row")), ["0 rows", "1 row", "2,000 rows"]);
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!([0, 999, 1_000, 20_000, 5_000_000].map(grouped), ["0", "999", "1,000", "20,000", "5,000,000"]);
-        assert_eq!(grouped(-1_234), "-1,234");
-    }
 }

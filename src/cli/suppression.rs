@@ -8,18 +8,33 @@ use anyhow::anyhow;
 use super::context::Context;
 use super::failure::Usage;
 use super::output::counted;
+use super::phone_table;
 use crate::import::{self, ColumnMap};
-use crate::invocation::{Settings, Suppressed, UnixMillis};
+use crate::invocation::{PhoneTable, Settings, Suppressed, UnixMillis};
 use crate::run::ReadSuppressed;
 use crate::store::{Batch, Store};
 use crate::validate::Rules;
 
-/// Reads the list of a batch that is sent by these settings; no list has no numbers.
-pub(super) async fn list_of(context: &Context, settings: &Settings, maps: &[ColumnMap]) -> anyhow::Result<Suppressed> {
+/// Reads the list of a batch that is sent by these settings, and says what numbers it has; no list has none.
+pub(super) async fn list_of(
+    context: &mut Context,
+    settings: &Settings,
+    maps: &[ColumnMap],
+) -> anyhow::Result<Suppressed> {
     let Some(path) = settings.suppress.clone() else { return Ok(Suppressed::default()) };
     let rules = Rules::of_batch(settings, context.bounds, context.phone_number_json);
     let maps = maps.to_vec();
-    tokio::task::spawn_blocking(move || read(&path, &maps, &rules)).await?
+    let name = path.display().to_string();
+    let list = tokio::task::spawn_blocking(move || read(&path, &maps, &rules)).await??;
+    context.out.note_once(&told(&name, &list));
+    Ok(list)
+}
+
+/// The lengths and countries of a list's numbers: a list of numbers without their country code protects nobody.
+fn told(name: &str, list: &Suppressed) -> String {
+    let mut numbers = PhoneTable::default();
+    list.numbers().iter().for_each(|number| numbers.add(*number));
+    format!("suppression list `{}`: {}\n", name.escape_debug(), phone_table::in_words(&numbers))
 }
 
 /// How a run reads the lists of the batches that it sends.

@@ -60,26 +60,26 @@ pub(super) async fn exclude(
         let page = scratch.seen_after(after, PAGE_ROWS).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.row);
-        let mut skips = Vec::new();
+        let rows: Vec<Fingerprint> = page.iter().map(|Seen { row, .. }| *row).collect();
         let (never, open): (Vec<Fingerprint>, Vec<Fingerprint>) = page
             .iter()
             .filter(|seen| !seen.is_repeat)
             .map(|seen| seen.row)
             .partition(|row| suppressed.contains(row.phone));
-        skips.extend(never.iter().map(|row| suppress(row.line, judgement)));
-        let Some(intake) = intake else { continue };
-        if let Some(others) = others.filter(|others| !others.batches.is_empty()) {
-            let batches: Vec<BatchId> = others.batches.iter().map(|(id, _)| *id).collect();
-            let told = intake.store().told(&open, &batches, others.since).await?;
-            skips.extend(told.iter().filter_map(|told| pass_over(told, others, judgement)));
-            note_other_content(&open, &told, others, &mut last_told, judgement);
+        let mut skips: Vec<Skip> = never.iter().map(|row| suppress(row.line, judgement)).collect();
+        if let Some(intake) = intake {
+            if let Some(others) = others.filter(|others| !others.batches.is_empty()) {
+                let batches: Vec<BatchId> = others.batches.iter().map(|(id, _)| *id).collect();
+                let told = intake.store().told(&open, &batches, others.since).await?;
+                skips.extend(told.iter().filter_map(|told| pass_over(told, others, judgement)));
+                note_other_content(&open, &told, others, &mut last_told, judgement);
+            }
+            intake.note(&rows).await?;
+            if !skips.is_empty() {
+                intake.skip(&skips).await?;
+            }
         }
-        let rows: Vec<Fingerprint> = page.iter().map(|Seen { row, .. }| *row).collect();
-        intake.note(&rows).await?;
         forget_numbers(&rows, &skips, judgement);
-        if !skips.is_empty() {
-            intake.skip(&skips).await?;
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use super::limits::UNPACKED_BYTES_MAX;
 use super::options::Options;
 use super::reading::Reading;
 use super::refused::{FileFault, FileRefused};
@@ -38,7 +39,7 @@ impl Input {
     pub fn open(path: &Path, reading: &Reading) -> Result<Input, FileRefused> {
         let is_standard_input = path == Path::new(STANDARD_INPUT);
         let name = if is_standard_input { "standard input".to_owned() } else { path.display().to_string() };
-        let surveyed = if is_standard_input { spooled(io::stdin().lock()) } else { regular(path) }
+        let surveyed = if is_standard_input { spooled(io::stdin().lock(), UNPACKED_BYTES_MAX) } else { regular(path) }
             .and_then(|file| surveyed(file, path, reading));
         match surveyed {
             Ok((text, survey)) => Ok(Input { name, text, survey }),
@@ -82,7 +83,7 @@ fn regular(path: &Path) -> Result<File, FileFault> {
     if kind.is_dir() {
         return Err(FileFault::unreadable(&io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")));
     }
-    if kind.is_file() { Ok(file) } else { spooled(file) }
+    if kind.is_file() { Ok(file) } else { spooled(file, UNPACKED_BYTES_MAX) }
 }
 
 #[cfg(test)]

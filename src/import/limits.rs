@@ -18,8 +18,8 @@ pub const SUPPRESSED_MAX: usize = 5_000_000;
 /// The deepest nesting of a JSON row: the API's own body has three levels.
 pub const JSON_DEPTH_MAX: usize = 16;
 
-/// The most bytes that a gzip or a workbook may unpack to: ten million rows of 800 bytes. Eight packed megabytes can hold as
-/// much.
+/// The most bytes that a gzip or a workbook may unpack to, a sheet's text may have, and a pipe may give, for they fill a
+/// temporary file: ten million rows of 800 bytes. Eight packed megabytes can hold as much.
 pub(super) const UNPACKED_BYTES_MAX: u64 = 1 << 33;
 
 /// Records among which the header is looked for, for titles above it are few; those below it tell what its columns hold.

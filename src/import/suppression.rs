@@ -17,7 +17,7 @@ use super::table::columns::{Column, resolve};
 use super::table::record::Record;
 use crate::invocation::{Expressions, PhoneRules, RowContent, Suppressed};
 use crate::mep::Bounds;
-use crate::validate::{Draft, Given, Problem, Rules, Target, is_spreadsheet_error};
+use crate::validate::{Draft, Given, Problem, Rules, Target, is_iso_date, is_phone, is_spreadsheet_error};
 
 /// Digits from which on the first cell of a list is taken for a number that is badly written, and not for a header.
 const LIKE_A_NUMBER: usize = 6;
@@ -25,12 +25,21 @@ const LIKE_A_NUMBER: usize = 6;
 /// What a spreadsheet writes for a number that is wider than its column: no comment, though it begins like one.
 const TOO_NARROW: &str = "####";
 
+/// Where the number of a line stands.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// In the first cell, because nothing says what the others are.
+    First,
+    /// In this column, which the header names among others.
+    Column(usize),
+}
+
 /// Reads a list: one number a line, with blank lines and lines that begin with `#`; or any table that has a column for
 /// the phone number. Numbers are cleaned as those of a campaign are.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or a line of it is no number.
+/// The file cannot be read, a line of it is no number, or it has none: what an export that failed leaves.
 pub fn suppression_list(path: &Path, maps: &[ColumnMap], rules: &Rules) -> Result<Suppressed, FileRefused> {
     let input = Input::open(path, &Reading::default())?;
     let survey = input.survey().clone();
@@ -43,6 +52,9 @@ pub fn suppression_list(path: &Path, maps: &[ColumnMap], rules: &Rules) -> Resul
         }
         Format::Json | Format::Ndjson => numbers_of_objects(input, options)?,
     };
+    if numbers.is_empty() {
+        return Err(no_numbers().in_file(&path.display().to_string()));
+    }
     Ok(Suppressed::new(numbers))
 }
 
@@ -66,22 +78,21 @@ fn options(maps: &[ColumnMap], rules: &Rules) -> Options {
 }
 
 fn numbers_of_lines(mut records: Records, options: &Options) -> Result<Vec<u64>, FileFault> {
-    let (mut read, mut numbers, mut column) = (Record::new(), Vec::new(), None);
+    let (mut read, mut numbers, mut place) = (Record::new(), Vec::new(), None);
     while records.read_filled(&mut read)? {
         let (record, line) = (&read.cells, read.span.line);
         if is_comment(record) {
             continue;
         }
-        let column = match column {
-            Some(column) => column,
-            None if is_number_like(record, &options.rules) => *column.insert(0),
+        let place = match place {
+            Some(place) => place,
+            None if is_number_like(record, &options.rules) => *place.insert(Place::First),
             None => {
-                column = Some(column_of(record, options).map_err(|fault| fault.at_line(line))?);
+                place = Some(place_in(record, options).map_err(|fault| fault.at_line(line))?);
                 continue;
             }
         };
-        let cell = record.get(column).unwrap_or_default();
-        let number = number_of(cell, &options.rules).map_err(|problem| no_number(&problem).at_line(line))?;
+        let number = number_at(place, record, &options.rules).map_err(|fault| fault.at_line(line))?;
         push(&mut numbers, number)?;
     }
     Ok(numbers)
@@ -122,27 +133,52 @@ fn is_number_like(record: &StringRecord, rules: &Rules) -> bool {
     !first.starts_with(char::is_alphabetic) || digits >= LIKE_A_NUMBER || number_of(first, rules).is_ok()
 }
 
-/// The column of the number: the only one there is, or the one that maps to it.
-fn column_of(header: &StringRecord, options: &Options) -> Result<usize, FileFault> {
+/// The place of the number: the only column there is, or the one that maps to it.
+fn place_in(header: &StringRecord, options: &Options) -> Result<Place, FileFault> {
     if header.len() == 1 {
-        return Ok(0);
+        return Ok(Place::First);
     }
     let is_phone = |name: &str| matches!(resolve(name, options), Ok(Column::Filled(Target::PhoneNumber)));
     let mut columns = header.iter().enumerate().filter(|(_, name)| is_phone(name)).map(|(place, _)| place);
     match (columns.next(), columns.next()) {
-        (Some(column), None) => Ok(column),
+        (Some(column), None) => Ok(Place::Column(column)),
         (Some(_), Some(_)) => Err(FileFault::new("two columns for the phone number", "leave one of them out")),
-        (None, _) => Err(FileFault::new(
-            "no column for the phone number",
-            "name it `phoneNumber`, map it with `--map 'HEADER=phoneNumber'`, or write one number a line",
-        )),
+        (None, _) => {
+            Err(FileFault::new("no column for the phone number", "name it `phoneNumber`, or write one number a line"))
+        }
     }
+}
+
+fn number_at(place: Place, record: &StringRecord, rules: &Rules) -> Result<u64, FileFault> {
+    let column = match place {
+        Place::First if record.iter().skip(1).any(may_be_a_number) => {
+            return Err(FileFault::new(
+                "more than one cell may be a phone number; expected one number a line",
+                "write one number a line, or put a header above them that names the numbers' column `phoneNumber`",
+            ));
+        }
+        Place::First => 0,
+        Place::Column(column) => column,
+    };
+    number_of(record.get(column).unwrap_or_default(), rules).map_err(|problem| no_number(&problem))
+}
+
+/// Whether a cell beside the first holds somebody's number; the zeros of a number as it is dialled at home are passed over.
+fn may_be_a_number(cell: &str) -> bool {
+    is_phone(cell.trim().trim_start_matches('0')) && !is_iso_date(cell)
 }
 
 fn number_of(cell: &str, rules: &Rules) -> Result<u64, Box<Problem>> {
     let mut draft = Draft::new(rules);
     draft.put(&Target::PhoneNumber, "", Given::Cell(cell));
     draft.finish().map(|ready| ready.phone).map_err(|mut problems| Box::new(problems.swap_remove(0)))
+}
+
+fn no_numbers() -> FileFault {
+    FileFault::new(
+        "no numbers; expected at least one",
+        "check what writes the list; leave out `--suppress` if nobody is to be left out",
+    )
 }
 
 fn no_number(problem: &Problem) -> FileFault {

@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use calamine::{Reader, Xlsx};
 use sha2::{Digest, Sha256};
 
-use super::limits::CHUNK_BYTES;
+use super::limits::{CHUNK_BYTES, UNPACKED_BYTES_MAX};
 use super::note::Note;
 use super::refused::FileFault;
 use super::source::hex;
@@ -43,7 +43,7 @@ pub(super) fn read_workbook(mut file: File, choice: Option<&SheetChoice>) -> Res
         let mut book = Xlsx::new(BufReader::new(&mut file)).map_err(|error| broken(&error))?;
         let mut notes = Vec::new();
         let chosen = choose(&mut book, choice, &mut notes)?;
-        let mut text = SheetText::new()?;
+        let mut text = SheetText::new(UNPACKED_BYTES_MAX)?;
         if let Some(chosen) = &chosen {
             let padded = padded_numbers(&mut book, &chosen.name)?;
             let mut sheet = SheetReader::open(&mut book, &chosen.name)?;
@@ -68,13 +68,15 @@ struct SheetText {
     spool: Spool,
     hash: Sha256,
     bytes: u64,
+    /// A string that stands once in the workbook may be the text of every cell.
+    bytes_max: u64,
     /// Rows that are written together.
     buffer: Vec<u8>,
 }
 
 impl SheetText {
-    fn new() -> Result<SheetText, FileFault> {
-        Ok(SheetText { spool: Spool::new()?, hash: Sha256::new(), bytes: 0, buffer: Vec::new() })
+    fn new(bytes_max: u64) -> Result<SheetText, FileFault> {
+        Ok(SheetText { spool: Spool::new()?, hash: Sha256::new(), bytes: 0, bytes_max, buffer: Vec::new() })
     }
 
     fn write(&mut self, row: &SheetRow) -> Result<(), FileFault> {
@@ -86,6 +88,10 @@ impl SheetText {
     fn flush(&mut self) -> Result<(), FileFault> {
         self.hash.update(&self.buffer);
         self.bytes += self.buffer.len() as u64;
+        if self.bytes > self.bytes_max {
+            let reason = format!("the sheet's text has more than {} bytes", self.bytes_max);
+            return Err(FileFault::new(reason, "split it, or save the sheet as `CSV UTF-8`"));
+        }
         self.spool.write(&self.buffer)?;
         self.buffer.clear();
         Ok(())
@@ -108,5 +114,20 @@ impl SheetText {
             first_line: 1,
         };
         Ok((self.spool.finish()?, survey))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_of_too_much_text_is_refused() {
+        let row = SheetRow { row: 1, cells: vec!["1".repeat(CHUNK_BYTES)], faults: Vec::new() };
+        let bytes_max = 3 * CHUNK_BYTES as u64;
+        let mut text = SheetText::new(bytes_max).expect("a temporary file");
+        text.write(&row).and_then(|()| text.write(&row)).expect("room");
+        let refused = text.write(&row).expect_err("too much");
+        assert_eq!(refused.reason, format!("the sheet's text has more than {bytes_max} bytes"));
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::invocation::mask_phone;
 
-use super::shown::{ShownCell, is_like_a_phone};
+use super::shown::{ShownCell, hide_numbers_in_text, is_like_a_phone, is_no_number};
 
 /// What is wrong and how to mend it, without saying where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) const LIKE_A_PHONE: usize = 7;
 /// Characters of a cell that are shown.
 const SHOWN_CHARS: usize = 60;
 
-/// The text in one short line, with its middle hidden if it looks like a phone number.
+/// The text in one short line, with the middle of what looks like a phone number hidden.
 ///
 /// Serves cells of every column, and headers: a row shifted by one cell has its number elsewhere, and a file without
 /// a header line has numbers for headers.
@@ -66,8 +66,12 @@ pub fn mask_cell(text: &str) -> String {
     if is_like_a_phone(text) {
         return mask_phone(text.trim());
     }
-    let mut shown: String = text.chars().take(SHOWN_CHARS).flat_map(escaped).collect();
-    if text.chars().nth(SHOWN_CHARS).is_some() {
+    let mut chars: Vec<char> = text.chars().collect();
+    if !is_no_number(text) {
+        hide_numbers_in_text(&mut chars);
+    }
+    let mut shown: String = chars.iter().take(SHOWN_CHARS).copied().flat_map(escaped).collect();
+    if chars.len() > SHOWN_CHARS {
         shown.push('…');
     }
     shown
@@ -147,7 +151,15 @@ mod tests {
             let shifted = shown(Fault::new("x", "x").at("mobileOperatorId", Some(shifted)));
             assert!(shifted.contains("•••"), "{shifted}");
         }
-        assert_eq!(mask_cell("MJHF787679"), "MJHF787679");
+        for (text, shown) in [
+            ("tel12515550132", "tel1251•••0132"),
+            ("ID_12515550133x", "ID_1251•••0133x"),
+            ("MJHF787679", "MJHF787679"),
+            ("2026-07-01", "2026-07-01"),
+            ("2026-07-01 09:30:00.000", "2026-07-01 09:30:00.000"),
+        ] {
+            assert_eq!(mask_cell(text), shown);
+        }
         assert_eq!(shown(Fault::new("x", "x").at_phone("Mobile", Some(""))), "");
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::invocation::shown_ends;
 
 use super::fault::LIKE_A_PHONE;
+use super::iso_date::{DAY_CHARS, is_day_at, is_iso_date};
 
 /// A cell as people may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,9 @@ const CHARS_BEFORE_CARET: usize = 20;
 
 /// Characters of a sample: enough to recognise a column by.
 const SAMPLE_CHARS: usize = 20;
+
+/// Characters of a service's ID.
+const SERVICE_ID_CHARS: usize = 16;
 
 /// What stands for a digit that is hidden.
 const HIDDEN: char = '•';
@@ -67,17 +71,30 @@ pub fn sample_of(cell: &str, is_phone: bool) -> String {
 /// Whether a text that should not be one may be somebody's phone number.
 #[must_use]
 pub fn is_like_a_phone(text: &str) -> bool {
-    text.chars().filter(|c| c.is_numeric()).count() >= LIKE_A_PHONE && !text.chars().any(char::is_alphabetic)
+    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    digits >= LIKE_A_PHONE && !text.chars().any(char::is_alphabetic) && !is_iso_date(text)
 }
 
 fn masked(cell: &str, is_phone: bool) -> Vec<char> {
     let mut chars: Vec<char> = cell.chars().map(visible).collect();
     if is_phone || is_like_a_phone(cell) {
         hide_middle(&mut chars);
-    } else {
+    } else if !is_no_number(cell) {
         hide_numbers_in_text(&mut chars);
     }
     chars
+}
+
+/// Whether a text with the digits of a phone number is none, and is to be read: a date, or a service's ID.
+pub(super) fn is_no_number(text: &str) -> bool {
+    is_iso_date(text) || is_service_id(text.trim())
+}
+
+/// Whether a text has the form of the IDs that the vendor gives to services: sixteen digits of base 16.
+fn is_service_id(text: &str) -> bool {
+    text.len() == SERVICE_ID_CHARS
+        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+        && text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// Hides as many digits as [`mask_phone`](crate::invocation::mask_phone) hides of the digits alone.
@@ -88,24 +105,25 @@ fn hide_middle(chars: &mut [char]) {
     digits.take(count - shown).skip(shown).for_each(|digit| *digit = HIDDEN);
 }
 
-/// A number in a sentence is a word of its own: one that touches a letter is an identifier, such as a service's.
-fn hide_numbers_in_text(chars: &mut [char]) {
+/// Hides every number in a text but its dates, whatever it touches: exports write `tel12515550130` and `ID_12515550130` too.
+pub(super) fn hide_numbers_in_text(chars: &mut [char]) {
     let mut start = 0;
     while start < chars.len() {
-        let length = chars[start..].iter().take_while(|c| c.is_numeric() || " \u{a0}+-.()/".contains(**c)).count();
-        let end = start + length;
-        let begins_in_word = start > 0 && touch(chars[start - 1], chars[start]);
-        let ends_in_word = length > 0 && end < chars.len() && touch(chars[end], chars[end - 1]);
-        let digits = chars[start..end].iter().filter(|c| c.is_numeric()).count();
-        if digits >= LIKE_A_PHONE && !begins_in_word && !ends_in_word {
+        if is_day_at(chars, start) {
+            start += DAY_CHARS;
+            continue;
+        }
+        let goes_on = |at: &usize| is_of_number(chars[*at]) && !is_day_at(chars, *at);
+        let end = start + (start..chars.len()).take_while(goes_on).count();
+        if chars[start..end].iter().filter(|c| c.is_numeric()).count() >= LIKE_A_PHONE {
             hide_middle(&mut chars[start..end]);
         }
-        start = end + 1;
+        start = end.max(start + 1);
     }
 }
 
-fn touch(letter: char, digit: char) -> bool {
-    (letter.is_alphabetic() || letter == '_') && digit.is_numeric()
+fn is_of_number(c: char) -> bool {
+    c.is_numeric() || " \u{a0}+-.()/".contains(c)
 }
 
 /// The character, or one that stands for it where a terminal would not show it as one.
@@ -159,7 +177,14 @@ mod tests {
             ("12515550130", "1251•••0130"),
             ("call +1 251-555-0130, or 7A", "call +1 251-•••-0130, or 7A"),
             ("tel:2515550130", "tel:25••••••30"),
+            ("tel12515550132", "tel1251•••0132"),
+            ("ID_12515550133x", "ID_1251•••0133x"),
             ("0123456789ABCDEF", "0123456789ABCDEF"),
+            ("x 0123456789ABCDEF", "x 01••••••89ABCDEF"),
+            ("0123456789ABCDEFG", "01••••••89ABCDEFG"),
+            ("2026-07-01", "2026-07-01"),
+            ("2026-07-01T09:30:00.000+02:00", "2026-07-01T09:30:00.000+02:00"),
+            ("on 2026-07-01 12515550130", "on 2026-07-01 1251•••0130"),
             ("MJHF787679", "MJHF787679"),
             ("row 7", "row 7"),
         ] {

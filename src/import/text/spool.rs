@@ -31,15 +31,20 @@ impl Spool {
     }
 }
 
-/// Everything that can be read, in a temporary file.
-pub(in crate::import) fn spooled(mut from: impl Read) -> Result<File, FileFault> {
+/// Everything that can be read, in a temporary file; a pipe may never end.
+pub(in crate::import) fn spooled(mut from: impl Read, bytes_max: u64) -> Result<File, FileFault> {
     let mut spool = Spool::new()?;
     let mut chunk = vec![0; CHUNK_BYTES];
+    let mut bytes = 0;
     loop {
-        match read_some(&mut from, &mut chunk).map_err(|error| FileFault::unreadable(&error))? {
-            0 => return spool.finish(),
-            count => spool.write(&chunk[..count])?,
+        let count = read_some(&mut from, &mut chunk).map_err(|error| FileFault::unreadable(&error))?;
+        bytes += count as u64;
+        if count == 0 {
+            return spool.finish();
+        } else if bytes > bytes_max {
+            return Err(FileFault::new(format!("it has more than {bytes_max} bytes"), "split it"));
         }
+        spool.write(&chunk[..count])?;
     }
 }
 
@@ -67,12 +72,18 @@ mod tests {
 
     #[test]
     fn a_spool_is_read_from_its_start_and_has_no_name_and_no_other_reader() {
-        let mut spool = spooled(&b"phoneNumber\n12515550130\n"[..]).expect("a spool");
+        let mut spool = spooled(&b"phoneNumber\n12515550130\n"[..], 24).expect("a spool");
         let mut text = String::new();
         spool.read_to_string(&mut text).expect("text");
         assert_eq!(text, "phoneNumber\n12515550130\n");
         let metadata = spool.metadata().expect("metadata");
         assert_eq!((metadata.mode() & 0o777, metadata.nlink()), (0o600, 0));
+    }
+
+    #[test]
+    fn what_never_ends_is_refused() {
+        let refused = spooled(io::repeat(b'1'), 100).expect_err("too much");
+        assert_eq!(refused.reason, "it has more than 100 bytes");
     }
 
     #[test]

@@ -15,6 +15,16 @@ pub(in crate::import) enum CellText {
     Faulty(String, CellFault),
 }
 
+impl CellText {
+    /// Whether it holds nothing that a person would see.
+    pub(in crate::import) fn is_blank(&self) -> bool {
+        match self {
+            CellText::Text(text) | CellText::Date(text) => text.trim().is_empty(),
+            CellText::Faulty(..) => false,
+        }
+    }
+}
+
 /// The text of a cell; `None` of an empty one.
 pub(in crate::import) fn cell_text(value: DataRef<'_>) -> Option<CellText> {
     let text = match value {

@@ -12,6 +12,7 @@ use crate::validate::mask_cell;
 use super::reader::SheetReader;
 use crate::import::note::Note;
 use crate::import::refused::FileFault;
+use crate::invocation::counted;
 
 /// What an operator says about the sheet: its name, or its number among the tabs that are shown, from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,8 +153,8 @@ fn described<RS: Read + Seek>(book: &mut Xlsx<RS>, tabs: &[&Tab]) -> Result<Stri
         while reader.next_row()?.is_some() {}
         let cells = first.cells.iter().filter(|cell| !cell.trim().is_empty()).take(SHOWN_CELLS);
         let cells: Vec<_> = cells.map(|cell| format!("`{}`", mask_cell(cell))).collect();
-        let rows = reader.tally().rows;
-        let _ = write!(text, "\n  `{}`: {rows} rows, the first begins {}", mask_cell(&tab.name), cells.join(", "));
+        let rows = counted(reader.tally().rows, "row");
+        let _ = write!(text, "\n  `{}`: {rows}, the first begins {}", mask_cell(&tab.name), cells.join(", "));
     }
     Ok(text)
 }

@@ -9,6 +9,7 @@ use super::package::{Remarks, broken};
 use super::reader::Tally;
 use crate::import::note::Note;
 use crate::import::refused::FileFault;
+use crate::invocation::counted;
 
 /// Cells by their column, counted from 0.
 pub(in crate::import) type CellCounts = BTreeMap<usize, u64>;
@@ -27,16 +28,20 @@ pub(in crate::import) fn notes_on(tally: &Tally, padded: &CellCounts, remarks: R
         note(what, by_column(padded), "if the zeros are meant, format the column as Text and fill it in again");
     }
     if tally.formulas > 0 {
-        note("formulas are read as the values that were saved with them".to_owned(), cells(tally.formulas), "");
+        note(
+            "formulas are read as the values that were saved with them".to_owned(),
+            counted(tally.formulas, "cell"),
+            "",
+        );
     }
     if remarks.hidden_rows > 0 {
         let what = "rows that are hidden, by a filter or by hand, are read all the same".to_owned();
         let fix = "if they are not meant, copy the rows that are shown to a sheet of their own";
-        note(what, remarks.hidden_rows.to_string(), fix);
+        note(what, counted(remarks.hidden_rows, "row"), fix);
     }
     if remarks.merged_ranges > 0 {
         let what = "merged ranges have a value in their first cell only".to_owned();
-        note(what, remarks.merged_ranges.to_string(), "unmerge them, and fill in each cell");
+        note(what, counted(remarks.merged_ranges, "range"), "unmerge them, and fill in each cell");
     }
     notes
 }
@@ -81,17 +86,13 @@ const COLUMNS_NAMED_MAX: usize = 5;
 fn by_column(counts: &CellCounts) -> String {
     let named = counts.iter().take(COLUMNS_NAMED_MAX);
     let named: Vec<_> =
-        named.map(|(column, count)| format!("{} in column `{}`", cells(*count), letters(*column))).collect();
+        named.map(|(column, count)| format!("{} in column `{}`", counted(*count, "cell"), letters(*column))).collect();
     let more = if counts.len() > COLUMNS_NAMED_MAX { " …" } else { "" };
     format!("{}{more}", named.join(", "))
 }
 
-fn cells(count: u64) -> String {
-    if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
-}
-
 /// The letters over a column, of which the first has the index 0: `A`, `AB`.
-fn letters(mut column: usize) -> String {
+pub(in crate::import) fn letters(mut column: usize) -> String {
     let mut letters = Vec::new();
     loop {
         letters.push(char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[column % 26]));

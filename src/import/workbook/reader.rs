@@ -6,9 +6,10 @@ use std::io::{Read, Seek};
 use calamine::{DataRef, Xlsx, XlsxCellFormulaMetadataRecord, XlsxCellReader, XlsxFormulaMetadata};
 
 use super::cell::{CellText, cell_text};
+use super::notes::letters;
 use super::package::broken;
 use super::row::{CellFault, SheetRow};
-use crate::import::limits::SHEET_COLUMNS_MAX;
+use crate::import::limits::{COLUMNS_MAX, SHEET_COLUMNS_MAX};
 use crate::import::refused::FileFault;
 
 /// Reads a sheet's rows that have more than empty cells.
@@ -67,7 +68,7 @@ impl<'a, RS: Read + Seek> SheetReader<'a, RS> {
                 return Err(out_of_order(row.row));
             }
             least_column = column + 1;
-            self.put(&mut row, column, cell);
+            self.put(&mut row, column, cell)?;
             next = self.cells.next_cell_with_formula_metadata().map_err(|error| broken_in(row.row, &error))?;
         }
         if next.as_ref().is_some_and(|cell| cell.pos.0 < index) {
@@ -79,13 +80,22 @@ impl<'a, RS: Read + Seek> SheetReader<'a, RS> {
         Ok(row)
     }
 
-    fn put(&mut self, row: &mut SheetRow, column: usize, cell: XlsxCellFormulaMetadataRecord<'a>) {
+    fn put(
+        &mut self,
+        row: &mut SheetRow,
+        column: usize,
+        cell: XlsxCellFormulaMetadataRecord<'a>,
+    ) -> Result<(), FileFault> {
         let has_result = cell.value != DataRef::Empty;
         let text = match (cell_text(cell.value), &cell.formula) {
             (Some(text), _) => text,
             (None, Some(formula)) => CellText::Faulty(format!("={}", text_of(formula)), CellFault::NoResult),
-            (None, None) => return,
+            (None, None) => return Ok(()),
         };
+        if column >= COLUMNS_MAX {
+            // One cell far to the right would make each row of the text as long as the sheet is wide.
+            return if text.is_blank() { Ok(()) } else { Err(too_wide(row.row, column)) };
+        }
         self.tally.formulas += u64::from(has_result && cell.formula.is_some());
         row.cells.resize(column, String::new());
         row.cells.push(match text {
@@ -102,6 +112,7 @@ impl<'a, RS: Read + Seek> SheetReader<'a, RS> {
                 text
             }
         });
+        Ok(())
     }
 }
 
@@ -115,6 +126,11 @@ fn text_of(formula: &XlsxFormulaMetadata) -> &str {
 
 fn out_of_order(row: u32) -> FileFault {
     broken(&"its cells are not in order").at_line(row)
+}
+
+fn too_wide(row: u32, column: usize) -> FileFault {
+    let reason = format!("a cell in column `{}`; expected at most {COLUMNS_MAX} columns", letters(column));
+    FileFault::new(reason, "delete the columns that are not needed, and save").at_line(row)
 }
 
 /// What cannot be read lies in this row or behind it: the crate does not say where.
