@@ -1,5 +1,7 @@
 //! Operators' acts that need more than the store: which rows may go back, and when.
 
+mod candidate;
+mod others;
 mod resolve;
 mod retry;
 

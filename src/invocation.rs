@@ -20,7 +20,7 @@ mod time;
 pub use attempt::{Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken};
 pub use counted::{counted, grouped};
 pub use findings::Findings;
-pub use fingerprint::{Fingerprint, body_hash};
+pub use fingerprint::Fingerprint;
 pub use imported::{Cell, ImportedRow, RowContent};
 pub use phone::{mask_phone, shown_ends};
 pub use phone_rules::{
@@ -29,7 +29,7 @@ pub use phone_rules::{
 pub use phone_table::{PhoneLength, PhoneTable};
 pub use results::RESULT_COLUMNS;
 pub use settings::{Expressions, Settings};
-pub use skip::SkipReason;
+pub use skip::{SkipReason, already_sent};
 pub use state::{Counts, State, UnknownState};
 pub use suppressed::Suppressed;
 pub use time::UnixMillis;

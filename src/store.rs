@@ -28,7 +28,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub use action::{ActionKind, ActionRecord, Actor, RowAction};
 pub use batch::{Batch, Confirmation};
-pub use decision::{RetrySelection, Verdict};
+pub use decision::{Rebuilt, RetrySelection, Verdict};
 pub use gate::{ClosedBecause, Gate};
 pub use intake::{Intake, NewBatch, Skip};
 pub use lock::{Holder, ImportLock, RunLock};

@@ -52,8 +52,8 @@ fn ready(line: u32) -> ImportedRow {
 }
 
 /// What the row at that line says, and to whom.
-fn says(line: u32, body_hash: i64) -> Fingerprint {
-    Fingerprint { phone: 12_515_550_000 + u64::from(line), body_hash, line }
+fn says(line: u32, request_hash: i64) -> Fingerprint {
+    Fingerprint { phone: 12_515_550_000 + u64::from(line), request_hash, line }
 }
 
 fn new_batch(name: &str, rows: usize) -> NewBatch {

@@ -67,6 +67,45 @@ fn a_row_that_another_batch_has_sent_is_skipped() {
 }
 
 #[test]
+fn the_same_request_in_another_order_is_sent_once() {
+    let s = Scenario::new();
+    let sim = s.simulate("");
+    let run = |file: &str| s.mep(&format!("run {file} --endpoint {sim} --service {SERVICE}"));
+    let person = phone(0);
+    s.write("a.csv", format!("phoneNumber,session.seat,user.name,session.row:number\n{person},A,Zoë,7\n"));
+    run("a.csv").exits(0);
+    let sent = s.query("SELECT body FROM content");
+    s.write("b.csv", format!("user.NAME,session.row:number,session.Seat,phoneNumber\nZoë,7,A,{person}\n"));
+    run("b.csv").exits(0);
+    let variables = "{\"user\":{\"name\":\"Zo\\u00eb\"},\"session\":{\"row\":7,\"seat\":\"A\"}}";
+    s.write("c.ndjson", format!("{{\"variables\":{variables},\"endUser\":{{\"phoneNumber\":\"{person}\"}}}}\n"));
+    run("c.ndjson").exits(0);
+    assert_eq!((s.states().as_str(), sim.received()), ("1 accepted, 2 skipped", 1));
+    assert_eq!(s.query("SELECT reason FROM invocation WHERE state = 'skipped'"), ["already-sent", "already-sent"]);
+    assert_eq!(
+        sent,
+        [format!(
+            "{{\"endUser\":{{\"phoneNumber\":{person}}},\"variables\":{{\"session\":{{\"seat\":\"A\",\"row\":7}},\"user\":{{\"name\":\"Zoë\"}}}}}}"
+        )]
+    );
+    s.audit(3);
+}
+
+#[test]
+fn within_a_file_too_another_order_makes_no_other_request() {
+    let s = Scenario::new();
+    let sim = s.simulate("");
+    let person = phone(0);
+    let rows = format!(
+        "{{\"phoneNumber\":{person},\"session.a\":\"1\",\"user.b\":\"2\"}}\n{{\"user.B\":\"2\",\"session.a\":\"1\",\"phoneNumber\":{person}}}\n"
+    );
+    s.write("twice.ndjson", rows);
+    s.mep(&format!("run twice.ndjson --endpoint {sim} --service {SERVICE}")).exits(0);
+    assert_eq!((s.states().as_str(), sim.received()), ("1 accepted, 1 skipped", 1));
+    s.audit(2);
+}
+
+#[test]
 fn what_another_batch_is_about_to_send_is_skipped_too() {
     let s = Scenario::new();
     let sim = s.simulate("");
@@ -214,6 +253,68 @@ fn a_skipped_row_is_retried_with_a_warning_and_a_suppressed_one_never() {
     nobody_was_texted(&sim, [4]);
     assert_eq!(sim.received(), 6);
     s.audit(8);
+}
+
+#[test]
+fn a_row_that_another_batch_has_sent_meanwhile_is_not_retried() {
+    let s = Scenario::new();
+    let sim = s.simulate("--fault 12002=100%");
+    let port = sim.to_string();
+    s.write("a.csv", campaign(0..3)).mep(&format!("run a.csv --endpoint {sim}")).exits(3);
+    drop(sim);
+    let sim = s.simulate_at(&port, "");
+    s.write("b.csv", saved_again(0..1)).mep(&format!("run b.csv --endpoint {sim}")).exits(0);
+    s.write("c.csv", saved_again(1..2)).mep(&format!("import c.csv --endpoint {sim}")).exits(0);
+    s.execute("queue.db", "UPDATE invocation SET finished_at = 0 WHERE state = 'accepted'");
+    let told = s.mep("retry a --state rejected --line 2").exits(0);
+    for words in ["1 row not put back", "line 2 of batch `b`, which is accepted", "`mep-batch import FILE --again`"] {
+        assert!(told.output().contains(words), "{words}: {}", told.output());
+    }
+    let told = s.mep("retry a --state rejected --json").exits(0).json();
+    assert_eq!((&told["pending"], &told["stillRefused"]), (&1.into(), &json!([])));
+    let pending = "not sent: the same request as line 2 of batch `c`, which is pending";
+    assert_eq!(told["heldBack"][1], json!({ "line": 3, "message": pending }));
+    s.mep("run").exits(3);
+    assert_eq!((s.states().as_str(), sim.received()), ("3 accepted, 2 rejected", 3));
+    s.audit(5);
+}
+
+#[test]
+fn a_refused_row_that_was_mended_into_another_batch_is_not_retried() {
+    let s = Scenario::new();
+    let sim = s.simulate("");
+    let pins = |pin: &str, people: std::ops::Range<u32>| {
+        let rows = people.map(|person| format!("{SERVICE},{},{pin}\n", phone(person)));
+        format!("serviceId,phoneNumber,session.pin\n{}", rows.collect::<String>())
+    };
+    s.write("old.csv", pins("1", 1..2)).mep(&format!("run old.csv --endpoint {sim}")).exits(0);
+    s.write("a.csv", pins("${x}", 0..2)).mep(&format!("run a.csv --endpoint {sim}")).exits(3);
+    s.write("m.csv", pins("2", 0..1)).mep(&format!("run m.csv --endpoint {sim}")).exits(0);
+    s.execute("queue.db", "UPDATE batch SET settings = json_set(settings, '$.expressions', 'allowed')");
+    let told = s.mep("retry a --state rejected --json").exits(0).json();
+    assert_eq!(told["pending"], 1, "what an older batch told says nothing of the row");
+    let mended = "not sent: line 2 of batch `m`, which was imported later, has the same phone number";
+    assert_eq!(told["heldBack"], json!([{ "line": 2, "message": mended }]));
+    s.mep("run a").exits(3);
+    assert_eq!((s.states().as_str(), sim.received()), ("3 accepted, 1 rejected", 3));
+    s.audit(4);
+}
+
+#[test]
+fn a_rebuilt_row_is_not_sent_beside_another_to_the_same_person() {
+    let s = Scenario::new();
+    let sim = s.simulate("--fault 12002=100%");
+    let port = sim.to_string();
+    let pins = format!("phoneNumber,session.pin\n{0},1\n{0},${{x}}\n{0},${{y}}\n", phone(0));
+    s.write("a.csv", pins).mep(&format!("run a.csv --endpoint {sim} --service {SERVICE}")).exits(3);
+    drop(sim);
+    let sim = s.simulate_at(&port, "");
+    s.execute("queue.db", "UPDATE batch SET settings = json_set(settings, '$.expressions', 'allowed')");
+    let told = s.mep("retry a --state rejected --json").exits(0).json();
+    assert_eq!((&told["pending"], &told["stillRefused"][1]["line"]), (&1.into(), &4.into()));
+    s.mep("run a").exits(3);
+    assert_eq!((s.states().as_str(), sim.received()), ("1 accepted, 2 rejected", 1));
+    s.audit(3);
 }
 
 #[test]

@@ -100,9 +100,9 @@ CREATE TABLE content (
 -- its end, in the order of the numbers.
 CREATE TABLE fingerprint (
     phone         BIGINT NOT NULL,
-    body_hash     BIGINT NOT NULL,            -- the start of the body's SHA-256
+    request_hash  BIGINT NOT NULL,            -- of what the body asks for, whatever the order of its keys
     invocation_id BIGINT NOT NULL,            -- no foreign key: deleting a row would look for it without an index
-    PRIMARY KEY (phone, body_hash, invocation_id)
+    PRIMARY KEY (phone, request_hash, invocation_id)
 ) WITHOUT ROWID;
 
 -- One request on the wire, or one that was taken and provably not sent. Written once, when its outcome is known.

@@ -1,10 +1,15 @@
 //! `retry`: rejected, failed and skipped rows back to pending.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
 use serde_json::json;
 
-use crate::invocation::{RefusedBy, SkipReason, State, Suppressed, UnixMillis};
-use crate::store::{self, Actor, Batch, Filter, InvocationView, RetrySelection, Store};
-use crate::validate::{self, Rules};
+use super::candidate::{Candidate, Judged, judge};
+use super::others::Others;
+use crate::invocation::{SkipReason, Suppressed, UnixMillis};
+use crate::store::{self, Actor, Batch, Filter, Rebuilt, RetrySelection, Store};
+use crate::validate::Rules;
 
 /// Rows that are read at once.
 const PAGE_ROWS: u32 = 1_000;
@@ -16,6 +21,8 @@ pub struct RetryOutcome {
     pub back: u64,
     /// Rows that this tool refused and would refuse again: line and reason.
     pub still_refused: Vec<(u32, String)>,
+    /// Rows that stay because another batch has reached their people, or is about to: line and reason.
+    pub held_back: Vec<(u32, String)>,
     /// Rows among those back whose request, or whose number, stands in another row too, of this batch or of another.
     pub repeats: u64,
     /// Rows that are never sent: their number is suppressed.
@@ -23,7 +30,7 @@ pub struct RetryOutcome {
 }
 
 /// Puts the selected rows back to pending: never unknown or suppressed ones, and of those that this tool refused only
-/// those that pass now.
+/// those that pass now. A row whose request another batch has sent, or is about to, stays, unless it was skipped for that.
 pub async fn retry(
     store: &Store,
     batch: &Batch,
@@ -35,16 +42,25 @@ pub async fn retry(
 ) -> store::Result<RetryOutcome> {
     let mut outcome = RetryOutcome::default();
     let mut selection = RetrySelection { rows: Vec::new(), rebuilt: Vec::new() };
+    let others = Others::of(store, batch).await?;
+    let mut reached = HashMap::new();
     let mut after = 0;
     loop {
         let page = store.page(batch.id, filter, after, PAGE_ROWS).await?;
         let Some(last) = page.last() else { break };
         after = last.line;
-        for row in &page {
-            select(row, filter, rules, suppressed, &mut selection, &mut outcome);
+        let judged = page.iter().filter_map(|row| judge(row, filter, rules, suppressed));
+        let candidates = note_refused(judged, &mut outcome);
+        let asked: Vec<_> = candidates.iter().map(|candidate| candidate.fingerprint).collect();
+        let told = others.told(store, &asked).await?;
+        for candidate in candidates {
+            match candidate.held_back_by(&told) {
+                Some(reason) => outcome.held_back.push((candidate.fingerprint.line, reason.clone())),
+                None => put_back(candidate, &mut reached, &mut selection, &mut outcome),
+            }
         }
     }
-    hold_back_repeats(store, batch, &mut selection, &mut outcome).await?;
+    hold_back_repeats(store, batch, reached, &mut selection, &mut outcome).await?;
     let detail = json!({
         "states": filter.states.iter().map(|state| state.as_str()).collect::<Vec<_>>(),
         "code": filter.code,
@@ -56,66 +72,59 @@ pub async fn retry(
     Ok(outcome)
 }
 
-/// A row that is built anew was in no comparison when its file was imported: it goes back only if no other row of the batch
-/// reaches the same person.
-async fn hold_back_repeats(
-    store: &Store,
-    batch: &Batch,
-    selection: &mut RetrySelection,
-    outcome: &mut RetryOutcome,
-) -> store::Result<()> {
-    let phones: Vec<u64> = selection.rebuilt.iter().map(|(_, _, phone, _)| *phone).collect();
-    let mut known = store.lines_of_phones(batch.id, &phones).await?;
-    let mut held_back = Vec::new();
-    for (id, _, phone, _) in &selection.rebuilt {
-        match known.iter().find(|(of, _)| of == phone) {
-            Some((_, line)) => {
-                outcome.still_refused.push((id.line(), format!("not sent: line {line} has the same phone number")));
-                held_back.push(*id);
-            }
-            None => known.push((*phone, id.line())),
+/// Notes those that stay for a reason of their own; the others.
+fn note_refused(judged: impl Iterator<Item = Judged>, outcome: &mut RetryOutcome) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for row in judged {
+        match row {
+            Judged::Passes(candidate) => candidates.push(candidate),
+            Judged::Refused(line, reason) => outcome.still_refused.push((line, reason)),
+            Judged::Suppressed => outcome.suppressed += 1,
         }
     }
-    selection.rebuilt.retain(|(id, ..)| !held_back.contains(id));
-    selection.rows.retain(|(id, _)| !held_back.contains(id));
-    Ok(())
+    candidates
 }
 
-fn select(
-    row: &InvocationView,
-    filter: &Filter,
-    rules: &Rules,
-    suppressed: &Suppressed,
+fn put_back(
+    candidate: Candidate,
+    reached: &mut HashMap<u64, u32>,
     selection: &mut RetrySelection,
     outcome: &mut RetryOutcome,
 ) {
-    match row.state {
-        State::Rejected | State::Failed | State::Skipped => {}
-        State::Pending | State::Sending | State::Accepted | State::Unknown | State::Cancelled => return,
+    if candidate.rebuilt.is_none() {
+        reached.insert(candidate.fingerprint.phone, candidate.fingerprint.line);
     }
-    if row.reason == Some(SkipReason::Suppressed) || row.phone.is_some_and(|phone| suppressed.contains(phone)) {
-        outcome.suppressed += 1;
-        return;
-    }
-    // Its content is right; only an operator who names the reason wants it all the same.
-    if row.state == State::Rejected && row.reason.is_some() && filter.reason.is_none() {
-        return outcome.still_refused.push((row.line, row.message.clone().unwrap_or_default()));
-    }
-    let by_tool = row.refused_by.as_deref() == Some(RefusedBy::Tool.as_str());
-    match &row.body {
-        // A refused row has its cells only: it is built anew, by the rules of today.
-        None => match validate::row_from_cells(&row.cells, rules) {
-            Ok(ready) if suppressed.contains(ready.phone) => return outcome.suppressed += 1,
-            Ok(ready) => selection.rebuilt.push((row.id, ready.body, ready.phone, ready.time_zone)),
-            Err(problems) => return outcome.still_refused.push((row.line, validate::refusal(&problems))),
-        },
-        Some(body) if by_tool => {
-            if let Err(message) = validate::check_body(body, rules) {
-                return outcome.still_refused.push((row.line, message));
+    let is_repeat = matches!(candidate.reason, Some(SkipReason::Duplicate | SkipReason::AlreadySent));
+    outcome.repeats += u64::from(is_repeat);
+    selection.rows.push((candidate.id, candidate.was));
+    selection.rebuilt.extend(candidate.rebuilt);
+}
+
+/// A row that is built anew was in no comparison when its file was imported: it goes back only if no other row of the batch
+/// reaches the same person. `reached` has those to whom rows with a body go back, each with a line.
+async fn hold_back_repeats(
+    store: &Store,
+    batch: &Batch,
+    mut reached: HashMap<u64, u32>,
+    selection: &mut RetrySelection,
+    outcome: &mut RetryOutcome,
+) -> store::Result<()> {
+    let phones: Vec<u64> = selection.rebuilt.iter().map(|row| row.fingerprint.phone).collect();
+    reached.extend(store.lines_of_phones(batch.id, &phones).await?);
+    let mut held_back = HashSet::new();
+    for Rebuilt { id, fingerprint, .. } in &selection.rebuilt {
+        match reached.entry(fingerprint.phone) {
+            Entry::Occupied(first) => {
+                let reason = format!("not sent: line {} has the same phone number", first.get());
+                outcome.still_refused.push((id.line(), reason));
+                held_back.insert(*id);
+            }
+            Entry::Vacant(none) => {
+                none.insert(id.line());
             }
         }
-        Some(_) => {}
     }
-    outcome.repeats += u64::from(matches!(row.reason, Some(SkipReason::Duplicate | SkipReason::AlreadySent)));
-    selection.rows.push((row.id, row.state));
+    selection.rebuilt.retain(|row| !held_back.contains(&row.id));
+    selection.rows.retain(|(id, _)| !held_back.contains(id));
+    Ok(())
 }

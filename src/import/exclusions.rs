@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::judgement::{self, Judgement};
-use crate::invocation::{BatchId, Fingerprint, SkipReason, State, Suppressed, UnixMillis};
+use super::judgement::Judgement;
+use crate::invocation::{BatchId, Fingerprint, SkipReason, State, Suppressed, UnixMillis, already_sent};
 use crate::mep::{Endpoint, ServiceId};
 use crate::store::{Intake, Scratch, Seen, Skip, Store, Told};
 
@@ -106,7 +106,7 @@ fn pass_over(told: &Told, others: &Others, judgement: &mut Judgement) -> Option<
         line: told.line,
         state: State::Skipped,
         reason: SkipReason::AlreadySent,
-        message: judgement::already_sent(batch, earlier, state),
+        message: already_sent(batch, earlier, state),
     })
 }
 

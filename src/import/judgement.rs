@@ -3,7 +3,7 @@
 use super::note::Note;
 use super::rejected::WrittenRejects;
 use super::table::mapped::MappedColumn;
-use crate::invocation::{BatchId, PhoneRules, PhoneTable, State, mask_phone};
+use crate::invocation::{BatchId, PhoneRules, PhoneTable, mask_phone};
 use crate::mep::ServiceId;
 use crate::validate::{Problem, ShownCell};
 
@@ -191,11 +191,6 @@ fn note_line<T: Ord>(first: &mut Vec<T>, line: T) {
     let place = first.partition_point(|other| *other < line);
     first.insert(place, line);
     first.truncate(LINES_NAMED_MAX);
-}
-
-/// Why a row is skipped that another batch has sent, or is about to.
-pub(super) fn already_sent(batch: &str, line: u32, state: State) -> String {
-    format!("not sent: the same request as line {line} of batch `{batch}`, which is {state}")
 }
 
 /// Why a row that repeats an earlier one is skipped.

@@ -8,12 +8,13 @@ use std::str::FromStr;
 use tokio::sync::mpsc;
 
 use super::exclusions::{Exclusions, Others, exclude};
-use super::judgement::{self, COLLISION_FIX, Judgement};
+use super::judgement::Judgement;
 use super::refused::FileRefused;
 use super::rejected;
+use super::repeats::{Duplicates, find_repeats};
 use super::rows::{Row, Rows};
-use crate::invocation::{Findings, Fingerprint, RowContent, SkipReason, State, Suppressed, body_hash};
-use crate::store::{Actor, Intake, NewBatch, Refused, Repeat, RepeatOf, Scratch, Skip};
+use crate::invocation::{Findings, RowContent, Suppressed};
+use crate::store::{Actor, Intake, NewBatch, Refused, Scratch};
 use crate::validate::{Problem, reasons};
 
 /// Rows that are handed over and stored at once: small enough that a run beside the import hardly waits for it.
@@ -22,33 +23,6 @@ const CHUNK_ROWS: usize = 1_000;
 const CHUNK_BYTES: usize = 1 << 20;
 /// Chunks that may wait between the two threads.
 const CHUNKS_WAITING: usize = 1;
-/// Repeats that are marked at once.
-const REPEATS_PAGE: u32 = 5_000;
-
-/// What becomes of a later row with the number of an earlier one and other content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Duplicates {
-    /// It is rejected, and both lines are named: the operator has to choose.
-    #[default]
-    Reject,
-    /// It is skipped: the first one counts.
-    Skip,
-    /// It is sent too.
-    Allow,
-}
-
-impl FromStr for Duplicates {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "reject" => Ok(Duplicates::Reject),
-            "skip" => Ok(Duplicates::Skip),
-            "allow" => Ok(Duplicates::Allow),
-            _ => Err("expected reject, skip or allow".to_owned()),
-        }
-    }
-}
 
 /// How many rows may be refused before the file as a whole is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -255,18 +229,18 @@ fn size_of_content(content: &RowContent) -> usize {
 async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch) -> anyhow::Result<()> {
     let mut good = Vec::with_capacity(chunk.len());
     let mut refused = Vec::new();
-    for Row { row, problems, phone, cleaned, completed, is_non_ascii } in chunk {
+    for Row { row, fingerprint, problems, phone, cleaned, completed, is_non_ascii } in chunk {
         judgement.rows += 1;
         judgement.cleaned += u64::from(*cleaned);
         judgement.completed += u64::from(*completed);
         judgement.non_ascii += u64::from(*is_non_ascii);
-        match &row.content {
-            RowContent::Ready { body, phone, .. } => {
+        match fingerprint {
+            Some(fingerprint) => {
                 judgement.ready += 1;
-                judgement.numbers.add(*phone);
-                good.push(Fingerprint { phone: *phone, body_hash: body_hash(body), line: row.line });
+                judgement.numbers.add(fingerprint.phone);
+                good.push(*fingerprint);
             }
-            RowContent::Refused { .. } => {
+            None => {
                 judgement.rejected += 1;
                 judgement.note(row.line, problems);
                 refused.push(refused_for(row.line, *phone, problems));
@@ -282,56 +256,6 @@ fn refused_for(line: u32, phone: Option<u64>, problems: &[Problem]) -> Refused {
     let mut fixes: Vec<&str> = problems.iter().map(|problem| problem.fix.as_str()).collect();
     fixes.dedup();
     Refused { line, reason: reasons(problems), fix: fixes.join("; "), phone, same_number: None }
-}
-
-/// Marks rows that repeat an earlier one: equal requests are skipped, the rest is as the operator says.
-async fn find_repeats(
-    duplicates: Duplicates,
-    judgement: &mut Judgement,
-    scratch: &mut Scratch,
-    intake: &mut Option<Intake<'_>>,
-) -> anyhow::Result<()> {
-    scratch.find_repeats(duplicates != Duplicates::Allow).await?;
-    let mut after = 0;
-    loop {
-        let repeats = scratch.repeats_after(after, REPEATS_PAGE).await?;
-        let Some(last) = repeats.last() else { return Ok(()) };
-        after = last.line;
-        let skips: Vec<Skip> = repeats.iter().map(|repeat| skip(*repeat, duplicates, judgement)).collect();
-        let rejected = skips.iter().filter(|skip| skip.state == State::Rejected);
-        let refused = |skip: &Skip| Refused {
-            line: skip.line,
-            reason: skip.message.trim_start_matches("not sent: ").to_owned(),
-            phone: None,
-            same_number: None,
-            fix: COLLISION_FIX.to_owned(),
-        };
-        scratch.note_refused(&rejected.map(refused).collect::<Vec<_>>()).await?;
-        if let Some(intake) = intake {
-            intake.skip(&skips).await?;
-        }
-    }
-}
-
-fn skip(Repeat { line, phone, of }: Repeat, duplicates: Duplicates, judgement: &mut Judgement) -> Skip {
-    judgement.ready -= 1;
-    judgement.numbers.remove(phone);
-    let (state, message) = match (of, duplicates) {
-        (RepeatOf::Phone(earlier), Duplicates::Reject) => {
-            judgement.rejected += 1;
-            judgement.note_collision(line, earlier);
-            (State::Rejected, format!("not sent: {}", judgement::collision(phone, line, earlier)))
-        }
-        (RepeatOf::Phone(earlier), Duplicates::Skip | Duplicates::Allow) => {
-            judgement.skipped += 1;
-            (State::Skipped, format!("not sent: {}", judgement::collision(phone, line, earlier)))
-        }
-        (RepeatOf::Request(earlier), Duplicates::Reject | Duplicates::Skip | Duplicates::Allow) => {
-            judgement.skipped += 1;
-            (State::Skipped, judgement::repetition(earlier))
-        }
-    };
-    Skip { line, state, reason: SkipReason::Duplicate, message }
 }
 
 #[cfg(test)]

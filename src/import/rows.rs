@@ -1,8 +1,8 @@
 //! The rows of a file, one after another.
 
-use crate::invocation::{Cell, ImportedRow, RowContent};
+use crate::invocation::{Cell, Fingerprint, ImportedRow, RowContent};
 use crate::mep::ServiceId;
-use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, mask_cell, refusal};
+use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, mask_cell, refusal, request_hash};
 
 use super::constants::faults_of_sets;
 use super::json::JsonRows;
@@ -22,6 +22,8 @@ use super::text::Text;
 pub struct Row {
     /// What is stored of it.
     pub row: ImportedRow,
+    /// What tells it from other requests; `None` where it is refused.
+    pub fingerprint: Option<Fingerprint>,
     /// All that is wrong with it; empty where it can be sent.
     pub problems: Vec<Problem>,
     /// Its phone number, if that is a good one.
@@ -222,14 +224,15 @@ impl Row {
     pub(super) fn judged(line: u32, judged: Result<Ready, Vec<Problem>>, cells: impl FnOnce() -> Vec<Cell>) -> Row {
         match judged {
             Ok(Ready { body, phone, time_zone, cleaned, completed, is_non_ascii }) => {
+                let fingerprint = Some(Fingerprint { phone, request_hash: request_hash(&body), line });
                 let content = RowContent::Ready { body, phone, time_zone };
                 let row = ImportedRow { line, content };
-                Row { row, problems: Vec::new(), phone: Some(phone), cleaned, completed, is_non_ascii }
+                Row { row, fingerprint, problems: Vec::new(), phone: Some(phone), cleaned, completed, is_non_ascii }
             }
             Err(problems) => {
                 let content = RowContent::Refused { message: refusal(&problems), cells: cells() };
                 let row = ImportedRow { line, content };
-                Row { row, problems, phone: None, cleaned: 0, completed: false, is_non_ascii: false }
+                Row { row, fingerprint: None, problems, phone: None, cleaned: 0, completed: false, is_non_ascii: false }
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::State;
+
 /// Why a row is skipped. Stored by its word; a row that a duplicate gets rejected has it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SkipReason {
@@ -43,6 +45,12 @@ impl fmt::Display for SkipReason {
             SkipReason::Expired => "not sent: its time has passed",
         })
     }
+}
+
+/// Why a row is not sent that another batch has sent, or is about to.
+#[must_use]
+pub fn already_sent(batch: &str, line: u32, state: State) -> String {
+    format!("not sent: the same request as line {line} of batch `{batch}`, which is {state}")
 }
 
 impl FromStr for SkipReason {

@@ -5,15 +5,28 @@ use sqlx::{Sqlite, Transaction};
 
 use super::action::{ActionKind, Actor, record};
 use super::{Error, Result, Store, json_text, told, turn};
-use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, State, UnixMillis, body_hash};
+use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, State, UnixMillis};
 
 /// Which rows a `retry` puts back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrySelection {
     /// The rows, with the state in which each was seen; nothing happens to a row that is in another by now.
     pub rows: Vec<(InvocationId, State)>,
-    /// Rows that this tool refused and that pass now: body, phone and time zone to send.
-    pub rebuilt: Vec<(InvocationId, String, u64, Option<String>)>,
+    /// Those of them that this tool refused and that pass now.
+    pub rebuilt: Vec<Rebuilt>,
+}
+
+/// A row that was built anew from its cells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// The row.
+    pub id: InvocationId,
+    /// The body to send.
+    pub body: String,
+    /// The recipient's time zone.
+    pub time_zone: Option<String>,
+    /// What tells it from other requests.
+    pub fingerprint: Fingerprint,
 }
 
 /// An operator's word on an unknown row.
@@ -77,8 +90,8 @@ impl Store {
             selection.rows.iter().map(|(id, was)| Move { id: *id, was: *was, becomes: State::Pending }).collect();
         let rows: Vec<_> = selection.rows.iter().map(|(id, was)| (id.0, was.as_str())).collect();
         let rebuilt: Vec<_> =
-            selection.rebuilt.iter().map(|(id, body, phone, zone)| (id.0, body, phone, zone)).collect();
-        let fingerprints: Vec<_> = selection.rebuilt.iter().map(fingerprint_of).collect();
+            selection.rebuilt.iter().map(|row| (row.id.0, &row.body, row.fingerprint.phone, &row.time_zone)).collect();
+        let fingerprints: Vec<_> = selection.rebuilt.iter().map(|row| row.fingerprint).collect();
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await?;
         let failed = || self.failed("put rows back");
@@ -145,10 +158,6 @@ impl Store {
         tx.commit().await.map_err(failed())?;
         Ok(decided.rows_affected())
     }
-}
-
-fn fingerprint_of((id, body, phone, _): &(InvocationId, String, u64, Option<String>)) -> Fingerprint {
-    Fingerprint { phone: *phone, body_hash: body_hash(body), line: id.line() }
 }
 
 /// One row's change by an operator.

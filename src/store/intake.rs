@@ -95,8 +95,8 @@ impl Store {
     /// Deletes some rows of an unfinished batch, and the batch once it has none; how many rows.
     async fn sweep_some(&self, batch: BatchId) -> Result<u64> {
         // Found by their numbers, which the content has: it goes after them.
-        const FINGERPRINTS: &str = "DELETE FROM fingerprint WHERE (phone, body_hash, invocation_id) IN
-            (SELECT f.phone, f.body_hash, f.invocation_id
+        const FINGERPRINTS: &str = "DELETE FROM fingerprint WHERE (phone, request_hash, invocation_id) IN
+            (SELECT f.phone, f.request_hash, f.invocation_id
              FROM (SELECT id FROM invocation WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) AS swept
              CROSS JOIN content AS c CROSS JOIN fingerprint AS f
              WHERE c.invocation_id = swept.id AND f.phone = c.phone AND f.invocation_id = swept.id)";

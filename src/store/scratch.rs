@@ -68,7 +68,7 @@ impl Scratch {
     pub async fn note(&mut self, rows: &[Fingerprint]) -> Result<()> {
         const NOTE: &str = "INSERT INTO seen (phone, hash, line)
             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
-        let rows: Vec<_> = rows.iter().map(|row| (row.phone, row.body_hash, row.line)).collect();
+        let rows: Vec<_> = rows.iter().map(|row| (row.phone, row.request_hash, row.line)).collect();
         let done = sqlx::query(NOTE).bind(json_text(&rows)).execute(&mut self.connection).await;
         done.map(drop).map_err(failed("note rows"))
     }
@@ -102,10 +102,10 @@ impl Scratch {
         const PAGE: &str = "SELECT json_group_array(json_array(phone, hash, line, line IN (SELECT line FROM repeat)))
             FROM (SELECT phone, hash, line FROM seen WHERE (phone, hash, line) > ($1, $2, $3)
                   ORDER BY phone, hash, line LIMIT $4) AS page";
-        let after = after.unwrap_or(Fingerprint { phone: 0, body_hash: i64::MIN, line: 0 });
+        let after = after.unwrap_or(Fingerprint { phone: 0, request_hash: i64::MIN, line: 0 });
         let page: String = sqlx::query_scalar(PAGE)
             .bind(after.phone.cast_signed())
-            .bind(after.body_hash)
+            .bind(after.request_hash)
             .bind(i64::from(after.line))
             .bind(i64::from(limit))
             .fetch_one(&mut self.connection)
@@ -113,8 +113,8 @@ impl Scratch {
             .map_err(failed("read the sorted rows"))?;
         let rows: Vec<(u64, i64, u32, u8)> = serde_json::from_str(&page)
             .map_err(|error| failed("read the sorted rows")(sqlx::Error::Decode(Box::new(error))))?;
-        let read = |(phone, body_hash, line, is_repeat): (u64, i64, u32, u8)| Seen {
-            row: Fingerprint { phone, body_hash, line },
+        let read = |(phone, request_hash, line, is_repeat): (u64, i64, u32, u8)| Seen {
+            row: Fingerprint { phone, request_hash, line },
             is_repeat: is_repeat == 1,
         };
         let mut page: Vec<Seen> = rows.into_iter().map(read).collect();
@@ -159,8 +159,8 @@ pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn row(phone: u64, body_hash: i64, line: u32) -> Fingerprint {
-        Fingerprint { phone, body_hash, line }
+    fn row(phone: u64, request_hash: i64, line: u32) -> Fingerprint {
+        Fingerprint { phone, request_hash, line }
     }
 
     /// Row 1 and 4 are equal; 2 has the same number and other content; 3 repeats 2; 5 stands alone.

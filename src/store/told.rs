@@ -32,8 +32,8 @@ impl Store {
         // One number for each find, so that the best of them is the greatest; all of them in one text.
         const TOLD: &str = "
             SELECT json_group_array(json_array(asked_line, same_request, best)) FROM (
-                SELECT asked.value ->> 2 AS asked_line, f.body_hash = asked.value ->> 1 AS same_request,
-                       MAX(CASE WHEN f.body_hash <> asked.value ->> 1 OR i.state = 'pending' THEN 0
+                SELECT asked.value ->> 2 AS asked_line, f.request_hash = asked.value ->> 1 AS same_request,
+                       MAX(CASE WHEN f.request_hash <> asked.value ->> 1 OR i.state = 'pending' THEN 0
                                 WHEN i.state = 'sending' THEN 1 WHEN i.state = 'unknown' THEN 2 ELSE 3 END << 60
                            | f.invocation_id) AS best
                 FROM json_each($1) AS asked CROSS JOIN fingerprint AS f CROSS JOIN invocation AS i
@@ -42,7 +42,7 @@ impl Store {
                   AND (i.state IN ('pending', 'sending')
                        OR (i.state IN ('accepted', 'unknown') AND i.finished_at >= $3))
                 GROUP BY asked_line, same_request) AS found";
-        let asked: Vec<_> = rows.iter().map(|row| (row.phone, row.body_hash, row.line)).collect();
+        let asked: Vec<_> = rows.iter().map(|row| (row.phone, row.request_hash, row.line)).collect();
         let batches: Vec<_> = batches.iter().map(|batch| batch.0).collect();
         // By the connection that writes the rows just imported: what another one has in memory goes with each commit.
         let mut writer = self.writer().await?;
@@ -114,9 +114,9 @@ impl Store {
 
 /// Notes what rows of a batch say, best in the order of their numbers: neighbours share a page.
 pub(super) async fn note(tx: &mut Transaction<'_, Sqlite>, batch: BatchId, rows: &[Fingerprint]) -> sqlx::Result<()> {
-    const NOTE: &str = "INSERT INTO fingerprint (phone, body_hash, invocation_id)
+    const NOTE: &str = "INSERT INTO fingerprint (phone, request_hash, invocation_id)
         SELECT value ->> 0, value ->> 1, $2 * 4294967296 + (value ->> 2) FROM json_each($1)";
-    let rows: Vec<_> = rows.iter().map(|row| (row.phone, row.body_hash, row.line)).collect();
+    let rows: Vec<_> = rows.iter().map(|row| (row.phone, row.request_hash, row.line)).collect();
     sqlx::query(NOTE).bind(json_text(&rows)).bind(batch.0).execute(&mut **tx).await?;
     Ok(())
 }

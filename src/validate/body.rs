@@ -71,7 +71,7 @@ fn check_place(place: Place<'_>, json: &str, rules: &Rules, phone: &mut Option<u
 }
 
 /// The text of a phone number in either form; one with an escape in it passes no check of its digits.
-fn unquoted(json: &str) -> &str {
+pub(super) fn unquoted(json: &str) -> &str {
     json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json)
 }
 
