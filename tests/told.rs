@@ -542,3 +542,13 @@ fn a_killed_import_leaves_nothing_that_counts() {
     assert_eq!(s.query("SELECT count(*) FROM fingerprint"), ["3"]);
     s.audit(3);
 }
+
+#[test]
+fn a_dry_run_counts_nobody_who_is_on_the_list() {
+    let s = Scenario::new();
+    s.campaign(10).write("stop.txt", format!("{}\n{}\n", phone(1), phone(2)));
+    s.mep("import campaign.csv --endpoint simulator").exits(0);
+    let told = s.mep("run campaign --dry-run --suppress stop.txt").exits(0);
+    assert!(told.stdout.contains("Would send 8 requests"), "{}", told.stdout);
+    assert_eq!(s.states(), "10 pending");
+}

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::grouped;
 use super::run::{find_batch, selected};
-use super::{check, phone_table, problems};
+use super::{check, import, phone_table, problems, suppression};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{State, UnixMillis};
 use crate::report;
@@ -57,20 +57,23 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
             batches = selected(store, &Which::All).await?;
         }
         for batch in &batches {
-            let text = dry_run_of(store, batch, args, context.out.is_json()).await?;
+            let text = dry_run_of(context, store, batch, args).await?;
             context.out.outcome(&text);
         }
     }
     Ok(exit)
 }
 
-async fn dry_run_of(store: &Store, batch: &Batch, args: &RunArgs, json: bool) -> anyhow::Result<String> {
-    let counts = store.counts_of(batch.id).await?;
+async fn dry_run_of(context: &mut Context, store: &Store, batch: &Batch, args: &RunArgs) -> anyhow::Result<String> {
+    let settings = import::settings_of(&args.sending, batch.settings.clone());
+    let list = suppression::list_of(context, &settings, &args.input.map).await?;
+    let suppressed = i64::try_from(store.count_suppressed(batch.id, &list).await?)?;
+    let people = store.counts_of(batch.id).await?[State::Pending] - suppressed;
     let limit = args.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);
     let pending_only = Filter { states: vec![State::Pending], ..Filter::default() };
     let first = store.page(batch.id, &pending_only, 0, 1).await?.pop().and_then(|row| row.body);
-    let to_send = counts[State::Pending].min(limit);
-    if json {
+    let to_send = people.min(limit);
+    if context.out.is_json() {
         let mut object = serde_json::to_value(report::status(store, batch, UnixMillis::now()).await?)?;
         object["wouldSend"] = to_send.into();
         object["numbers"] = phone_table::json_of(&batch.findings.numbers);
@@ -79,7 +82,7 @@ async fn dry_run_of(store: &Store, batch: &Batch, args: &RunArgs, json: bool) ->
         return Ok(format!("{object}\n"));
     }
     let first = first.map(|body| format!("The first: {}\n", report::masked_body(&body))).unwrap_or_default();
-    let confirmed = match batch.confirmation(counts[State::Pending]) {
+    let confirmed = match batch.confirmation(people) {
         Confirmation::Given => String::new(),
         Confirmation::Needed(people) => format!(" once it is confirmed (`--confirm {people}`)"),
     };

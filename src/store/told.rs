@@ -67,24 +67,33 @@ impl Store {
     ///
     /// In small transactions, and none where nothing is found, so that a run beside it is not held up.
     pub async fn suppress(&self, batch: BatchId, list: &Suppressed, now: UnixMillis) -> Result<u64> {
-        const FIND: &str = "SELECT i.id FROM json_each($1) AS j CROSS JOIN fingerprint AS f CROSS JOIN invocation AS i
-            WHERE f.phone = j.value AND f.invocation_id > $2 AND f.invocation_id < $3
-              AND i.id = f.invocation_id AND i.state = 'pending'";
-        let (start, end) = batch.row_bounds();
         let mut skipped = 0;
         for page in list.numbers().chunks(NUMBERS_PAGE) {
-            let found: Vec<i64> = sqlx::query_scalar(FIND)
-                .bind(json_text(page))
-                .bind(start)
-                .bind(end)
-                .fetch_all(&self.readers)
-                .await
-                .map_err(self.failed("look for suppressed numbers"))?;
+            let found = self.pending_to(batch, page).await?;
             if !found.is_empty() {
                 skipped += self.skip_pending(batch, &found, SkipReason::Suppressed, now).await?;
             }
         }
         Ok(skipped)
+    }
+
+    /// How many pending rows of a batch [`Store::suppress`] would skip.
+    pub async fn count_suppressed(&self, batch: BatchId, list: &Suppressed) -> Result<u64> {
+        let mut count = 0;
+        for page in list.numbers().chunks(NUMBERS_PAGE) {
+            count += self.pending_to(batch, page).await?.len() as u64;
+        }
+        Ok(count)
+    }
+
+    /// The pending rows of a batch to these numbers.
+    async fn pending_to(&self, batch: BatchId, numbers: &[u64]) -> Result<Vec<i64>> {
+        const FIND: &str = "SELECT i.id FROM json_each($1) AS j CROSS JOIN fingerprint AS f CROSS JOIN invocation AS i
+            WHERE f.phone = j.value AND f.invocation_id > $2 AND f.invocation_id < $3
+              AND i.id = f.invocation_id AND i.state = 'pending'";
+        let (start, end) = batch.row_bounds();
+        let found = sqlx::query_scalar(FIND).bind(json_text(numbers)).bind(start).bind(end);
+        found.fetch_all(&self.readers).await.map_err(self.failed("look for suppressed numbers"))
     }
 
     /// Skips those of a batch's rows that are still pending; how many.
