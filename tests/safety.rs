@@ -417,4 +417,18 @@ fn a_file_of_which_every_row_was_refused_may_be_read_by_other_flags() {
     scenario.mep(&format!("import {target}")).exits(3);
     scenario.mep(&format!("import {target} --map phone=phoneNumber")).exits(0);
     scenario.mep(&format!("import {target} --map phone=phoneNumber")).exits(7);
+    scenario.write("bad.csv", "phoneNumber\n555\n");
+    for _ in 0..2 {
+        scenario.mep(&format!("run bad.csv --service {SERVICE} --endpoint simulator")).exits(3);
+    }
+    assert_eq!(
+        scenario.query("SELECT count(*) || '' FROM batch WHERE name LIKE 'bad%'"),
+        ["1"],
+        "nothing is read better"
+    );
+    let strict = scenario.simulate("--fault 12002=100%");
+    for _ in 0..2 {
+        scenario.campaign(3).mep(&format!("run campaign.csv --endpoint {strict}")).exits(3);
+    }
+    assert_eq!(strict.received(), 3, "what the service refused is not sent again unasked");
 }

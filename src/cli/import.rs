@@ -9,11 +9,11 @@ use super::check;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Usage;
-use super::{exclusion_text, mapping, problems, suppression};
+use super::{exclusion_text, mapping, problems, same_reading, suppression};
 use crate::import::{self, ColumnMap, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, State, UnixMillis, is_batch_name_char};
-use crate::mep::{Endpoint, ServiceId};
-use crate::store::{Batch, ImportLock, NewBatch, Store};
+use crate::mep::Endpoint;
+use crate::store::{Batch, Filter, ImportLock, NewBatch, Store};
 
 /// Requests a second where nothing is said: what the vendor has not asked for more of.
 const RATE_FOR_PRODUCTION: f64 = 10.0;
@@ -68,17 +68,12 @@ pub(super) async fn load(
     let survey = opened.survey().clone();
     let (service, endpoint) = (input.service.as_ref(), batch.endpoint.as_ref());
     if !batch.again
-        && let Some(before) = living_batch(store, &survey.sha256, service, endpoint).await?
+        && let Some(before) = store.batch_of_content(&survey.sha256, service, endpoint).await?
+        && (is_alive(store, &before).await? || !same_reading::has_ready_row(opened.again()?, options.clone()))
     {
         return Ok(Imported::Before(Box::new(before), Some(Box::new(opened))));
     }
-    let Some(endpoint) = &batch.endpoint else {
-        bail!(Usage(
-            "where to send is not said\nhint: `--endpoint simulator`, `cie`, `production` or a URL; there is no default, so that \
-             nothing real is sent by accident"
-                .to_owned()
-        ));
-    };
+    let Some(endpoint) = &batch.endpoint else { bail!(no_endpoint()) };
     let phones = options.rules.phones.clone();
     let settings = Settings { phones, ..settings_of(sending, default_settings(endpoint)) };
     let exclusions = exclusions(context, &settings, batch, &options.maps).await?;
@@ -91,7 +86,8 @@ pub(super) async fn load(
     let lock = tokio::task::spawn_blocking(move || ImportLock::acquire(&path)).await??;
     // Looked at once more now that no other import is under way: two at the same time must not make two batches.
     if !batch.again
-        && let Some(before) = living_batch(store, &survey.sha256, service, Some(endpoint)).await?
+        && let Some(before) = store.batch_of_content(&survey.sha256, service, Some(endpoint)).await?
+        && is_alive(store, &before).await?
     {
         return Ok(Imported::Before(Box::new(before), None));
     }
@@ -140,17 +136,23 @@ async fn exclusions(
     })
 }
 
-/// The batch of the same content. One of which every row was refused stands in nobody's way: what was wrong with how it was
-/// read is put right by other flags.
-async fn living_batch(
-    store: &Store,
-    sha256: &str,
-    service: Option<&ServiceId>,
-    endpoint: Option<&Endpoint>,
-) -> anyhow::Result<Option<Batch>> {
-    let Some(batch) = store.batch_of_content(sha256, service, endpoint).await? else { return Ok(None) };
-    let is_dead = batch.rows > 0 && store.counts_of(batch.id).await?[State::Rejected] == batch.rows;
-    Ok(Some(batch).filter(|_| !is_dead))
+fn no_endpoint() -> Usage {
+    Usage(
+        "where to send is not said\nhint: `--endpoint simulator`, `cie`, `production` or a URL; there is no default, so that \
+         nothing real is sent by accident"
+            .to_owned(),
+    )
+}
+
+/// Whether a batch has more than rows that this tool refused at once. Where it has not, flags that read its file better make
+/// another one.
+async fn is_alive(store: &Store, batch: &Batch) -> anyhow::Result<bool> {
+    if batch.rows == 0 || store.counts_of(batch.id).await?[State::Rejected] < batch.rows {
+        return Ok(true);
+    }
+    // A row with a body was refused later, by the service or right before sending.
+    let first = store.page(batch.id, &Filter::default(), 0, same_reading::ROWS_READ).await?;
+    Ok(first.iter().any(|row| row.body.is_some()))
 }
 
 /// Tells what was imported and what to type next.

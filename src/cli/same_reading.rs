@@ -8,7 +8,7 @@ use crate::invocation::RowContent;
 use crate::store::{Batch, Filter, Store};
 
 /// Rows that are read once more: another mapping shows in the first one, another rule in a few.
-const ROWS_READ: u32 = 200;
+pub(super) const ROWS_READ: u32 = 200;
 
 /// Refuses flags that make other requests of the file than the batch has: what is typed is not passed over.
 pub(super) async fn check(store: &Store, batch: &Batch, input: Input, options: Options) -> anyhow::Result<()> {
@@ -35,6 +35,13 @@ pub(super) async fn check(store: &Store, batch: &Batch, input: Input, options: O
         }
     }
     Ok(())
+}
+
+/// Whether one of the first rows can be sent, as the flags read it.
+pub(super) fn has_ready_row(input: Input, options: Options) -> bool {
+    let Ok(mut rows) = input.rows(Options { allow_no_service: true, ..options }) else { return false };
+    let first = std::iter::from_fn(|| rows.next_row().ok().flatten()).take(ROWS_READ as usize);
+    first.into_iter().any(|row| row.problems.is_empty())
 }
 
 fn refuse(batch: &Batch, line: Option<u32>) -> anyhow::Result<()> {

@@ -53,6 +53,15 @@ impl Input {
         &self.survey
     }
 
+    /// The same file, to be read apart from this one.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no second handle to it.
+    pub fn again(&self) -> io::Result<Input> {
+        Ok(Input { name: self.name.clone(), text: self.text.again()?, survey: self.survey.clone() })
+    }
+
     /// Its name, and its records with whatever stands first.
     pub(super) fn into_records(self) -> Result<(String, Records), FileRefused> {
         let records = Records::open(self.text, &self.survey).map_err(|fault| fault.in_file(&self.name))?;
