@@ -110,12 +110,11 @@ impl JsonRows {
         unmended.into_iter().for_each(|problem| draft.refuse(problem));
         put_sets(&judge.options, &judge.set_names, &mut draft);
         let phone = draft.phone();
-        let row = Row::judged(element.row, draft.finish(), || {
+        Ok(Some(Row::judged(element.row, phone, draft.finish(), || {
             let sets = &judge.options.sets;
             let sets = sets.iter().map(|set| Cell { column: set.target.to_string(), text: set.text.clone() });
             fields.cells().into_iter().chain(sets).chain(marker).collect()
-        });
-        Ok(Some(row.with_phone(phone)))
+        })))
     }
 }
 
@@ -168,5 +167,5 @@ fn broken(element: &Element, error: &serde_json::Error, format: Format) -> Resul
 fn refused(element: &Element, fault: Fault) -> Row {
     let problem = fault.at("", None);
     let marker = marker(&problem);
-    Row::judged(element.row, Err(vec![problem]), || vec![marker])
+    Row::judged(element.row, None, Err(vec![problem]), || vec![marker])
 }

@@ -82,7 +82,6 @@ pub(super) async fn write(path: &Path, rows: &Rows, scratch: &mut Scratch) -> an
     let mut raw = rows.again()?;
     let mut file =
         RejectedFile::begin(path, form, &preamble(rows.survey(), form), raw.headers()).with_context(failed)?;
-    scratch.index_numbers().await?;
     let mut after = 0;
     loop {
         let mut page = scratch.refused_after(after, PAGE_ROWS).await?;

@@ -48,19 +48,21 @@ pub(super) async fn find_repeats(
         let Some(last) = repeats.last() else { return Ok(()) };
         after = last.line;
         let skips: Vec<Skip> = repeats.iter().map(|repeat| skip(*repeat, duplicates, judgement)).collect();
-        let rejected = skips.iter().filter(|skip| skip.state == State::Rejected);
-        let refused = |skip: &Skip| Refused {
-            line: skip.line,
-            reason: skip.message.trim_start_matches("not sent: ").to_owned(),
-            fix: COLLISION_FIX.to_owned(),
-            phone: None,
-            same_number: None,
-        };
-        scratch.note_refused(&rejected.map(refused).collect::<Vec<_>>()).await?;
+        if duplicates == Duplicates::Reject {
+            let refused: Vec<Refused> = repeats.iter().filter_map(refused).collect();
+            scratch.note_refused(&refused).await?;
+        }
         if let Some(intake) = intake {
             intake.skip(&skips).await?;
         }
     }
+}
+
+/// A row that has an earlier one's number, for the file of refused rows.
+fn refused(repeat: &Repeat) -> Option<Refused> {
+    let RepeatOf::Phone(earlier) = repeat.of else { return None };
+    let reason = judgement::collision(repeat.phone, repeat.line, earlier);
+    Some(Refused { line: repeat.line, reason, fix: COLLISION_FIX.to_owned(), phone: None, same_number: None })
 }
 
 fn skip(Repeat { line, phone, of }: Repeat, duplicates: Duplicates, judgement: &mut Judgement) -> Skip {

@@ -1,8 +1,10 @@
 //! The rows of a file, one after another.
 
+use std::slice;
+
 use crate::invocation::{Cell, Fingerprint, ImportedRow, RowContent};
 use crate::mep::ServiceId;
-use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, mask_cell, refusal, request_hash};
+use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, reasons, refusal, request_hash};
 
 use super::constants::faults_of_sets;
 use super::json::JsonRows;
@@ -220,34 +222,30 @@ pub(super) fn put_sets<'a>(options: &'a Options, names: &[String], draft: &mut D
 }
 
 impl Row {
-    /// A judged row; `cells` is asked only of a refused one.
-    pub(super) fn judged(line: u32, judged: Result<Ready, Vec<Problem>>, cells: impl FnOnce() -> Vec<Cell>) -> Row {
+    /// A judged row; a refused one may have a good phone number all the same, and `cells` is asked only of it.
+    pub(super) fn judged(
+        line: u32,
+        phone: Option<u64>,
+        judged: Result<Ready, Vec<Problem>>,
+        cells: impl FnOnce() -> Vec<Cell>,
+    ) -> Row {
         match judged {
-            Ok(Ready { body, phone, time_zone, cleaned, completed, is_non_ascii }) => {
-                let fingerprint = Some(Fingerprint { phone, request_hash: request_hash(&body), line });
-                let content = RowContent::Ready { body, phone, time_zone };
+            Ok(Ready { body, phone: number, time_zone, cleaned, completed, is_non_ascii }) => {
+                let fingerprint = Some(Fingerprint { phone: number, request_hash: request_hash(&body), line });
+                let content = RowContent::Ready { body, phone: number, time_zone };
                 let row = ImportedRow { line, content };
-                Row { row, fingerprint, problems: Vec::new(), phone: Some(phone), cleaned, completed, is_non_ascii }
+                Row { row, fingerprint, problems: Vec::new(), phone, cleaned, completed, is_non_ascii }
             }
             Err(problems) => {
                 let content = RowContent::Refused { message: refusal(&problems), cells: cells() };
                 let row = ImportedRow { line, content };
-                Row { row, fingerprint: None, problems, phone: None, cleaned: 0, completed: false, is_non_ascii: false }
+                Row { row, fingerprint: None, problems, phone, cleaned: 0, completed: false, is_non_ascii: false }
             }
         }
-    }
-
-    /// The row with its phone number, which a refused one may have too.
-    pub(super) fn with_phone(self, phone: Option<u64>) -> Row {
-        Row { phone, ..self }
     }
 }
 
 /// The cell that keeps a row refused for what its other cells do not show.
 pub(super) fn marker(problem: &Problem) -> Cell {
-    let text = match problem.column.as_str() {
-        "" => problem.reason.clone(),
-        column => format!("{}: {}", mask_cell(column), problem.reason),
-    };
-    Cell { column: REFUSED_COLUMN.to_owned(), text }
+    Cell { column: REFUSED_COLUMN.to_owned(), text: reasons(slice::from_ref(problem)) }
 }

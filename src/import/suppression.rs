@@ -13,11 +13,11 @@ use super::reading::Reading;
 use super::refused::{FileFault, FileRefused};
 use super::survey::Format;
 use super::table::Records;
-use super::table::columns::{Column, resolve};
+use super::table::columns::names_the_number;
 use super::table::record::Record;
 use crate::invocation::{Expressions, PhoneRules, RowContent, Suppressed};
 use crate::mep::Bounds;
-use crate::validate::{Draft, Given, Problem, Rules, Target, is_iso_date, is_phone, is_spreadsheet_error};
+use crate::validate::{Problem, Rules, clean_phone, is_iso_date, is_phone, is_spreadsheet_error};
 
 /// Digits from which on the first cell of a list is taken for a number that is badly written, and not for a header.
 const LIKE_A_NUMBER: usize = 6;
@@ -130,7 +130,7 @@ fn is_comment(record: &StringRecord) -> bool {
 fn is_number_like(record: &StringRecord, rules: &Rules) -> bool {
     let first = record.get(0).unwrap_or_default().trim();
     let digits = first.chars().filter(|c| c.is_numeric()).count();
-    !first.starts_with(char::is_alphabetic) || digits >= LIKE_A_NUMBER || number_of(first, rules).is_ok()
+    !first.starts_with(char::is_alphabetic) || digits >= LIKE_A_NUMBER || clean_phone(first, &rules.phones).is_ok()
 }
 
 /// The place of the number: the only column there is, or the one that maps to it.
@@ -138,8 +138,8 @@ fn place_in(header: &StringRecord, options: &Options) -> Result<Place, FileFault
     if header.len() == 1 {
         return Ok(Place::First);
     }
-    let is_phone = |name: &str| matches!(resolve(name, options), Ok(Column::Filled(Target::PhoneNumber)));
-    let mut columns = header.iter().enumerate().filter(|(_, name)| is_phone(name)).map(|(place, _)| place);
+    let is_phone = |(_, name): &(usize, &str)| names_the_number(name, options);
+    let mut columns = header.iter().enumerate().filter(is_phone).map(|(place, _)| place);
     match (columns.next(), columns.next()) {
         (Some(column), None) => Ok(Place::Column(column)),
         (Some(_), Some(_)) => Err(FileFault::new("two columns for the phone number", "leave one of them out")),
@@ -160,18 +160,14 @@ fn number_at(place: Place, record: &StringRecord, rules: &Rules) -> Result<u64, 
         Place::First => 0,
         Place::Column(column) => column,
     };
-    number_of(record.get(column).unwrap_or_default(), rules).map_err(|problem| no_number(&problem))
+    let cell = record.get(column).unwrap_or_default();
+    let phone = clean_phone(cell, &rules.phones).map_err(|fault| no_number(&fault.at_phone("", Some(cell))))?;
+    Ok(phone.number)
 }
 
 /// Whether a cell beside the first holds somebody's number; the zeros of a number as it is dialled at home are passed over.
 fn may_be_a_number(cell: &str) -> bool {
     is_phone(cell.trim().trim_start_matches('0')) && !is_iso_date(cell)
-}
-
-fn number_of(cell: &str, rules: &Rules) -> Result<u64, Box<Problem>> {
-    let mut draft = Draft::new(rules);
-    draft.put(&Target::PhoneNumber, "", Given::Cell(cell));
-    draft.finish().map(|ready| ready.phone).map_err(|mut problems| Box::new(problems.swap_remove(0)))
 }
 
 fn no_numbers() -> FileFault {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -106,7 +106,7 @@ pub(super) fn survey(mut text: Text, name: &Path, reading: &Reading) -> Result<(
     let (marked, told) = (mark.map(|mark| mark.encoding), reading.encoding);
     let (mut text, mut survey) = match marked.or(told) {
         Some(encoding) => survey_as(text, encoding, mark, name, reading)?,
-        None => match survey_utf8(&mut text.file, name, reading, Trust::Assumed) {
+        None => match survey_utf8(&mut text, name, reading, Trust::Assumed) {
             Ok(survey) => (text, survey),
             Err(Halt::Refused(fault)) => return Err(fault),
             Err(Halt::InDoubt) => {
@@ -138,7 +138,7 @@ fn survey_as(
     if !encoding.is_utf8() {
         (text, samples) = text.decoded(encoding, mark.map_or(0, |mark| mark.bytes))?;
     }
-    let mut survey = match survey_utf8(&mut text.file, name, reading, Trust::Certain) {
+    let mut survey = match survey_utf8(&mut text, name, reading, Trust::Certain) {
         Ok(survey) => survey,
         Err(Halt::Refused(fault)) => return Err(fault),
         Err(Halt::InDoubt) => unreachable!("what is certain is not doubted"),
@@ -160,11 +160,13 @@ fn read_as(encoding: TextEncoding, samples: &[String], mark: Option<Mark>) -> No
     }
 }
 
-fn survey_utf8(file: &mut File, name: &Path, reading: &Reading, trust: Trust) -> Result<Survey, Halt> {
-    let head = head_of(file)?;
+fn survey_utf8(text: &mut Text, name: &Path, reading: &Reading, trust: Trust) -> Result<Survey, Halt> {
+    // Enough to hold a header, however long.
+    let head = text.head(RECORD_BYTES_MAX)?;
+    let file = &mut text.file;
     let marks = utf8_marks(&head);
-    let text = &head[marks..];
-    let format = by_extension(name).unwrap_or_else(|| by_content(text, reading));
+    let content = &head[marks..];
+    let format = by_extension(name).unwrap_or_else(|| by_content(content, reading));
     let mut standard = Survey {
         sha256: String::new(),
         file_sha256: String::new(),
@@ -180,7 +182,7 @@ fn survey_utf8(file: &mut File, name: &Path, reading: &Reading, trust: Trust) ->
         first_line: 1,
     };
     if format == Format::Csv {
-        standard.part(file, text, reading)?;
+        standard.part(file, content, reading)?;
     }
     drop(head);
     let surveyed = standard.pass_over(file, trust);
@@ -265,13 +267,6 @@ impl Survey {
 fn utf8_marks(head: &[u8]) -> usize {
     let marks = head.chunks_exact(UTF_8_MARK.len()).take_while(|bytes| *bytes == UTF_8_MARK).count();
     marks * UTF_8_MARK.len()
-}
-
-/// Enough of the file to hold its header, however long.
-fn head_of(file: &mut File) -> Result<Vec<u8>, FileFault> {
-    let mut head = Vec::new();
-    let read = file.rewind().and_then(|()| file.take(RECORD_BYTES_MAX as u64).read_to_end(&mut head));
-    read.map(|_| head).map_err(|error| FileFault::unreadable(&error))
 }
 
 fn by_extension(name: &Path) -> Option<Format> {

@@ -54,7 +54,7 @@ impl Text {
             return Err(FileFault::new("found a gzip within a gzip", "unpack it once, and give what comes out"));
         }
         refuse_foreign(&head)?;
-        Ok(Text { file: text, origin: Some(Origin { file, sha256 }) })
+        Ok(Text::made_of(file, sha256, text))
     }
 
     /// A text that was made of a file with that hash.

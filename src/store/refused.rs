@@ -29,13 +29,7 @@ impl Scratch {
         done.map(drop).map_err(scratch::failed("note refused rows"))
     }
 
-    /// Makes ready to look for good rows by their number: called once, after all rows are noted.
-    pub async fn index_numbers(&mut self) -> Result<()> {
-        let made = sqlx::query("CREATE INDEX seen_phone ON seen (phone)").execute(&mut self.connection).await;
-        made.map(drop).map_err(scratch::failed("look for numbers that stand twice"))
-    }
-
-    /// The next refused rows after a line, in the order of lines; empty at the end.
+    /// The next refused rows after a line, in the order of lines; empty at the end. `find_repeats` has sorted the good rows.
     pub async fn refused_after(&mut self, line: u32, limit: u32) -> Result<Vec<Refused>> {
         const PAGE: &str = "SELECT line, reason, fix, phone,
                 (SELECT MIN(line) FROM seen WHERE seen.phone = refused.phone AND seen.line <> refused.line) AS same_number

@@ -132,11 +132,10 @@ impl TableRows {
         }
         put_sets(options, set_names, &mut draft);
         let phone = draft.phone();
-        let row = Row::judged(span.line, draft.finish(), || {
+        Row::judged(span.line, phone, draft.finish(), || {
             let sets = options.sets.iter().map(|set| Cell { column: set.target.to_string(), text: set.text.clone() });
             self.mapped_cells().chain(sets).chain(markers).collect()
-        });
-        row.with_phone(phone)
+        })
     }
 
     /// A row whose cells cannot be told apart: which of them is missing or too many, nobody knows.
@@ -156,7 +155,7 @@ impl TableRows {
         };
         let problem = Problem { reason, fix, ..Fault::new("", "").at("", None) };
         let marker = marker(&problem);
-        Row::judged(span.line, Err(vec![problem]), || self.mapped_cells().chain([marker]).collect())
+        Row::judged(span.line, None, Err(vec![problem]), || self.mapped_cells().chain([marker]).collect())
     }
 
     fn mapped_cells(&self) -> impl Iterator<Item = Cell> {

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::spool::{Spool, read_some};
-use crate::import::limits::CHUNK_BYTES;
+use super::spool::copied;
 use crate::import::refused::FileFault;
 
 const EXTENSION: &str = "gz";
@@ -29,23 +28,11 @@ pub fn unpacked_name(name: &Path) -> PathBuf {
 
 /// Unpacks all members of a gzip into a temporary file; a small file may unpack to more than any disk holds.
 pub(in crate::import) fn unpacked(packed: impl Read, bytes_max: u64) -> Result<File, FileFault> {
-    let mut reader = MultiGzDecoder::new(packed);
-    let mut spool = Spool::new()?;
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut bytes = 0;
-    loop {
-        let count = read_some(&mut reader, &mut chunk).map_err(|error| damaged(&error))?;
-        bytes += count as u64;
-        if count == 0 {
-            return spool.finish();
-        } else if bytes > bytes_max {
-            return Err(FileFault::new(
-                format!("the gzip unpacks to more than {bytes_max} bytes"),
-                "split the file; check where it comes from",
-            ));
-        }
-        spool.write(&chunk[..count])?;
-    }
+    let too_large = || {
+        let reason = format!("the gzip unpacks to more than {bytes_max} bytes");
+        FileFault::new(reason, "split the file; check where it comes from")
+    };
+    copied(MultiGzDecoder::new(packed), bytes_max, damaged, too_large)
 }
 
 fn damaged(error: &io::Error) -> FileFault {

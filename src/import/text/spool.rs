@@ -32,17 +32,28 @@ impl Spool {
 }
 
 /// Everything that can be read, in a temporary file; a pipe may never end.
-pub(in crate::import) fn spooled(mut from: impl Read, bytes_max: u64) -> Result<File, FileFault> {
+pub(in crate::import) fn spooled(from: impl Read, bytes_max: u64) -> Result<File, FileFault> {
+    let too_large = || FileFault::new(format!("it has more than {bytes_max} bytes"), "split it");
+    copied(from, bytes_max, FileFault::unreadable, too_large)
+}
+
+/// Likewise, with faults in the words of whoever knows what is read.
+pub(super) fn copied(
+    mut from: impl Read,
+    bytes_max: u64,
+    unreadable: impl Fn(&io::Error) -> FileFault,
+    too_large: impl FnOnce() -> FileFault,
+) -> Result<File, FileFault> {
     let mut spool = Spool::new()?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut bytes = 0;
     loop {
-        let count = read_some(&mut from, &mut chunk).map_err(|error| FileFault::unreadable(&error))?;
+        let count = read_some(&mut from, &mut chunk).map_err(|error| unreadable(&error))?;
         bytes += count as u64;
         if count == 0 {
             return spool.finish();
         } else if bytes > bytes_max {
-            return Err(FileFault::new(format!("it has more than {bytes_max} bytes"), "split it"));
+            return Err(too_large());
         }
         spool.write(&chunk[..count])?;
     }
