@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::json;
 
 use super::candidate::{Candidate, Judged, judge};
-use super::others::Others;
+use super::others::told_by;
 use crate::invocation::{SkipReason, Suppressed, UnixMillis};
 use crate::store::{self, Actor, Batch, Filter, Rebuilt, RetrySelection, Store};
 use crate::validate::Rules;
@@ -42,7 +42,7 @@ pub async fn retry(
 ) -> store::Result<RetryOutcome> {
     let mut outcome = RetryOutcome::default();
     let mut selection = RetrySelection { rows: Vec::new(), rebuilt: Vec::new() };
-    let others = Others::of(store, batch).await?;
+    let others = store.others(&batch.service, &batch.endpoint, Some(batch.id)).await?;
     let mut reached = HashMap::new();
     let mut after = 0;
     loop {
@@ -52,7 +52,7 @@ pub async fn retry(
         let judged = page.iter().filter_map(|row| judge(row, filter, rules, suppressed));
         let candidates = note_refused(judged, &mut outcome);
         let asked: Vec<_> = candidates.iter().map(|candidate| candidate.fingerprint).collect();
-        let told = others.told(store, &asked).await?;
+        let told = told_by(&others, store, batch, &asked).await?;
         for candidate in candidates {
             match candidate.held_back_by(&told) {
                 Some(reason) => outcome.held_back.push((candidate.fingerprint.line, reason.clone())),

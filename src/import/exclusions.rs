@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::judgement::Judgement;
 use crate::invocation::{BatchId, Fingerprint, SkipReason, State, Suppressed, UnixMillis, already_sent};
-use crate::mep::{Endpoint, ServiceId};
-use crate::store::{Intake, Scratch, Seen, Skip, Store, Told};
+use crate::store::{Intake, Others, Scratch, Seen, Skip, Told};
 
 /// Rows that are looked at and marked at once: small enough that a run beside the import hardly waits for it.
 const PAGE_ROWS: u32 = 5_000;
@@ -22,34 +21,17 @@ pub struct Exclusions {
     pub seen_since: Option<UnixMillis>,
 }
 
-/// The other batches of a file's service and endpoint, oldest first, and since when their rows count.
-pub(super) struct Others {
-    batches: Vec<(BatchId, String)>,
-    since: UnixMillis,
-}
-
-impl Others {
-    /// Those that are stored.
-    pub(super) async fn of(
-        store: &Store,
-        service: &ServiceId,
-        endpoint: &Endpoint,
-        since: UnixMillis,
-    ) -> anyhow::Result<Others> {
-        let same = store.batches().await?.into_iter().filter(|b| b.service == *service && b.endpoint == *endpoint);
-        Ok(Others { batches: same.map(|batch| (batch.id, batch.name)).collect(), since })
-    }
-
-    fn name(&self, batch: BatchId) -> &str {
-        self.batches.iter().find(|(id, _)| *id == batch).map_or("", |(_, name)| name)
-    }
+/// The other batches of a file's service and endpoint, and since when their rows count.
+pub(super) struct Lookback {
+    pub(super) others: Others,
+    pub(super) since: UnixMillis,
 }
 
 /// Looks at every good row in the order of the numbers: skips those that are not to be sent, and notes for later imports
 /// what each says. A row that repeats an earlier one of the file has been skipped already.
 pub(super) async fn exclude(
     suppressed: &Suppressed,
-    others: Option<&Others>,
+    lookback: Option<&Lookback>,
     judgement: &mut Judgement,
     scratch: &mut Scratch,
     intake: &mut Option<Intake<'_>>,
@@ -68,9 +50,8 @@ pub(super) async fn exclude(
             .partition(|row| suppressed.contains(row.phone));
         let mut skips: Vec<Skip> = never.iter().map(|row| suppress(row.line, judgement)).collect();
         if let Some(intake) = intake {
-            if let Some(others) = others.filter(|others| !others.batches.is_empty()) {
-                let batches: Vec<BatchId> = others.batches.iter().map(|(id, _)| *id).collect();
-                let told = intake.store().told(&open, &batches, others.since).await?;
+            if let Some(Lookback { others, since }) = lookback {
+                let told = intake.store().told(&open, others.ids(), *since).await?;
                 skips.extend(told.iter().filter_map(|told| pass_over(told, others, judgement)));
                 note_other_content(&open, &told, others, &mut last_told, judgement);
             }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use tokio::sync::mpsc;
 
-use super::exclusions::{Exclusions, Others, exclude};
+use super::exclusions::{Exclusions, Lookback, exclude};
 use super::judgement::Judgement;
 use super::refused::FileRefused;
 use super::rejected;
@@ -145,11 +145,13 @@ async fn fill(
     let mut scratch = Scratch::open().await?;
     let (mut judgement, rows) = judge(rows, tolerance, rejected, &mut scratch, intake).await?;
     let mut new = describe(&judgement, &rows)?;
-    let others = match (exclusions.seen_since, intake.as_ref()) {
-        (Some(since), Some(intake)) => Some(Others::of(intake.store(), &new.service, &new.endpoint, since).await?),
+    let lookback = match (exclusions.seen_since, intake.as_ref()) {
+        (Some(since), Some(intake)) => {
+            Some(Lookback { others: intake.store().others(&new.service, &new.endpoint, None).await?, since })
+        }
         (Some(_), None) | (None, _) => None,
     };
-    exclude(&exclusions.suppressed, others.as_ref(), &mut judgement, &mut scratch, intake).await?;
+    exclude(&exclusions.suppressed, lookback.as_ref(), &mut judgement, &mut scratch, intake).await?;
     new.findings = Findings {
         numbers: judgement.numbers.clone(),
         told_before: judgement.told_before,

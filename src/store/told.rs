@@ -42,6 +42,9 @@ impl Store {
                   AND (i.state IN ('pending', 'sending')
                        OR (i.state IN ('accepted', 'unknown') AND i.finished_at >= $3))
                 GROUP BY asked_line, same_request) AS found";
+        if rows.is_empty() || batches.is_empty() {
+            return Ok(Vec::new());
+        }
         let asked: Vec<_> = rows.iter().map(|row| (row.phone, row.request_hash, row.line)).collect();
         let batches: Vec<_> = batches.iter().map(|batch| batch.0).collect();
         // By the connection that writes the rows just imported: what another one has in memory goes with each commit.
