@@ -144,7 +144,7 @@ pub struct Progress {
 /// not begin; once it has, whatever happens is an [`Ending`].
 pub async fn run(
     store: &Store,
-    lock: RunLock,
+    lock: Option<RunLock>,
     actor: &Actor,
     options: Options,
     routes: Routes,
@@ -165,7 +165,7 @@ pub async fn run(
     };
     // After a failed commit nothing on that connection can be trusted.
     if matches!(ending, Ending::StoreFailed(..)) {
-        store.forget_writer().await;
+        store.forget_connections();
     }
     if let Err(error) = store.end_run(&run, &how, UnixMillis::now()).await {
         tracing::warn!("the end of this run is not stored; the next run will settle it: {error}");

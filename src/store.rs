@@ -1,77 +1,104 @@
-//! The queue in its database. The only module that knows SQL.
+//! The queue in its database: a SQLite file, or a PostgreSQL that several machines share. The only module that knows SQL.
 //!
-//! One connection writes and a few others read. Who writes takes the writer for the length of one short
-//! transaction, which begins as `IMMEDIATE`: a deferred one fails on upgrade whatever the busy time-out.
+//! One connection writes and a few others read. Who writes takes the writer for the length of one short transaction.
 
 mod action;
+mod address;
 mod batch;
+mod connection;
+mod dead;
 mod decision;
 mod file;
 mod gate;
+mod import_lock;
 mod intake;
+mod late;
 mod lock;
 mod others;
+mod postgres;
 mod query;
 mod refused;
 mod run;
 mod schema;
 mod scratch;
 mod sqlite;
+mod statement;
 mod told;
 mod turn;
 mod view;
 
-use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use tokio::sync::{Mutex, MutexGuard};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use action::{ActionKind, ActionRecord, Actor, RowAction};
+pub use address::Address;
 pub use batch::{Batch, Confirmation};
+pub use dead::Settled;
 pub use decision::{Rebuilt, RetrySelection, Verdict};
 pub use gate::{ClosedBecause, Gate};
+pub use import_lock::ImportLock;
 pub use intake::{Intake, NewBatch, Skip};
-pub use lock::{Holder, ImportLock, RunLock};
+pub use lock::{Holder, RunLock};
 pub use others::Others;
 pub use refused::Refused;
-pub use run::{Run, RunView, STOPPED, Settled};
+pub use run::{Heart, Run, RunView, STOPPED, SignOfLife};
 pub use scratch::{Repeat, RepeatOf, Scratch, Seen};
 pub use told::Told;
-pub use turn::{Turn, TurnWriter};
+pub use turn::{Claim, Turn, TurnWriter};
 pub use view::{AttemptView, Filter, InvocationView, UnknownView, Waiting};
 
-use sqlite::Writer;
+use connection::{Readers, Writer};
+
+/// How long a write waits for other processes' transactions where nothing else is said.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A database that holds the queue.
 pub struct Store {
-    path: PathBuf,
-    options: SqliteConnectOptions,
-    writer: Mutex<Option<Writer>>,
-    readers: SqlitePool,
+    address: Address,
+    place: String,
+    backend: Backend,
+    patience: Duration,
+    connections: RwLock<Connections>,
+}
+
+/// How connections to the database are opened.
+enum Backend {
+    Sqlite(SqliteConnectOptions),
+    Postgres(Box<PgConnectOptions>, postgres::Identity),
+}
+
+/// The connections of this process. They are replaced as a whole where one of them cannot be trusted any more.
+#[derive(Clone)]
+struct Connections {
+    writer: Arc<Mutex<Option<Writer>>>,
+    readers: Readers,
 }
 
 /// Why the store cannot do what was asked. The variants are what a caller chooses by; each has its exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no database at that path, and this command creates none.
+    /// There is no queue at that place, and this command creates none.
     #[error(
-        "there is no database at `{0}`\nhint: `mep-batch import` or `mep-batch run FILE` creates one; `--db PATH` names another"
+        "there is no queue at `{0}`\nhint: `mep-batch import` or `mep-batch run FILE` creates one; `--db` names another"
     )]
-    NotFound(PathBuf),
-    /// The file, or where it lies, cannot serve.
-    #[error("`{path}` cannot be the queue: {why}")]
+    NotFound(String),
+    /// The database, or where it lies, cannot serve.
+    #[error("`{place}` cannot be the queue: {why}")]
     Unsuitable {
-        /// The file.
-        path: PathBuf,
+        /// The database.
+        place: String,
         /// What is wrong, and the way out.
         why: String,
     },
     /// Another process holds the database.
-    #[error("another run holds `{path}`: {holder}\nhint: `mep-batch status` shows how far it is")]
+    #[error("another run holds `{place}`: {holder}\nhint: `mep-batch status` shows how far it is")]
     Held {
         /// The database.
-        path: PathBuf,
+        place: String,
         /// The process that holds it, as it said of itself.
         holder: Holder,
     },
@@ -81,13 +108,21 @@ pub enum Error {
     /// What was asked contradicts what is stored.
     #[error("{0}")]
     Conflict(String),
+    /// The database has not answered. What was asked of it may be done all the same, now or later.
+    #[error("cannot {doing} in `{place}`: the server does not answer\nhint: check the server and the network")]
+    Silent {
+        /// What was being done.
+        doing: &'static str,
+        /// The database.
+        place: String,
+    },
     /// The database did not do it.
-    #[error("cannot {doing} in `{path}`: {cause}{hint}")]
+    #[error("cannot {doing} in `{place}`: {cause}{hint}")]
     Database {
         /// What was being done.
         doing: &'static str,
         /// The database.
-        path: PathBuf,
+        place: String,
         /// What the driver says.
         cause: sqlx::Error,
         /// The way out, on a line of its own, where one is known.
@@ -100,7 +135,22 @@ impl Error {
     #[must_use]
     pub fn is_busy(&self) -> bool {
         match self {
-            Error::Database { cause, .. } => sqlite::is_busy(cause),
+            Error::Database { cause, .. } => sqlite::is_busy(cause) || postgres::is_busy(cause),
+            Error::NotFound(_)
+            | Error::Unsuitable { .. }
+            | Error::Held { .. }
+            | Error::Fenced(_)
+            | Error::Silent { .. }
+            | Error::Conflict(_) => false,
+        }
+    }
+
+    /// Whether the server is gone for now: a new connection may find it again.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Error::Silent { .. } => true,
+            Error::Database { cause, .. } => postgres::is_lost(cause),
             Error::NotFound(_)
             | Error::Unsuitable { .. }
             | Error::Held { .. }
@@ -114,57 +164,118 @@ impl Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Store {
-    /// Opens the database, and creates it (mode 0600, its folder 0700) if `create` says so.
+    /// Opens the queue, and creates it (a file's mode 0600, its folder 0700) if `create` says so.
     ///
-    /// Refuses a file that is not this program's, a newer schema, a network or shared-folder file system, and a
-    /// SQLite library that can damage a database. Brings an older schema up to date.
-    pub async fn open(path: &Path, create: bool) -> Result<Store> {
-        let path = file::prepare(path, create)?;
-        let options = sqlite::options(&path);
-        let version = schema::version(&path).await?;
-        let mut writer = Writer::open(&path, &options).await?;
-        schema::bring_up_to_date(&path, &mut writer, version).await?;
-        let readers = sqlite::readers(&options);
-        Ok(Store { path, options, writer: Mutex::new(Some(writer)), readers })
+    /// Refuses a database that is not this program's, a newer schema, and what cannot keep the promise: a network or
+    /// shared-folder file system, a SQLite library that can damage a database, a standby, a server that does not write to
+    /// its disk. Brings an older schema up to date.
+    pub async fn open(address: &Address, create: bool) -> Result<Store> {
+        match address {
+            Address::File(path) => {
+                let path = file::prepare(path, create)?;
+                let place = path.display().to_string();
+                let options = sqlite::options(&path, PATIENCE);
+                let version = schema::version_of_file(&path).await?;
+                let mut writer = Writer::Sqlite(sqlite::open(&place, &options).await?);
+                schema::bring_file_up_to_date(&path, &mut writer, version).await?;
+                let readers = Readers::Sqlite(sqlite::readers(&options));
+                Ok(Store::new(Address::File(path), Backend::Sqlite(options), writer, readers))
+            }
+            Address::Postgres(options) => {
+                let place = address.to_string();
+                let (connection, server) = postgres::open(&place, options, PATIENCE).await?;
+                let mut writer = Writer::Postgres(connection);
+                schema::bring_server_up_to_date(&place, &mut writer, create).await?;
+                let readers = Readers::Postgres(postgres::readers(options));
+                let backend = Backend::Postgres(options.clone(), server.identity);
+                Ok(Store::new(address.clone(), backend, writer, readers))
+            }
+        }
     }
 
-    /// The database's absolute path, symbolic links resolved.
+    fn new(address: Address, backend: Backend, writer: Writer, readers: Readers) -> Store {
+        let place = address.to_string();
+        let connections = Connections { writer: Arc::new(Mutex::new(Some(writer))), readers };
+        Store { address, place, backend, patience: PATIENCE, connections: RwLock::new(connections) }
+    }
+
+    /// Where the queue is: a file's absolute path, symbolic links resolved.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// The one connection that writes; waits until nobody else in this process has it.
-    async fn writer(&self) -> Result<WriterGuard<'_>> {
-        let mut guard = self.writer.lock().await;
+    async fn writer(&self) -> Result<WriterGuard> {
+        let mut guard = self.connections().writer.lock_owned().await;
         if guard.is_none() {
-            *guard = Some(Writer::open(&self.path, &self.options).await?);
+            *guard = Some(self.open_writer().await?);
         }
         Ok(WriterGuard(guard))
     }
 
-    /// Sets how long a write waits for other processes' transactions before it says that the database is busy.
-    pub async fn wait_for_others(&mut self, patience: Duration) {
-        self.options = self.options.clone().busy_timeout(patience);
-        self.forget_writer().await;
+    /// A connection that writes, to the same database as the first.
+    async fn open_writer(&self) -> Result<Writer> {
+        match &self.backend {
+            Backend::Sqlite(options) => Ok(Writer::Sqlite(sqlite::open(&self.place, options).await?)),
+            Backend::Postgres(options, identity) => {
+                let (connection, server) = postgres::open(&self.place, options, self.patience).await?;
+                if server.identity == *identity {
+                    return Ok(Writer::Postgres(connection));
+                }
+                Err(Error::Fenced(format!(
+                    "`{}` leads to another server, or to another history of it (a standby that took over, a backup): what it \
+                     was told last may be lost there\n\
+                     hint: hold `mep-batch status` against what was sent before `mep-batch run` sends the rest",
+                    self.place
+                )))
+            }
+        }
     }
 
-    /// Drops the writer, so that the next write opens a new connection: after a commit that was not confirmed
-    /// nothing on the old one can be trusted.
-    pub async fn forget_writer(&self) {
-        *self.writer.lock().await = None;
+    fn readers(&self) -> Readers {
+        self.connections().readers
+    }
+
+    fn connections(&self) -> Connections {
+        // Nothing panics while it is held: it is read or replaced as a whole.
+        self.connections.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets how long a write waits for other processes' transactions before it says that the database is busy.
+    pub fn wait_for_others(&mut self, patience: Duration) {
+        self.patience = patience;
+        if let Backend::Sqlite(options) = &mut self.backend {
+            *options = options.clone().busy_timeout(patience);
+        }
+        self.forget_connections();
+    }
+
+    /// Drops all connections, so that whatever comes next opens new ones: after a commit that was not confirmed nothing on
+    /// the old ones can be trusted. Who still waits for an answer on one of them goes on waiting.
+    pub fn forget_connections(&self) {
+        let readers = match &self.backend {
+            Backend::Sqlite(options) => Readers::Sqlite(sqlite::readers(options)),
+            Backend::Postgres(options, _) => Readers::Postgres(postgres::readers(options)),
+        };
+        let connections = Connections { writer: Arc::default(), readers };
+        *self.connections.write().unwrap_or_else(PoisonError::into_inner) = connections;
     }
 
     /// Closes all connections, so that SQLite folds its log back into the database file.
-    pub async fn close(self) {
-        self.readers.close().await;
-        if let Some(writer) = self.writer.into_inner() {
+    pub async fn close(&self) {
+        let Connections { writer, readers } = self.connections();
+        readers.close().await;
+        if let Some(writer) = writer.lock().await.take() {
             writer.close().await;
         }
     }
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> Error + '_ {
-        move |source| sqlite::error(doing, &self.path, source)
+        move |cause| match &self.backend {
+            Backend::Sqlite(_) => sqlite::error(doing, &self.place, cause),
+            Backend::Postgres(..) => postgres::error(doing, &self.place, cause),
+        }
     }
 }
 
@@ -173,10 +284,15 @@ fn json_text(values: &(impl serde::Serialize + ?Sized)) -> String {
     serde_json::to_string(values).expect("lists of plain values have no map with keys that are no strings")
 }
 
-/// The writer for as long as one caller has it.
-struct WriterGuard<'a>(MutexGuard<'a, Option<Writer>>);
+/// Numbers as such a text: each in a list of its own, because a bare one is read otherwise by each database.
+fn ids_text(ids: impl IntoIterator<Item = i64>) -> String {
+    json_text(&ids.into_iter().map(|id| [id]).collect::<Vec<_>>())
+}
 
-impl std::ops::Deref for WriterGuard<'_> {
+/// The writer for as long as one caller has it.
+struct WriterGuard(OwnedMutexGuard<Option<Writer>>);
+
+impl std::ops::Deref for WriterGuard {
     type Target = Writer;
 
     fn deref(&self) -> &Writer {
@@ -184,7 +300,7 @@ impl std::ops::Deref for WriterGuard<'_> {
     }
 }
 
-impl std::ops::DerefMut for WriterGuard<'_> {
+impl std::ops::DerefMut for WriterGuard {
     fn deref_mut(&mut self) -> &mut Writer {
         self.0.as_mut().expect("`Store::writer` fills it before it hands out the guard")
     }

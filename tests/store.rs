@@ -8,7 +8,7 @@ use mep_batch::invocation::{
     SkipReason, State, Suppressed, Taken, UnixMillis,
 };
 use mep_batch::store::{
-    Actor, Batch, Error, Filter, ImportLock, NewBatch, RetrySelection, Run, RunLock, Store, Verdict,
+    Actor, Address, Batch, Claim, Error, Filter, NewBatch, RetrySelection, Run, RunLock, Store, Turn, Verdict,
 };
 
 const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
@@ -27,14 +27,14 @@ fn actor() -> Actor {
 async fn with_rows(rows: u32) -> (Fixture, Batch) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    let store = Store::open(&path, true).await.expect("a store");
+    let store = Store::open(&Address::File(path.clone()), true).await.expect("a store");
     import(&store, "a", rows).await;
     let batch = store.batch_named("a").await.expect("read").expect("the batch");
     (Fixture { store, path, _folder: folder }, batch)
 }
 
 async fn import(store: &Store, name: &str, rows: u32) {
-    let lock = ImportLock::acquire(store.path()).expect("the lock");
+    let lock = store.import_lock().await.expect("the lock");
     let mut intake = store.begin_intake(lock, NOW).await.expect("an intake");
     let rows: Vec<_> = (0..rows).map(|row| ready(row + 2)).collect();
     for chunk in rows.chunks(3) {
@@ -95,18 +95,24 @@ fn settlement(taken: &Taken, outcome: Outcome, state: State) -> Settlement {
     }
 }
 
+/// The turn that was claimed.
+fn granted(claim: Result<Claim<'_>, Error>) -> Turn<'_> {
+    let Claim::Granted(turn) = claim.expect("a claim") else { unreachable!("that turn had committed") };
+    turn
+}
+
 /// A committed turn that takes rows.
 async fn take(store: &Store, run: &Run, number: i64, batch: &Batch, limit: u32) -> Vec<Taken> {
     let mut writer = store.turn_writer().await.expect("the writer");
-    let mut turn = writer.begin(run, number, NOW).await.expect("a turn");
-    let taken = turn.take(batch.id, limit, NOW).await.expect("rows");
+    let mut turn = granted(writer.begin(run, number, NOW).await);
+    let taken = turn.take(batch.id, limit).await.expect("rows");
     turn.commit().await.expect("committed");
     taken
 }
 
 async fn settle(store: &Store, run: &Run, number: i64, settlements: &[&Settlement]) {
     let mut writer = store.turn_writer().await.expect("the writer");
-    let mut turn = writer.begin(run, number, NOW).await.expect("a turn");
+    let mut turn = granted(writer.begin(run, number, NOW).await);
     turn.settle(settlements).await.expect("settled");
     turn.commit().await.expect("committed");
 }
@@ -133,8 +139,8 @@ async fn a_turn_that_is_not_committed_leaves_nothing_behind() {
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     {
         let mut writer = fixture.store.turn_writer().await.expect("the writer");
-        let mut turn = writer.begin(&run, 1, NOW).await.expect("a turn");
-        assert_eq!(turn.take(batch.id, 4, NOW).await.expect("rows").len(), 4);
+        let mut turn = granted(writer.begin(&run, 1, NOW).await);
+        assert_eq!(turn.take(batch.id, 4).await.expect("rows").len(), 4);
     }
     assert_eq!(fixture.store.last_turn(&run).await.expect("read"), 0);
     assert_eq!(counts(&fixture.store, &batch).await[State::Pending], 4);
@@ -143,18 +149,23 @@ async fn a_turn_that_is_not_committed_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_turns_number_is_claimed_once_and_an_ended_run_claims_none() {
-    let (fixture, batch) = with_rows(1).await;
+async fn a_turns_number_is_claimed_once_and_an_ended_run_takes_nothing() {
+    let (fixture, batch) = with_rows(2).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     take(&fixture.store, &run, 1, &batch, 1).await;
     let stranger = Run { token: "another".to_owned(), ..run.clone() };
-    for (claimant, number) in [(&run, 1), (&run, 3), (&stranger, 2)] {
+    for (claimant, number) in [(&run, 3), (&stranger, 2)] {
         let mut writer = fixture.store.turn_writer().await.expect("the writer");
         assert!(matches!(writer.begin(claimant, number, NOW).await, Err(Error::Fenced(_))), "{number}");
     }
+    let mut writer = fixture.store.turn_writer().await.expect("the writer");
+    assert!(matches!(writer.begin(&run, 1, NOW).await, Ok(Claim::Committed)));
+    drop(writer);
     fixture.store.settle_dead_runs(NOW).await.expect("settled");
     let mut writer = fixture.store.turn_writer().await.expect("the writer");
-    assert!(matches!(writer.begin(&run, 2, NOW).await, Err(Error::Fenced(_))));
+    let mut turn = granted(writer.begin(&run, 2, NOW).await);
+    assert!(turn.is_ended());
+    assert_eq!(turn.take(batch.id, 1).await.expect("asked"), []);
 }
 
 #[tokio::test]
@@ -218,7 +229,7 @@ async fn retries_are_taken_before_rows_never_tried_and_not_before_they_are_due()
 #[tokio::test]
 async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next() {
     let (fixture, _) = with_rows(1).await;
-    let lock = ImportLock::acquire(fixture.store.path()).expect("the lock");
+    let lock = fixture.store.import_lock().await.expect("the lock");
     let mut intake = fixture.store.begin_intake(lock, NOW).await.expect("an intake");
     intake.add(&[ready(2), ready(3)]).await.expect("a chunk");
     drop(intake); // as a kill does
@@ -235,7 +246,7 @@ async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next() {
 async fn a_taken_name_is_refused_and_a_free_one_is_found() {
     let (fixture, _) = with_rows(1).await;
     let begin = async || {
-        let lock = ImportLock::acquire(fixture.store.path()).expect("the lock");
+        let lock = fixture.store.import_lock().await.expect("the lock");
         fixture.store.begin_intake(lock, NOW).await.expect("an intake")
     };
     let refused = begin().await.finish(&new_batch("a", 0), &actor()).await;
@@ -341,8 +352,8 @@ async fn a_retried_row_counts_its_attempts_on_and_its_tries_anew() {
 #[tokio::test]
 async fn who_has_the_lock_is_named_and_a_replaced_lock_file_is_noticed() {
     let (fixture, _) = with_rows(1).await;
-    let lock = RunLock::acquire(fixture.store.path(), "pid 7 on here").expect("the lock");
-    let Err(Error::Held { holder, .. }) = RunLock::acquire(fixture.store.path(), "me") else {
+    let lock = RunLock::acquire(&fixture.path, "pid 7 on here").expect("the lock");
+    let Err(Error::Held { holder, .. }) = RunLock::acquire(&fixture.path, "me") else {
         panic!("the lock is held");
     };
     assert_eq!(holder.to_string(), "pid 7 on here");

@@ -33,10 +33,14 @@ CREATE TABLE run (
     started_at BIGINT  NOT NULL,
     turn       BIGINT  NOT NULL DEFAULT 0,    -- the last turn that committed: witness of a commit whose answer was lost
     turned_at  BIGINT  NOT NULL,              -- when it did
+    beat       BIGINT  NOT NULL DEFAULT 0,    -- the heartbeat, raised while several runs share the queue; compared, never timed
+    beat_at    BIGINT  NOT NULL,              -- when it was raised last: for people to read
     ended_at   BIGINT,                        -- set by itself, or by whoever proved it dead
     ended_how  TEXT,
     CHECK ((ended_at IS NULL) = (ended_how IS NULL))
 );
+-- Those that live, or may: every run looks for them each second.
+CREATE INDEX run_open ON run (id) WHERE ended_at IS NULL;
 
 -- One row of a batch.
 CREATE TABLE invocation (
@@ -119,11 +123,17 @@ CREATE TABLE attempt (
     message       TEXT,
     request_id    TEXT,
     answer        BLOB,                       -- the start of the answer's body, as it came
+    judged        BIGINT NOT NULL DEFAULT 0,  -- 1: written by whoever found its run dead, as unknown
+    late          BIGINT NOT NULL DEFAULT 0,  -- 1: that run lived after all, and this is what came of it
     PRIMARY KEY (invocation_id, number),
     CHECK (number > 0),
+    CHECK (judged IN (0, 1) AND late IN (0, judged)),
     CHECK (outcome IN ('accepted', 'rejected', 'failed', 'retry', 'throttled', 'unreached', 'misconfigured',
                        'unknown', 'foreign', 'given-back', 'skipped'))
 ) WITHOUT ROWID;
+
+-- What came of attempts whose run was thought dead: rarely any, and `status` looks for rows that were texted twice.
+CREATE INDEX attempt_late ON attempt (invocation_id, number) WHERE late = 1;
 
 -- How many invocations are in each state: kept by each transaction that changes a state, in that transaction.
 CREATE TABLE state_count (
@@ -141,12 +151,17 @@ CREATE TABLE gate (
     account        TEXT    NOT NULL,
     closed_until   BIGINT,                    -- NULL: open; else when the next probe may go
     closed_because TEXT,
+    probe_id       BIGINT,                    -- the row that is sent to see whether it can be opened again
     failed_probes  BIGINT  NOT NULL DEFAULT 0,
     recent         BIGINT  NOT NULL DEFAULT 0, -- the last 20 outcomes, a bit each, the newest lowest; 1: ambiguous
     next_send_us   BIGINT  NOT NULL DEFAULT 0, -- when the rate's next token is due, in microseconds
+    stops          BIGINT  NOT NULL DEFAULT 0, -- how often a fault stopped all runs that send there
+    stopped_by     TEXT,                      -- the last such fault
     UNIQUE (endpoint, account),
     CHECK ((closed_until IS NULL) = (closed_because IS NULL)),
-    CHECK (closed_because IN ('throttled', 'unreachable', 'ambiguous'))
+    CHECK (closed_because IN ('throttled', 'unreachable', 'ambiguous')),
+    CHECK (probe_id IS NULL OR closed_until IS NOT NULL),
+    CHECK ((stops = 0) = (stopped_by IS NULL))
 );
 
 -- What an operator did: who, where, with which version, when and why.

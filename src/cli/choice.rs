@@ -76,7 +76,7 @@ async fn settle_settings(
     settings: Settings,
 ) -> anyhow::Result<()> {
     let account = args.sending.account.as_deref().unwrap_or(&batch.account);
-    let _lock = if account == batch.account { None } else { Some(lock(context, store)?) };
+    let _lock = if account == batch.account { None } else { lock(context, store).await? };
     store.change_settings(batch, &settings, account, &context.actor, UnixMillis::now()).await?;
     Ok(())
 }

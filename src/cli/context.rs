@@ -9,11 +9,11 @@ use super::args::Global;
 use super::failure::Usage;
 use super::output::Output;
 use crate::mep::{Bounds, PhoneNumberJson};
-use crate::store::{Actor, Batch, Store};
+use crate::store::{Actor, Address, Batch, Store};
 
 /// What every command has.
 pub(super) struct Context {
-    pub(super) database: PathBuf,
+    pub(super) database: Address,
     pub(super) out: Output,
     pub(super) actor: Actor,
     pub(super) bounds: Bounds,
@@ -56,23 +56,23 @@ pub(super) async fn batch(store: &Store, name: &str) -> anyhow::Result<Batch> {
     } else {
         format!("there is: {}", known.join(", "))
     };
-    bail!(Usage(format!("there is no batch named `{name}` in `{}`\nhint: {hint}", store.path().display())))
+    bail!(Usage(format!("there is no batch named `{name}` in `{}`\nhint: {hint}", store.address())))
 }
 
 /// The database's path: one for each user, so that cron and a terminal mean the same.
-fn database(flag: Option<&str>) -> anyhow::Result<PathBuf> {
+fn database(flag: Option<&str>) -> anyhow::Result<Address> {
     match flag {
-        Some(url) if url.starts_with("postgres:") || url.starts_with("postgresql:") => {
-            bail!(Usage(
-                "a PostgreSQL queue is not supported by this version\nhint: `--db PATH` of a SQLite file".to_owned()
-            ))
-        }
-        Some(path) => Ok(PathBuf::from(path)),
+        Some(text) => match text.parse() {
+            Ok(address) => Ok(address),
+            Err(why) => bail!(Usage(format!(
+                "the database's address cannot be read: {why}\nhint: `--db PATH`, or `--db postgres://USER@HOST/DATABASE`"
+            ))),
+        },
         None => {
             let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
             let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
             match data {
-                Some(data) => Ok(data.join("mep-batch/queue.db")),
+                Some(data) => Ok(Address::File(data.join("mep-batch/queue.db"))),
                 None => bail!(Usage(
                     "neither XDG_DATA_HOME nor HOME is set\nhint: `--db PATH` names the database".to_owned()
                 )),

@@ -15,12 +15,16 @@ use crate::import::STANDARD_INPUT;
 use crate::invocation::{State, UnixMillis};
 use crate::report;
 use crate::run::Which;
-use crate::store::{Batch, Confirmation, Filter, Store};
+use crate::store::{self, Batch, Confirmation, Filter, Store};
 
 /// Shows what would be sent. Stores nothing and touches no network.
 pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Complete;
-    let store = if context.database.exists() { Some(context.open_store().await?) } else { None };
+    let store = match context.open_store().await {
+        Ok(store) => Some(store),
+        Err(error) if matches!(error.downcast_ref(), Some(store::Error::NotFound(_))) => None,
+        Err(error) => return Err(error),
+    };
     if args.what.is_empty() && store.is_none() {
         context.open_store().await?;
     }

@@ -13,7 +13,7 @@ use super::{exclusion_text, mapping, problems, same_reading, suppression};
 use crate::import::{self, ColumnMap, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, State, UnixMillis, is_batch_name_char};
 use crate::mep::Endpoint;
-use crate::store::{Batch, Filter, ImportLock, NewBatch, Store};
+use crate::store::{Batch, Filter, NewBatch, Store};
 
 /// Requests a second where nothing is said: what the vendor has not asked for more of.
 const RATE_FOR_PRODUCTION: f64 = 10.0;
@@ -82,13 +82,13 @@ pub(super) async fn load(
     mapping::save(context, input, &options, &rows)?;
     let (expressions, ascii_only) = (rows.rules().expressions.clone(), rows.rules().ascii_only);
     let settings = Settings { expressions, ascii_only, ..settings };
-    let path = store.path().to_owned();
-    let lock = tokio::task::spawn_blocking(move || ImportLock::acquire(&path)).await??;
+    let lock = store.import_lock().await?;
     // Looked at once more now that no other import is under way: two at the same time must not make two batches.
     if !batch.again
         && let Some(before) = store.batch_of_content(&survey.sha256, service, Some(endpoint)).await?
         && is_alive(store, &before).await?
     {
+        lock.release(store).await;
         return Ok(Imported::Before(Box::new(before), None));
     }
     let intake = store.begin_intake(lock, UnixMillis::now()).await?;
@@ -177,7 +177,7 @@ pub(super) fn tell(
         "\nImported as batch `{}` for {} into {}\nNext: mep-batch run {}\n",
         batch.name,
         batch.endpoint,
-        store.path().display(),
+        store.address(),
         batch.name
     ));
     context.out.outcome(&text);

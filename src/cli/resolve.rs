@@ -12,7 +12,7 @@ use super::failure::Usage;
 use super::output::counted;
 use crate::action::{self, Resolution, Word};
 use crate::invocation::{State, UnixMillis, mask_phone};
-use crate::store::{Batch, RunLock, Store, UnknownView, Verdict};
+use crate::store::{Batch, Store, UnknownView, Verdict};
 
 pub(super) async fn resolve(context: &mut Context, args: ResolveArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
@@ -48,7 +48,9 @@ async fn settle_dead_runs(context: &Context, store: &Store) -> anyhow::Result<()
     }
     // Where the lock is held a run lives, and what it has in flight is its own.
     let who = format!("pid {} on {}, resolving", std::process::id(), context.actor.host);
-    if let Ok(_lock) = RunLock::acquire(store.path(), &who) {
+    if !store.is_shared()
+        && let Ok(_lock) = store.admit_run(&who).await
+    {
         store.settle_dead_runs(UnixMillis::now()).await?;
     }
     Ok(())

@@ -50,14 +50,15 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         None => credentials_for(&args, &selected(&store, &Which::All).await?, false)?,
     };
     let which = choose(context, &store, &args, named).await?;
-    let lock = lock(context, &store).inspect_err(|_| {
+    let lock = lock(context, &store).await.inspect_err(|_| {
         if has_file {
             context
                 .out
                 .note("the file is stored; the run that holds the database sends it if it was started without names\n");
         }
     })?;
-    let dead = settle_dead_runs(context, &store).await?;
+    // Where several share the queue, a run judges the others while it goes on.
+    let dead = if store.is_shared() { Vec::new() } else { settle_dead_runs(context, &store).await? };
     let batches = selected(&store, &which).await?;
     let concurrency = concurrency(&args, &batches);
     let stand_in = StandIn::start_if_needed(&batches).await?;
@@ -78,7 +79,7 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
     let mut teller = Teller::new(context.out.is_quiet());
     let mut observer = |event: run::Event<'_>| teller.tell(event);
     let interrupts = signals::listen()?;
-    store.wait_for_others(TURN_PATIENCE).await;
+    store.wait_for_others(TURN_PATIENCE);
     let mut ended = run::run(&store, lock, &context.actor, options, routes, interrupts, &mut observer).await?;
     stand_in.stop().await;
     ended.batches.extend(dead);
@@ -161,11 +162,11 @@ async fn import_file(context: &mut Context, store: &Store, what: &str, args: &Ru
 }
 
 /// The run lock, with a word to whoever wants it meanwhile.
-pub(super) fn lock(context: &Context, store: &Store) -> anyhow::Result<RunLock> {
+pub(super) async fn lock(context: &Context, store: &Store) -> anyhow::Result<Option<RunLock>> {
     let actor = &context.actor;
     let who =
         format!("pid {} on {}, started by {} at {}", std::process::id(), actor.host, actor.who, UnixMillis::now());
-    Ok(RunLock::acquire(store.path(), &who)?)
+    Ok(store.admit_run(&who).await?)
 }
 
 /// The batches that a run sends, as they are stored now.
@@ -247,7 +248,7 @@ async fn tell_end(context: &mut Context, store: &Store, ended: &Ended, started: 
             object["elapsedMs"] = u64::try_from(started.elapsed().as_millis())?.into();
             context.out.data(&format!("{object}\n"));
         } else {
-            let text = accounting(status, store.path());
+            let text = accounting(status, store.address());
             context.out.outcome(&text);
         }
     }

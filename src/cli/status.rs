@@ -1,7 +1,6 @@
 //! `status`: how the batches stand.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use super::args::StatusArgs;
 use super::context::{self, Context};
@@ -9,6 +8,7 @@ use super::exit::Exit;
 use super::output::grouped;
 use crate::invocation::{State, UnixMillis};
 use crate::report::{self, BatchStatus, Standing};
+use crate::store::Address;
 
 pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
@@ -26,7 +26,7 @@ pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::R
         if context.out.is_json() {
             context.out.data(&format!("{}\n", serde_json::to_string(&status)?));
         } else {
-            let mut text = accounting(&status, store.path());
+            let mut text = accounting(&status, store.address());
             text.push_str(&details(&status));
             text.push('\n');
             context.out.data(&text);
@@ -37,7 +37,7 @@ pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::R
 }
 
 /// The accounting of a batch, which adds up to the rows in the file, where the results are, and what to type next.
-pub(super) fn accounting(status: &BatchStatus, database: &Path) -> String {
+pub(super) fn accounting(status: &BatchStatus, database: &Address) -> String {
     let name = &status.batch;
     let mut text = format!("Batch {name}: {} to {}, service {}\n", status.source, status.endpoint, status.service_id);
     for (state, count) in status.states.iter().filter(|(_, count)| *count != 0) {
@@ -61,7 +61,7 @@ pub(super) fn accounting(status: &BatchStatus, database: &Path) -> String {
             "{count} of the accepted may have been texted twice: an earlier attempt's fate is not known"
         );
     }
-    let _ = writeln!(text, "Results: mep-batch export {name}   (in {})", database.display());
+    let _ = writeln!(text, "Results: mep-batch export {name}   (in {})", database);
     for (state, what, command) in [
         (State::Unknown, "what nobody can know", format!("mep-batch resolve {name}")),
         (State::Rejected, "what was refused", format!("mep-batch list {name} --state rejected")),
@@ -92,11 +92,11 @@ fn details(status: &BatchStatus) -> String {
         let _ = writeln!(text, "{:>10}  wait{until} {why}", grouped(waiting.rows));
     }
     for run in &status.runs {
-        let (host, pid, last) = (&run.host, run.pid, &run.last_turn_at);
+        let (host, pid, last) = (&run.host, run.pid, &run.last_seen_at);
         let _ = if run.alive {
             writeln!(
                 text,
-                "Run on {host} (pid {pid}) since {}, {} in flight, last turn {last}",
+                "Run on {host} (pid {pid}) since {}, {} in flight, seen last {last}",
                 run.started_at, run.in_flight
             )
         } else {

@@ -20,7 +20,7 @@ pub enum State {
     Rejected,
     /// A permanent error, or its retry time ran out. An operator's `retry` moves it out.
     Failed,
-    /// May or may not have been accepted. An operator's `resolve` moves it out, and nothing else.
+    /// May or may not have been accepted. An operator's `resolve` moves it out, or the late outcome of the same attempt.
     Unknown,
     /// Never to be sent, with the reason. An operator's `retry` moves it out.
     Skipped,
@@ -58,6 +58,23 @@ impl State {
             State::Unknown => "unknown",
             State::Skipped => "skipped",
             State::Cancelled => "cancelled",
+        }
+    }
+
+    /// Where a row of this state goes when its last attempt turns out to have led to `outcome` after its run had been
+    /// thought dead; `None` where it stays as it is.
+    #[must_use]
+    pub fn after_late(self, outcome: State) -> Option<State> {
+        match (self, outcome) {
+            // What nobody could know is known now.
+            (State::Unknown, State::Sending | State::Cancelled) => None,
+            (State::Unknown, known) => Some(known),
+            // An operator has put it back to be sent, which it need not be any more.
+            (State::Pending, State::Accepted | State::Rejected | State::Failed | State::Skipped) => Some(outcome),
+            (State::Pending, State::Pending | State::Sending | State::Unknown | State::Cancelled) => None,
+            // An operator's word stands, beside the attempt that tells what was so.
+            (State::Sending | State::Accepted | State::Rejected | State::Failed, _) => None,
+            (State::Skipped | State::Cancelled, _) => None,
         }
     }
 }

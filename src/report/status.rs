@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::invocation::{Counts, State, UnixMillis};
-use crate::store::{self, Batch, Confirmation, RunLock, RunView, Store};
+use crate::store::{self, Batch, Confirmation, RunView, Store};
 
 /// A batch's figures, by the names of the documented JSON.
 #[derive(Debug, Clone, Serialize)]
@@ -53,10 +53,11 @@ pub struct RunStatus {
     pub pid: i64,
     /// Since when.
     pub started_at: String,
-    /// Whether it lives; if not, the rows that it had in flight become unknown at the next `run` or `resolve`.
+    /// Whether it lives; if not, the rows that it had in flight become unknown at the next `run` or `resolve`. Where the queue is
+    /// shared: whether it has shown lately that it does.
     pub alive: bool,
-    /// Its last sign of life: a turn comes at least once a second.
-    pub last_turn_at: String,
+    /// Its last sign of life: a turn comes at least once a second, a heartbeat every five.
+    pub last_seen_at: String,
     /// Rows that it has in flight.
     pub in_flight: i64,
 }
@@ -108,9 +109,9 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
     let counts = store.counts_of(batch.id).await?;
     let next_due = store.next_due(batch.id).await?;
     let runs = store.open_runs().await?;
-    let alive = (!runs.is_empty() || counts[State::Sending] > 0) && RunLock::is_held(store.path())?;
+    let alive: Vec<_> = runs.iter().filter(|run| run.is_alive).map(|run| run.id).collect();
     Ok(BatchStatus {
-        orphaned: if alive { 0 } else { counts[State::Sending] },
+        orphaned: if counts[State::Sending] > 0 { store.orphaned(batch.id, &alive).await? } else { 0 },
         last_stop: store.last_stop().await?,
         batch: batch.name.clone(),
         endpoint: batch.endpoint.to_string(),
@@ -124,7 +125,7 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
         imported_at: batch.imported_at.to_string(),
         confirmed_at: batch.confirmed_at.map(|at| at.to_string()),
         next_due_at: next_due.map(|due| due.max(batch.imported_at).to_string()),
-        runs: runs.iter().map(|run| run_status(run, alive)).collect(),
+        runs: runs.iter().map(run_status).collect(),
         waiting_for: waiting_for(store, batch, &counts, now).await?,
     })
 }
@@ -156,13 +157,13 @@ async fn waiting_for(store: &Store, batch: &Batch, counts: &Counts, now: UnixMil
     Ok(reasons)
 }
 
-fn run_status(run: &RunView, alive: bool) -> RunStatus {
+fn run_status(run: &RunView) -> RunStatus {
     RunStatus {
-        alive,
+        alive: run.is_alive,
         host: run.host.clone(),
         pid: run.pid,
         started_at: run.started_at.to_string(),
-        last_turn_at: run.turned_at.to_string(),
+        last_seen_at: run.seen_at.to_string(),
         in_flight: run.sending,
     }
 }

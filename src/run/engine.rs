@@ -22,7 +22,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 /// the store fails in `trouble`.
 pub(super) struct Engine<'a> {
     pub(super) store: &'a Store,
-    pub(super) lock: RunLock,
+    pub(super) lock: Option<RunLock>,
     pub(super) run: Run,
     pub(super) options: Options,
     pub(super) routes: Routes,
@@ -57,7 +57,7 @@ pub(super) struct Gate {
 impl<'a> Engine<'a> {
     pub(super) fn new(
         store: &'a Store,
-        lock: RunLock,
+        lock: Option<RunLock>,
         run: Run,
         options: Options,
         routes: Routes,

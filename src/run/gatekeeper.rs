@@ -195,7 +195,17 @@ mod tests {
     const PROBE_AFTER: Duration = Duration::from_secs(60);
 
     fn keeper() -> Gatekeeper {
-        let gate = Gate { id: 1, closed: None, failed_probes: 0, recent: 0, next_send_us: 0 };
+        let gate = Gate {
+            id: 1,
+            closed: None,
+            probe: None,
+            is_probing: false,
+            failed_probes: 0,
+            recent: 0,
+            next_send_us: 0,
+            stops: 0,
+            stopped_by: None,
+        };
         let mut keeper = Gatekeeper::new(gate, UnixMillis(0));
         keeper.configure(None, PROBE_AFTER);
         keeper

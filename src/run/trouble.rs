@@ -70,7 +70,7 @@ impl Engine<'_> {
 
     /// On a new connection: finds out whether the failed turn had committed after all, and stores what it did not.
     async fn store_rest(&mut self) -> store::Result<()> {
-        self.store.forget_writer().await;
+        self.store.forget_connections();
         let last = self.store.last_turn(&self.run).await?;
         let Some(trouble) = self.trouble.as_mut() else { return Ok(()) };
         let (included, taken) = (std::mem::take(&mut trouble.included), std::mem::take(&mut trouble.taken));

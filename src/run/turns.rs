@@ -71,13 +71,18 @@ impl Engine<'_> {
 
     /// Writes and commits a turn; `taken` is filled with what it took, also where its commit fails.
     pub(super) async fn write_turn(&mut self, included: usize, taken: &mut Vec<TakenRow>) -> store::Result<SellBy> {
-        if !self.lock.still_holds() {
+        if self.lock.as_ref().is_some_and(|lock| !lock.still_holds()) {
             return Err(store::Error::Fenced("the database or its lock file was replaced while it ran".to_owned()));
         }
         let mut writer = self.store.turn_writer().await?;
-        let mut turn = writer.begin(&self.run, self.turns + 1, UnixMillis::now()).await?;
+        let store::Claim::Granted(mut turn) = writer.begin(&self.run, self.turns + 1, UnixMillis::now()).await? else {
+            return Err(store::Error::Fenced("another process goes by its name".to_owned()));
+        };
+        if turn.is_ended() {
+            return Err(store::Error::Fenced("it was ended by another process".to_owned()));
+        }
         // Read after the wait for other processes, so that it does not eat up the time in which rows may be sent.
-        let (now, sell_by) = (UnixMillis::now(), SellBy::from_now());
+        let (now, sell_by) = (turn.now(), SellBy::from_now());
         let settlements: Vec<_> = self.finished[..included].iter().map(|finished| &finished.settlement).collect();
         turn.settle(&settlements).await?;
         if self.may_take() {
@@ -88,7 +93,7 @@ impl Engine<'_> {
                 if wanted == 0 || !sending.is_due(now) || sending.is_held() {
                     continue;
                 }
-                let rows = turn.take(sending.batch.id, wanted, now).await?;
+                let rows = turn.take(sending.batch.id, wanted).await?;
                 let ids: Vec<_> = rows.iter().map(|row| row.attempt.id).collect();
                 keeper.took(&ids, now);
                 let found = u32::try_from(rows.len()).unwrap_or(u32::MAX);

@@ -1,8 +1,9 @@
 //! Operators' acts on stored rows, each recorded with who, where, when and why.
 
 use serde_json::Value;
-use sqlx::{Sqlite, Transaction};
 
+use super::connection::Tx;
+use super::statement::{Row, query};
 use super::{Result, Store};
 use crate::invocation::{BatchId, InvocationId, UnixMillis};
 
@@ -86,7 +87,7 @@ impl Store {
         detail: &Value,
     ) -> Result<()> {
         let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let failed = || self.failed("record the action");
         record(&mut tx, batch, kind, actor, now, None, detail).await.map_err(failed())?;
         tx.commit().await.map_err(failed())
@@ -96,24 +97,22 @@ impl Store {
     pub async fn row_actions(&self, row: InvocationId) -> Result<Vec<RowAction>> {
         const ALL: &str = "SELECT kind, at, who, host, version, reason, detail, was, became
             FROM action_row JOIN action ON action.id = action_id WHERE invocation_id = $1 ORDER BY action_id";
-        type Row = (String, i64, String, String, String, Option<String>, String, String, String);
-        let rows: Vec<Row> = sqlx::query_as(ALL)
-            .bind(row.0)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(self.failed("list the row's actions"))?;
-        let read = |(kind, at, who, host, version, reason, detail, was, became): Row| RowAction {
-            action: ActionRecord { kind, at: UnixMillis(at), actor: Actor { who, host, version }, reason, detail },
-            was,
-            became,
+        let failed = || self.failed("list the row's actions");
+        let rows = query(ALL).bind(row.0).fetch_all(&self.readers()).await.map_err(failed())?;
+        let read = |row: &Row| {
+            let actor = Actor { who: row.get("who")?, host: row.get("host")?, version: row.get("version")? };
+            let at = UnixMillis(row.get("at")?);
+            let (kind, reason, detail) = (row.get("kind")?, row.get("reason")?, row.get("detail")?);
+            let action = ActionRecord { kind, at, actor, reason, detail };
+            Ok(RowAction { action, was: row.get("was")?, became: row.get("became")? })
         };
-        Ok(rows.into_iter().map(read).collect())
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
     }
 }
 
 /// Records an act; its number.
 pub(super) async fn record(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx<'_>,
     batch: BatchId,
     kind: ActionKind,
     actor: &Actor,
@@ -123,7 +122,7 @@ pub(super) async fn record(
 ) -> sqlx::Result<i64> {
     const RECORD: &str = "INSERT INTO action (batch_id, kind, at, who, host, version, reason, detail)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
-    sqlx::query_scalar(RECORD)
+    query(RECORD)
         .bind(batch.0)
         .bind(kind.as_str())
         .bind(now.0)
@@ -132,6 +131,6 @@ pub(super) async fn record(
         .bind(&actor.version)
         .bind(reason)
         .bind(detail.to_string())
-        .fetch_one(&mut **tx)
+        .fetch_value(&mut *tx)
         .await
 }

@@ -1,11 +1,10 @@
 //! Batches: finding them, confirming them, changing how they are sent.
 
 use serde_json::json;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::action::{self, ActionKind, Actor};
-use super::{Error, Result, Store, json_text};
+use super::statement::{Row, query};
+use super::{Error, Result, Store, ids_text, json_text};
 use crate::invocation::{BatchId, Counts, Findings, Settings, UnixMillis};
 use crate::mep::{Endpoint, ServiceId};
 
@@ -64,14 +63,14 @@ impl Store {
     /// Every batch whose import is complete, oldest first.
     pub async fn batches(&self) -> Result<Vec<Batch>> {
         const ALL: &str = select_batches!("ORDER BY id");
-        let rows = sqlx::query(ALL).fetch_all(&self.readers).await.map_err(self.failed("list the batches"))?;
+        let rows = query(ALL).fetch_all(&self.readers()).await.map_err(self.failed("list the batches"))?;
         rows.iter().map(|row| self.read_batch(row)).collect()
     }
 
     /// The batch of that name; `None` where there is none.
     pub async fn batch_named(&self, name: &str) -> Result<Option<Batch>> {
         const NAMED: &str = select_batches!("AND name = $1");
-        let row = sqlx::query(NAMED).bind(name).fetch_optional(&self.readers).await;
+        let row = query(NAMED).bind(name).fetch_optional(&self.readers()).await;
         row.map_err(self.failed("find the batch"))?.map(|row| self.read_batch(&row)).transpose()
     }
 
@@ -86,11 +85,11 @@ impl Store {
             "AND source_sha256 = $1 AND service_id = COALESCE($2, service_id) AND endpoint = COALESCE($3, endpoint)
              ORDER BY id DESC LIMIT 1"
         );
-        let row = sqlx::query(SAME)
+        let row = query(SAME)
             .bind(sha256)
             .bind(service.map(ServiceId::as_str))
             .bind(endpoint.map(ToString::to_string))
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.readers())
             .await;
         row.map_err(self.failed("look for the same content"))?.map(|row| self.read_batch(&row)).transpose()
     }
@@ -98,12 +97,14 @@ impl Store {
     /// The counts by state of each batch asked for, in that order, from the table of counts.
     pub async fn counts(&self, batches: &[BatchId]) -> Result<Vec<Counts>> {
         const COUNTS: &str = "SELECT batch_id, state, invocations FROM state_count
-            WHERE batch_id IN (SELECT value FROM json_each($1))";
-        let ids = json_text(&batches.iter().map(|batch| batch.0).collect::<Vec<_>>());
-        let rows: Vec<(i64, String, i64)> =
-            sqlx::query_as(COUNTS).bind(ids).fetch_all(&self.readers).await.map_err(self.failed("read the counts"))?;
+            WHERE batch_id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1))";
+        let failed = || self.failed("read the counts");
+        let ids = ids_text(batches.iter().map(|batch| batch.0));
+        let rows = query(COUNTS).bind(ids).fetch_all(&self.readers()).await.map_err(failed())?;
         let mut counts = vec![Counts::default(); batches.len()];
-        for (batch, state, invocations) in rows {
+        for row in rows {
+            let (batch, invocations) = (row.get::<i64>(0).map_err(failed())?, row.get(2).map_err(failed())?);
+            let state: String = row.get(1).map_err(failed())?;
             let state = state.parse().map_err(|error| self.misread("a state", &error))?;
             for (wanted, counts) in batches.iter().zip(&mut counts) {
                 if wanted.0 == batch {
@@ -123,10 +124,10 @@ impl Store {
     pub async fn confirm(&self, batch: BatchId, actor: &Actor, now: UnixMillis, invocations: i64) -> Result<()> {
         const CONFIRM: &str = "UPDATE batch SET confirmed_at = $2 WHERE id = $1 AND confirmed_at IS NULL";
         let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let failed = || self.failed("confirm the batch");
-        let changed = sqlx::query(CONFIRM).bind(batch.0).bind(now.0).execute(&mut *tx).await.map_err(failed())?;
-        if changed.rows_affected() == 1 {
+        let changed = query(CONFIRM).bind(batch.0).bind(now.0).execute(&mut tx).await.map_err(failed())?;
+        if changed == 1 {
             let detail = json!({ "invocations": invocations });
             action::record(&mut tx, batch, ActionKind::Confirm, actor, now, None, &detail).await.map_err(failed())?;
         }
@@ -148,23 +149,23 @@ impl Store {
         let was = json!({ "account": batch.account, "settings": batch.settings });
         let detail = json!({ "was": was, "is": { "account": account, "settings": settings } });
         let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let failed = || self.failed("change the batch's settings");
-        sqlx::query("UPDATE batch SET settings = $2, account = $3 WHERE id = $1")
+        query("UPDATE batch SET settings = $2, account = $3 WHERE id = $1")
             .bind(batch.id.0)
             .bind(settings_text(settings))
             .bind(account)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .map_err(failed())?;
         action::record(&mut tx, batch.id, ActionKind::Settings, actor, now, None, &detail).await.map_err(failed())?;
         tx.commit().await.map_err(failed())
     }
 
-    fn read_batch(&self, row: &SqliteRow) -> Result<Batch> {
+    fn read_batch(&self, row: &Row) -> Result<Batch> {
         let failed = || self.failed("read a batch");
-        let text = |column: &str| row.try_get::<String, _>(column).map_err(failed());
-        let number = |column: &str| row.try_get::<i64, _>(column).map_err(failed());
+        let text = |column: &str| row.get::<String>(column).map_err(failed());
+        let number = |column: &str| row.get::<i64>(column).map_err(failed());
         Ok(Batch {
             id: BatchId(number("id")?),
             name: text("name")?,
@@ -178,12 +179,12 @@ impl Store {
             findings: serde_json::from_str(&text("findings")?).map_err(|error| self.misread("the findings", &error))?,
             rows: number("row_count")?,
             imported_at: UnixMillis(number("imported_at")?),
-            confirmed_at: row.try_get::<Option<i64>, _>("confirmed_at").map_err(failed())?.map(UnixMillis),
+            confirmed_at: row.get::<Option<i64>>("confirmed_at").map_err(failed())?.map(UnixMillis),
         })
     }
 
     pub(super) fn misread(&self, what: &str, error: &dyn std::fmt::Display) -> Error {
-        Error::Unsuitable { path: self.path.clone(), why: format!("{what} in it cannot be read: {error}") }
+        Error::Unsuitable { place: self.place.clone(), why: format!("{what} in it cannot be read: {error}") }
     }
 }
 

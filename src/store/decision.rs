@@ -1,9 +1,10 @@
 //! What operators decide of rows: put back, or settled by their word. All or none, each row guarded by what was seen of it.
 
 use serde_json::{Value, json};
-use sqlx::{Sqlite, Transaction};
 
 use super::action::{ActionKind, Actor, record};
+use super::connection::Tx;
+use super::statement::query;
 use super::{Error, Result, Store, json_text, told, turn};
 use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, State, UnixMillis};
 
@@ -75,14 +76,13 @@ impl Store {
         now: UnixMillis,
         detail: &Value,
     ) -> Result<u64> {
-        const REBUILD: &str =
-            "UPDATE content SET body = j.value ->> 1, phone = j.value ->> 2, time_zone = j.value ->> 3,
-                cells = NULL
-            FROM json_each($1) AS j WHERE invocation_id = j.value ->> 0";
+        const REBUILD: &str = "UPDATE content SET body = j.value ->> 1, phone = CAST(j.value ->> 2 AS BIGINT),
+                time_zone = j.value ->> 3, cells = NULL
+            FROM json_each($1) AS j WHERE invocation_id = CAST(j.value ->> 0 AS BIGINT)";
         const PUT_BACK: &str = "UPDATE invocation SET state = 'pending', due_at = 0, tries = 0, retry_until = NULL,
                 http_status = NULL, code = NULL, message = NULL, refused_by = NULL, request_id = NULL,
                 reason = NULL, finished_at = NULL
-            FROM json_each($1) AS j WHERE invocation.id = j.value ->> 0 AND state = j.value ->> 1";
+            FROM json_each($1) AS j WHERE invocation.id = CAST(j.value ->> 0 AS BIGINT) AND state = j.value ->> 1";
         if selection.rows.is_empty() {
             return Ok(0);
         }
@@ -93,17 +93,17 @@ impl Store {
             selection.rebuilt.iter().map(|row| (row.id.0, &row.body, row.fingerprint.phone, &row.time_zone)).collect();
         let fingerprints: Vec<_> = selection.rebuilt.iter().map(|row| row.fingerprint).collect();
         let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let failed = || self.failed("put rows back");
         let action = record(&mut tx, batch, ActionKind::Retry, actor, now, None, detail).await.map_err(failed())?;
         record_rows(&mut tx, action, &moves).await.map_err(failed())?;
-        sqlx::query(REBUILD).bind(json_text(&rebuilt)).execute(&mut *tx).await.map_err(failed())?;
+        query(REBUILD).bind(json_text(&rebuilt)).execute(&mut tx).await.map_err(failed())?;
         told::note(&mut tx, batch, &fingerprints).await.map_err(failed())?;
-        let put_back = sqlx::query(PUT_BACK).bind(json_text(&rows)).execute(&mut *tx).await.map_err(failed())?;
-        check_all_moved(put_back.rows_affected(), &moves)?;
+        let put_back = query(PUT_BACK).bind(json_text(&rows)).execute(&mut tx).await.map_err(failed())?;
+        check_all_moved(put_back, &moves)?;
         write_moves(&mut tx, &moves).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
-        Ok(put_back.rows_affected())
+        Ok(put_back)
     }
 
     /// Decides unknown rows, each guarded by the attempt that left it unknown.
@@ -129,7 +129,8 @@ impl Store {
                 message = CASE WHEN $2 = 'pending' THEN NULL ELSE 'by an operator''s word: ' || $6 END,
                 finished_at = CASE WHEN $2 = 'pending' THEN NULL ELSE $5 END
             FROM json_each($1) AS j
-            WHERE invocation.id = j.value ->> 0 AND attempt = j.value ->> 1 AND state = 'unknown'";
+            WHERE invocation.id = CAST(j.value ->> 0 AS BIGINT) AND attempt = CAST(j.value ->> 1 AS BIGINT)
+              AND state = 'unknown'";
         if rows.is_empty() {
             return Ok(0);
         }
@@ -138,25 +139,25 @@ impl Store {
         let keys: Vec<_> = rows.iter().map(|(id, attempt)| (id.0, attempt)).collect();
         let detail = json!({ "as": verdict.as_str(), "requestId": request_id, "rows": rows.len() });
         let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let failed = || self.failed("decide unknown rows");
         let action =
             record(&mut tx, batch, ActionKind::Resolve, actor, now, Some(reason), &detail).await.map_err(failed())?;
         record_rows(&mut tx, action, &moves).await.map_err(failed())?;
-        let decided = sqlx::query(DECIDE)
+        let decided = query(DECIDE)
             .bind(json_text(&keys))
             .bind(verdict.state().as_str())
             .bind(verdict == Verdict::Resend)
             .bind(request_id)
             .bind(now.0)
             .bind(reason)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .map_err(failed())?;
-        check_all_moved(decided.rows_affected(), &moves)?;
+        check_all_moved(decided, &moves)?;
         write_moves(&mut tx, &moves).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
-        Ok(decided.rows_affected())
+        Ok(decided)
     }
 }
 
@@ -167,16 +168,16 @@ struct Move {
     becomes: State,
 }
 
-async fn record_rows(tx: &mut Transaction<'_, Sqlite>, action: i64, moves: &[Move]) -> sqlx::Result<()> {
+async fn record_rows(tx: &mut Tx<'_>, action: i64, moves: &[Move]) -> sqlx::Result<()> {
     const RECORD: &str = "INSERT INTO action_row (invocation_id, action_id, was, became, attempt)
         SELECT i.id, $2, j.value ->> 1, j.value ->> 2, i.attempt
-        FROM json_each($1) AS j JOIN invocation AS i ON i.id = j.value ->> 0";
+        FROM json_each($1) AS j JOIN invocation AS i ON i.id = CAST(j.value ->> 0 AS BIGINT)";
     let rows: Vec<_> = moves.iter().map(|row| (row.id.0, row.was.as_str(), row.becomes.as_str())).collect();
-    sqlx::query(RECORD).bind(json_text(&rows)).bind(action).execute(&mut **tx).await?;
+    query(RECORD).bind(json_text(&rows)).bind(action).execute(&mut *tx).await?;
     Ok(())
 }
 
-async fn write_moves(tx: &mut Transaction<'_, Sqlite>, moves: &[Move]) -> sqlx::Result<()> {
+async fn write_moves(tx: &mut Tx<'_>, moves: &[Move]) -> sqlx::Result<()> {
     let mut moved: Vec<(BatchId, Counts)> = Vec::new();
     for row in moves {
         turn::note_move(&mut moved, row.id.batch(), row.was, row.becomes);

@@ -37,7 +37,7 @@ pub(super) fn prepare(path: &Path, create: bool) -> Result<PathBuf> {
     let absolute = std::path::absolute(path).map_err(|error| unsuitable(path, &error))?;
     if !absolute.exists() {
         if !create {
-            return Err(Error::NotFound(absolute));
+            return Err(Error::NotFound(absolute.display().to_string()));
         }
         create_empty(&absolute).map_err(|error| unsuitable(&absolute, &error))?;
     }
@@ -65,7 +65,7 @@ fn create_empty(path: &Path) -> std::io::Result<()> {
 
 fn check_content(path: &Path) -> Result<()> {
     let foreign = |what: &str| Error::Unsuitable {
-        path: path.to_owned(),
+        place: path.display().to_string(),
         why: format!("{what}\nhint: `--db PATH` names the queue's own file"),
     };
     if !path.is_file() {
@@ -87,7 +87,7 @@ fn check_place(path: &Path) -> Result<()> {
     let kind = (status.f_type as u64) & 0xffff_ffff;
     if let Some((_, name)) = SHARED_FILE_SYSTEMS.iter().find(|(magic, _)| *magic == kind) {
         return Err(Error::Unsuitable {
-            path: path.to_owned(),
+            place: path.display().to_string(),
             why: format!(
                 "it lies on {name}, where two machines can hold the same lock and text people twice\n\
                  hint: `--db` a path on a local disk"
@@ -96,7 +96,7 @@ fn check_place(path: &Path) -> Result<()> {
     }
     if is_mount_point(path) {
         return Err(Error::Unsuitable {
-            path: path.to_owned(),
+            place: path.display().to_string(),
             why:
                 "the file itself is a mount point, so its lock and log would lie elsewhere than other processes look\n\
                   hint: mount its folder instead"
@@ -123,5 +123,5 @@ fn is_mount_point(path: &Path) -> bool {
 }
 
 fn unsuitable(path: &Path, error: &std::io::Error) -> Error {
-    Error::Unsuitable { path: path.to_owned(), why: error.to_string() }
+    Error::Unsuitable { place: path.display().to_string(), why: error.to_string() }
 }

@@ -1,12 +1,12 @@
-//! The gate of an endpoint and account, as stored: so that it survives restarts.
+//! The gate of an endpoint and account, as stored: so that it survives restarts, and is one for all who send there.
 
 use std::fmt;
 use std::str::FromStr;
 
-use sqlx::{Sqlite, Transaction};
-
-use super::{Result, Store, json_text};
-use crate::invocation::UnixMillis;
+use super::connection::Tx;
+use super::statement::{Row, Sql, query};
+use super::{Result, Store, ids_text};
+use crate::invocation::{InvocationId, UnixMillis};
 use crate::mep::Endpoint;
 
 /// One gate. Who sends there decides with it when to send; this is what of it is kept.
@@ -16,12 +16,32 @@ pub struct Gate {
     pub id: i64,
     /// Until when it is closed, and why; `None`: open. The moment may have passed: then a probe may go.
     pub closed: Option<(UnixMillis, ClosedBecause)>,
+    /// The row that was last sent to see whether it can be opened again; its outcome opens or closes it.
+    pub probe: Option<InvocationId>,
+    /// Whether that row is on the wire, in this process or another.
+    pub is_probing: bool,
     /// Probes that failed in a row.
     pub failed_probes: u32,
     /// The last twenty outcomes, a bit each, the newest lowest; 1: ambiguous.
     pub recent: u32,
     /// When the rate's next token is due, in microseconds since 1970.
     pub next_send_us: i64,
+    /// How often a fault stopped all runs that send there. A run stops where it has become more since it began.
+    pub stops: i64,
+    /// The last such fault.
+    pub stopped_by: Option<String>,
+}
+
+/// The statement that reads gates, with what is wanted of them.
+macro_rules! select_gates {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, closed_until, closed_because, probe_id, failed_probes, recent, next_send_us, stops, stopped_by,
+                    EXISTS (SELECT 1 FROM invocation WHERE id = gate.probe_id AND state = 'sending') AS is_probing
+             FROM gate WHERE ",
+            $rest
+        )
+    };
 }
 
 /// Why a gate is closed.
@@ -71,49 +91,75 @@ impl FromStr for ClosedBecause {
 impl Store {
     /// The gate of the endpoint and account, opened if there was none yet.
     pub async fn gate(&self, endpoint: &Endpoint, account: &str) -> Result<Gate> {
+        // Two runs may begin at once: the second finds what the first has made.
+        const CREATE: &str = "INSERT INTO gate (endpoint, account) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        let failed = || self.failed("create the gate");
         if let Some(gate) = self.find_gate(endpoint, account).await? {
             return Ok(gate);
         }
-        const CREATE: &str = "INSERT INTO gate (endpoint, account) VALUES ($1, $2) RETURNING id";
         let mut writer = self.writer().await?;
-        let id = sqlx::query_scalar(CREATE)
-            .bind(endpoint.to_string())
-            .bind(account)
-            .fetch_one(writer.connection())
-            .await
-            .map_err(self.failed("create the gate"))?;
-        Ok(Gate { id, closed: None, failed_probes: 0, recent: 0, next_send_us: 0 })
+        query(CREATE).bind(endpoint.to_string()).bind(account).execute(&mut *writer).await.map_err(failed())?;
+        drop(writer);
+        self.find_gate(endpoint, account).await?.ok_or_else(|| failed()(sqlx::Error::RowNotFound))
     }
 
     /// The gate of the endpoint and account, where somebody sent there before.
     pub async fn find_gate(&self, endpoint: &Endpoint, account: &str) -> Result<Option<Gate>> {
-        const FIND: &str = "SELECT id, closed_until, closed_because, failed_probes, recent, next_send_us FROM gate
-            WHERE endpoint = $1 AND account = $2";
-        let found: Option<(i64, Option<i64>, Option<String>, i64, i64, i64)> = sqlx::query_as(FIND)
-            .bind(endpoint.to_string())
-            .bind(account)
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(self.failed("read the gate"))?;
-        let Some((id, until, because, failed_probes, recent, next_send_us)) = found else { return Ok(None) };
-        let small = |number: i64| u32::try_from(number).map_err(|error| self.misread("the gate", &error));
-        let because = because.map(|because| because.parse().map_err(|error: String| self.misread("the gate", &error)));
-        Ok(Some(Gate {
-            id,
-            closed: until.map(UnixMillis).zip(because.transpose()?),
-            failed_probes: small(failed_probes)?,
-            recent: small(recent)?,
-            next_send_us,
-        }))
+        const FIND: &str = select_gates!("endpoint = $1 AND account = $2");
+        let found = query(FIND).bind(endpoint.to_string()).bind(account).fetch_optional(&self.readers()).await;
+        let failed = || self.failed("read the gate");
+        found.map_err(failed())?.map(|row| read(&row)).transpose().map_err(failed())
     }
 }
 
+/// The gates of these numbers as they stand. Read exclusively, they stay so until the transaction ends.
+pub(super) async fn find(tx: &mut Tx<'_>, ids: &[i64], exclusively: bool) -> sqlx::Result<Vec<Gate>> {
+    const FIND: &str = select_gates!("id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id");
+    // A transaction that writes to SQLite is alone. `OF gate`: the rows that are looked at besides are nobody's to lock.
+    const FIND_EXCLUSIVELY: Sql = Sql {
+        sqlite: FIND,
+        postgres: select_gates!(
+            "id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id FOR UPDATE OF gate"
+        ),
+    };
+    let sql = if exclusively { FIND_EXCLUSIVELY } else { FIND.into() };
+    let rows = query(sql).bind(ids_text(ids.iter().copied())).fetch_all(&mut *tx).await?;
+    rows.iter().map(read).collect()
+}
+
 /// Stores the gate as it stands.
-pub(super) async fn write(tx: &mut Transaction<'_, Sqlite>, gate: &Gate) -> sqlx::Result<()> {
-    const WRITE: &str = "UPDATE gate SET closed_until = $1 ->> 1, closed_because = $1 ->> 2, failed_probes = $1 ->> 3,
-        recent = $1 ->> 4, next_send_us = $1 ->> 5 WHERE id = $1 ->> 0";
+pub(super) async fn write(tx: &mut Tx<'_>, gate: &Gate) -> sqlx::Result<()> {
+    const WRITE: &str = "UPDATE gate SET closed_until = $2, closed_because = $3, probe_id = $4, failed_probes = $5,
+        recent = $6, next_send_us = $7, stops = $8, stopped_by = $9 WHERE id = $1";
     let (until, because) = gate.closed.map(|(until, because)| (until.0, because.as_str())).unzip();
-    let row = (gate.id, until, because, gate.failed_probes, gate.recent, gate.next_send_us);
-    sqlx::query(WRITE).bind(json_text(&row)).execute(&mut **tx).await?;
+    query(WRITE)
+        .bind(gate.id)
+        .bind(until)
+        .bind(because)
+        .bind(gate.probe.map(|probe| probe.0))
+        .bind(gate.failed_probes)
+        .bind(gate.recent)
+        .bind(gate.next_send_us)
+        .bind(gate.stops)
+        .bind(gate.stopped_by.as_deref())
+        .execute(&mut *tx)
+        .await?;
     Ok(())
+}
+
+fn read(row: &Row) -> sqlx::Result<Gate> {
+    let until: Option<i64> = row.get("closed_until")?;
+    let because: Option<String> = row.get("closed_because")?;
+    let because = because.map(|because| because.parse::<ClosedBecause>()).transpose();
+    Ok(Gate {
+        id: row.get("id")?,
+        closed: until.map(UnixMillis).zip(because.map_err(|error| sqlx::Error::Decode(error.into()))?),
+        probe: row.get::<Option<i64>>("probe_id")?.map(InvocationId),
+        is_probing: row.get("is_probing")?,
+        failed_probes: row.small("failed_probes")?,
+        recent: row.small("recent")?,
+        next_send_us: row.get("next_send_us")?,
+        stops: row.get("stops")?,
+        stopped_by: row.get("stopped_by")?,
+    })
 }

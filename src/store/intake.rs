@@ -1,11 +1,12 @@
 //! Intake of a file: rows are written in chunks under a batch that no other command sees until its last small commit.
 
 use serde_json::json;
-use sqlx::{Sqlite, Transaction};
 
 use super::action::{self, ActionKind, Actor};
 use super::batch::settings_text;
-use super::lock::ImportLock;
+use super::connection::Tx;
+use super::import_lock::ImportLock;
+use super::statement::query;
 use super::{Error, Result, Store, json_text, told};
 use crate::invocation::{
     BATCH_NAME_LENGTH_MAX, BatchId, Counts, Findings, Fingerprint, ImportedRow, RefusedBy, RowContent, Settings,
@@ -64,7 +65,7 @@ pub struct Intake<'a> {
     batch: BatchId,
     counts: Counts,
     now: UnixMillis,
-    _lock: ImportLock,
+    lock: ImportLock,
 }
 
 impl Store {
@@ -75,19 +76,18 @@ impl Store {
             VALUES ('', '', '', '', '', '[]', '{}', '{}') RETURNING id";
         self.sweep_unfinished().await?;
         let mut writer = self.writer().await?;
-        let batch =
-            sqlx::query_scalar(BEGIN).fetch_one(writer.connection()).await.map_err(self.failed("begin a batch"))?;
-        Ok(Intake { store: self, batch: BatchId(batch), counts: Counts::default(), now, _lock: lock })
+        let batch = query(BEGIN).fetch_value(&mut *writer).await.map_err(self.failed("begin a batch"))?;
+        Ok(Intake { store: self, batch: BatchId(batch), counts: Counts::default(), now, lock })
     }
 
     /// Deletes batches whose import never ended, in small transactions.
     async fn sweep_unfinished(&self) -> Result<()> {
         const UNFINISHED: &str = "SELECT id FROM batch WHERE imported_at IS NULL";
-        let unfinished: Vec<i64> =
-            sqlx::query_scalar(UNFINISHED).fetch_all(&self.readers).await.map_err(self.failed("look for leftovers"))?;
-        for batch in unfinished {
+        let failed = || self.failed("look for leftovers");
+        for unfinished in query(UNFINISHED).fetch_all(&self.readers()).await.map_err(failed())? {
             tracing::info!("sweeping what an unfinished import left behind");
-            while self.sweep_some(BatchId(batch)).await? > 0 {}
+            let batch = BatchId(unfinished.get(0).map_err(failed())?);
+            while self.sweep_some(batch).await? > 0 {}
         }
         Ok(())
     }
@@ -108,14 +108,14 @@ impl Store {
         let failed = || self.failed("sweep an unfinished import");
         let (start, end) = batch.row_bounds();
         let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let mut deleted = 0;
         for statement in [FINGERPRINTS, CONTENT, ROWS] {
-            let done = sqlx::query(statement).bind(start).bind(end).bind(SWEEP_ROWS).execute(&mut *tx).await;
-            deleted = done.map_err(failed())?.rows_affected();
+            let done = query(statement).bind(start).bind(end).bind(SWEEP_ROWS).execute(&mut tx).await;
+            deleted = done.map_err(failed())?;
         }
         if deleted == 0 {
-            sqlx::query(BATCH).bind(batch.0).execute(&mut *tx).await.map_err(failed())?;
+            query(BATCH).bind(batch.0).execute(&mut tx).await.map_err(failed())?;
         }
         tx.commit().await.map_err(failed())?;
         Ok(deleted)
@@ -133,11 +133,12 @@ impl<'a> Intake<'a> {
     pub async fn add(&mut self, rows: &[ImportedRow]) -> Result<()> {
         // Once the content, once the rows: each is one parsed statement, however many rows it carries.
         const ROWS: &str = "INSERT INTO invocation (id, batch_id, line, state, finished_at, code, message, refused_by)
-            SELECT $2 * 4294967296 + (j.value ->> 0), $2, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3,
-                   j.value ->> 4, j.value ->> 5 FROM json_each($1) AS j";
-        const CONTENT: &str = "INSERT INTO content (invocation_id, body, phone, time_zone, cells)
-            SELECT $2 * 4294967296 + (j.value ->> 0), j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4
+            SELECT $2 * 4294967296 + CAST(j.value ->> 0 AS BIGINT), $2, CAST(j.value ->> 0 AS BIGINT), j.value ->> 1,
+                   CAST(j.value ->> 2 AS BIGINT), CAST(j.value ->> 3 AS BIGINT), j.value ->> 4, j.value ->> 5
             FROM json_each($1) AS j";
+        const CONTENT: &str = "INSERT INTO content (invocation_id, body, phone, time_zone, cells)
+            SELECT $2 * 4294967296 + CAST(j.value ->> 0 AS BIGINT), j.value ->> 1, CAST(j.value ->> 2 AS BIGINT),
+                   j.value ->> 3, j.value ->> 4 FROM json_each($1) AS j";
         let mut heads = Vec::with_capacity(rows.len());
         let mut contents = Vec::with_capacity(rows.len());
         let mut added = Counts::default();
@@ -159,9 +160,9 @@ impl<'a> Intake<'a> {
         }
         let failed = || self.store.failed("store a chunk of rows");
         let mut writer = self.store.writer().await?;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
         for (statement, text) in [(ROWS, json_text(&heads)), (CONTENT, json_text(&contents))] {
-            sqlx::query(statement).bind(text).bind(self.batch.0).execute(&mut *tx).await.map_err(failed())?;
+            query(statement).bind(text).bind(self.batch.0).execute(&mut tx).await.map_err(failed())?;
         }
         tx.commit().await.map_err(failed())?;
         for (state, change) in added.iter() {
@@ -174,7 +175,7 @@ impl<'a> Intake<'a> {
     pub async fn note(&mut self, rows: &[Fingerprint]) -> Result<()> {
         let failed = || self.store.failed("note what the rows say");
         let mut writer = self.store.writer().await?;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
         told::note(&mut tx, self.batch, rows).await.map_err(failed())?;
         tx.commit().await.map_err(failed())
     }
@@ -186,21 +187,21 @@ impl<'a> Intake<'a> {
                 refused_by = CASE WHEN j.value ->> 1 = 'rejected' THEN 'mep-batch' END,
                 code = CASE WHEN j.value ->> 1 = 'rejected' THEN $4 END
             FROM json_each($1) AS j
-            WHERE invocation.id = $2 * 4294967296 + (j.value ->> 0) AND state = 'pending'";
+            WHERE invocation.id = $2 * 4294967296 + CAST(j.value ->> 0 AS BIGINT) AND state = 'pending'";
         let rows: Vec<_> =
             skips.iter().map(|skip| (skip.line, skip.state.as_str(), &skip.message, skip.reason.as_str())).collect();
         let failed = || self.store.failed("store the rows that are not sent");
         let mut writer = self.store.writer().await?;
-        let mut tx = writer.begin().await?;
-        let done = sqlx::query(SKIP)
+        let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
+        let done = query(SKIP)
             .bind(json_text(&rows))
             .bind(self.batch.0)
             .bind(self.now.0)
             .bind(INVALID_CONTENT)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .map_err(failed())?;
-        if done.rows_affected() != skips.len() as u64 {
+        if done != skips.len() as u64 {
             return Err(self.store.misread("the rows just imported", &"one that is not to be sent is not there"));
         }
         tx.commit().await.map_err(failed())?;
@@ -219,10 +220,10 @@ impl<'a> Intake<'a> {
             source_sha256 = $7, columns = $8, settings = $9, findings = $10, row_count = $11, imported_at = $12
             WHERE id = $1";
         const COUNTS: &str = "INSERT INTO state_count (batch_id, state, invocations)
-            SELECT $2, j.value ->> 0, j.value ->> 1 FROM json_each($1) AS j";
+            SELECT $2, j.value ->> 0, CAST(j.value ->> 1 AS BIGINT) FROM json_each($1) AS j";
         let failed = || self.store.failed("finish the import");
         let mut writer = self.store.writer().await?;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
         let name = free_name(&mut tx, new).await.map_err(failed())?;
         let Some(name) = name else {
             let taken = new.name.as_deref().unwrap_or_default();
@@ -230,7 +231,7 @@ impl<'a> Intake<'a> {
                 "there is a batch named `{taken}` already\nhint: give another `--batch` name"
             )));
         };
-        sqlx::query(FINISH)
+        query(FINISH)
             .bind(self.batch.0)
             .bind(&name)
             .bind(new.service.as_str())
@@ -243,11 +244,11 @@ impl<'a> Intake<'a> {
             .bind(json_text(&new.findings))
             .bind(new.rows)
             .bind(self.now.0)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .map_err(failed())?;
         let counts: Vec<_> = self.counts.iter().map(|(state, count)| (state.as_str(), count)).collect();
-        sqlx::query(COUNTS).bind(json_text(&counts)).bind(self.batch.0).execute(&mut *tx).await.map_err(failed())?;
+        query(COUNTS).bind(json_text(&counts)).bind(self.batch.0).execute(&mut tx).await.map_err(failed())?;
         let detail = json!({
             "file": new.source_name,
             "sha256": new.source_sha256,
@@ -258,18 +259,21 @@ impl<'a> Intake<'a> {
             .await
             .map_err(failed())?;
         tx.commit().await.map_err(failed())?;
+        drop(writer);
+        self.lock.release(self.store).await;
         Ok((self.batch, name))
     }
 
     /// Deletes what was written: the input as a whole is refused.
     pub async fn abandon(self) -> Result<()> {
         while self.store.sweep_some(self.batch).await? > 0 {}
+        self.lock.release(self.store).await;
         Ok(())
     }
 }
 
 /// The name to use; `None` where the one asked for is taken.
-async fn free_name(tx: &mut Transaction<'_, Sqlite>, new: &NewBatch) -> sqlx::Result<Option<String>> {
+async fn free_name(tx: &mut Tx<'_>, new: &NewBatch) -> sqlx::Result<Option<String>> {
     const TAKEN: &str = "SELECT COUNT(*) FROM batch WHERE name = $1";
     let mut number = 1_u64;
     loop {
@@ -282,7 +286,7 @@ async fn free_name(tx: &mut Transaction<'_, Sqlite>, new: &NewBatch) -> sqlx::Re
                 stem + &ending
             }
         };
-        let taken: i64 = sqlx::query_scalar(TAKEN).bind(&candidate).fetch_one(&mut **tx).await?;
+        let taken: i64 = query(TAKEN).bind(&candidate).fetch_value(&mut *tx).await?;
         match (taken, &new.name) {
             (0, _) => return Ok(Some(candidate)),
             (_, Some(_)) => return Ok(None),

@@ -1,4 +1,4 @@
-//! The locks beside a database: one run at a time, one import at a time.
+//! The lock beside a SQLite file: one run at a time.
 //!
 //! `flock` is given back by the kernel when its holder dies, so that who gets it knows that nobody else lives. The
 //! file is never deleted: a lock on a deleted file excludes nobody.
@@ -62,7 +62,7 @@ impl RunLock {
                     std::thread::sleep(GLANCE);
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Error::Held { path: database.to_owned(), holder: read_holder(&file) });
+                    return Err(Error::Held { place: database.display().to_string(), holder: read_holder(&file) });
                 }
                 Err(TryLockError::Error(error)) => return Err(unlockable(database, &path, &error)),
             }
@@ -107,29 +107,13 @@ impl RunLock {
     }
 }
 
-/// Held while a file is imported; a second import waits for it.
-#[derive(Debug)]
-pub struct ImportLock {
-    _file: File,
-}
-
-impl ImportLock {
-    /// Takes the lock, waiting for another import of the same database to end. Blocks the thread.
-    pub fn acquire(database: &Path) -> Result<ImportLock> {
-        let path = companion(database, ".import-lock");
-        let file = open(database, &path)?;
-        file.lock().map_err(|error| unlockable(database, &path, &error))?;
-        Ok(ImportLock { _file: file })
-    }
-}
-
-fn companion(database: &Path, ending: &str) -> PathBuf {
+pub(super) fn companion(database: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(ending);
     PathBuf::from(name)
 }
 
-fn open(database: &Path, path: &Path) -> Result<File> {
+pub(super) fn open(database: &Path, path: &Path) -> Result<File> {
     file::open_companion(path).map_err(|error| unlockable(database, path, &error))
 }
 
@@ -150,6 +134,9 @@ fn write_holder(mut file: &File, who: &str) -> std::io::Result<()> {
     file.write_all(who.as_bytes())
 }
 
-fn unlockable(database: &Path, path: &Path, error: &std::io::Error) -> Error {
-    Error::Unsuitable { path: database.to_owned(), why: format!("cannot lock `{}`: {error}", path.display()) }
+pub(super) fn unlockable(database: &Path, path: &Path, error: &std::io::Error) -> Error {
+    Error::Unsuitable {
+        place: database.display().to_string(),
+        why: format!("cannot lock `{}`: {error}", path.display()),
+    }
 }

@@ -1,10 +1,8 @@
 //! The questions that are asked of the queue.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
+use super::statement::{Row, query};
 use super::view::{AttemptView, Filter, InvocationView, UnknownView, Waiting};
-use super::{Result, Store, json_text};
+use super::{Result, Store, ids_text, json_text};
 use crate::invocation::{BatchId, Cell, InvocationId, UnixMillis};
 
 impl Store {
@@ -17,9 +15,9 @@ impl Store {
             JOIN content AS c ON c.invocation_id = i.id
             LEFT JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
             WHERE i.id > $1 AND i.id < $2
-              AND ($3 IS NULL OR i.state IN (SELECT value FROM json_each($3)))
+              AND ($3 IS NULL OR i.state IN (SELECT value ->> 0 FROM json_each($3)))
               AND ($4 IS NULL OR i.code = $4)
-              AND ($5 IS NULL OR i.line IN (SELECT value FROM json_each($5)))
+              AND ($5 IS NULL OR i.line IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($5)))
               AND ($6 IS NULL OR c.phone = $6)
               AND ($7 IS NULL OR i.request_id = $7)
               AND ($8 IS NULL OR i.reason = $8)
@@ -30,18 +28,19 @@ impl Store {
             Some(last) => InvocationId::new(batch, *last).0 + 1,
             None => batch.row_bounds().1,
         };
-        let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
-        let rows = sqlx::query(PAGE)
+        let states: Vec<_> = filter.states.iter().map(|state| [state.as_str()]).collect();
+        let lines = || ids_text(filter.lines.iter().map(|line| i64::from(*line)));
+        let rows = query(PAGE)
             .bind(InvocationId::new(batch, after).0)
             .bind(end)
             .bind((!states.is_empty()).then(|| json_text(&states)))
-            .bind(filter.code)
-            .bind((!filter.lines.is_empty()).then(|| json_text(&filter.lines)))
+            .bind(filter.code.map(i64::from))
+            .bind((!filter.lines.is_empty()).then(lines))
             .bind(filter.phone.map(|phone| i64::try_from(phone).unwrap_or(-1)))
-            .bind(&filter.request_id)
+            .bind(filter.request_id.as_deref())
             .bind(filter.reason.map(|reason| reason.as_str()))
             .bind(i64::from(limit))
-            .fetch_all(&self.readers)
+            .fetch_all(&self.readers())
             .await
             .map_err(self.failed("read rows"))?;
         rows.iter().map(|row| self.read_invocation(row)).collect()
@@ -51,27 +50,28 @@ impl Store {
     pub async fn attempts(&self, rows: &[InvocationId]) -> Result<Vec<AttemptView>> {
         const ALL: &str = "
             SELECT invocation_id, number, taken_at, sent_at, finished_at, outcome, http_status, code, message, request_id,
-                   answer, run.host || ' (pid ' || run.pid || ')' AS run
+                   answer, late, run.host || ' (pid ' || run.pid || ')' AS run
             FROM attempt JOIN run ON run.id = run_id
-            WHERE invocation_id IN (SELECT value FROM json_each($1)) ORDER BY invocation_id, number";
+            WHERE invocation_id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY invocation_id, number";
         let failed = || self.failed("read the attempts");
-        let ids = json_text(&rows.iter().map(|row| row.0).collect::<Vec<_>>());
-        let rows = sqlx::query(ALL).bind(ids).fetch_all(&self.readers).await.map_err(failed())?;
+        let ids = ids_text(rows.iter().map(|row| row.0));
+        let rows = query(ALL).bind(ids).fetch_all(&self.readers()).await.map_err(failed())?;
         rows.iter()
             .map(|row| {
                 Ok(AttemptView {
-                    row: InvocationId(row.try_get("invocation_id")?),
-                    number: row.try_get("number")?,
-                    taken_at: UnixMillis(row.try_get("taken_at")?),
-                    sent_at: row.try_get::<Option<i64>, _>("sent_at")?.map(UnixMillis),
-                    finished_at: UnixMillis(row.try_get("finished_at")?),
-                    outcome: row.try_get("outcome")?,
-                    http_status: row.try_get("http_status")?,
-                    code: row.try_get("code")?,
-                    message: row.try_get("message")?,
-                    request_id: row.try_get("request_id")?,
-                    answer: row.try_get::<Option<Vec<u8>>, _>("answer")?.unwrap_or_default(),
-                    run: row.try_get("run")?,
+                    row: InvocationId(row.get("invocation_id")?),
+                    number: row.small("number")?,
+                    taken_at: UnixMillis(row.get("taken_at")?),
+                    sent_at: row.get::<Option<i64>>("sent_at")?.map(UnixMillis),
+                    finished_at: UnixMillis(row.get("finished_at")?),
+                    outcome: row.get("outcome")?,
+                    http_status: row.small_or_null("http_status")?,
+                    code: row.small_or_null("code")?,
+                    message: row.get("message")?,
+                    request_id: row.get("request_id")?,
+                    answer: row.get::<Option<Vec<u8>>>("answer")?.unwrap_or_default(),
+                    is_late: row.get::<i64>("late")? != 0,
+                    run: row.get("run")?,
                 })
             })
             .collect::<sqlx::Result<_>>()
@@ -87,18 +87,18 @@ impl Store {
             JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
             WHERE i.state = 'unknown' AND i.batch_id = $1 ORDER BY i.id";
         let failed = || self.failed("read the unknown rows");
-        let rows = sqlx::query(UNKNOWN).bind(batch.0).fetch_all(&self.readers).await.map_err(failed())?;
+        let rows = query(UNKNOWN).bind(batch.0).fetch_all(&self.readers()).await.map_err(failed())?;
         rows.iter()
             .map(|row| {
                 Ok(UnknownView {
-                    id: InvocationId(row.try_get("id")?),
-                    attempt: row.try_get("attempt")?,
-                    last_on_wire: UnixMillis(row.try_get("finished_at")?),
-                    sent_at: row.try_get::<Option<i64>, _>("sent_at")?.map(UnixMillis),
-                    message: row.try_get("message")?,
-                    http_status: row.try_get("http_status")?,
-                    request_id: row.try_get("request_id")?,
-                    phone: row.try_get::<i64, _>("phone")?.unsigned_abs(),
+                    id: InvocationId(row.get("id")?),
+                    attempt: row.small("attempt")?,
+                    last_on_wire: UnixMillis(row.get("finished_at")?),
+                    sent_at: row.get::<Option<i64>>("sent_at")?.map(UnixMillis),
+                    message: row.get("message")?,
+                    http_status: row.small_or_null("http_status")?,
+                    request_id: row.get("request_id")?,
+                    phone: row.get::<i64>("phone")?.unsigned_abs(),
                 })
             })
             .collect::<sqlx::Result<_>>()
@@ -111,12 +111,9 @@ impl Store {
     pub async fn waiting(&self, batch: BatchId, now: UnixMillis) -> Result<Option<Waiting>> {
         const WAITING: &str = "SELECT COUNT(*), MIN(due_at) FROM invocation
             WHERE state = 'pending' AND batch_id = $1 AND due_at > $2";
-        let (rows, next): (i64, Option<i64>) = sqlx::query_as(WAITING)
-            .bind(batch.0)
-            .bind(now.0)
-            .fetch_one(&self.readers)
-            .await
-            .map_err(self.failed("read what waits"))?;
+        let failed = || self.failed("read what waits");
+        let found = query(WAITING).bind(batch.0).bind(now.0).fetch_one(&self.readers()).await.map_err(failed())?;
+        let (rows, next) = (found.get(0).map_err(failed())?, found.get::<Option<i64>>(1).map_err(failed())?);
         Ok(next.map(|next| Waiting { rows, next_due_at: UnixMillis(next) }))
     }
 
@@ -124,44 +121,35 @@ impl Store {
     pub async fn lines_of_phones(&self, batch: BatchId, phones: &[u64]) -> Result<Vec<(u64, u32)>> {
         const LINES: &str =
             "SELECT c.phone, MIN(i.line) FROM content AS c JOIN invocation AS i ON i.id = c.invocation_id
-            WHERE c.invocation_id > $1 AND c.invocation_id < $2 AND c.phone IN (SELECT value FROM json_each($3))
+            WHERE c.invocation_id > $1 AND c.invocation_id < $2 AND c.phone IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($3))
               AND i.state IN ('pending', 'sending', 'accepted', 'unknown')
             GROUP BY c.phone";
         if phones.is_empty() {
             return Ok(Vec::new());
         }
         let (start, end) = batch.row_bounds();
-        let found: Vec<(i64, u32)> = sqlx::query_as(LINES)
-            .bind(start)
-            .bind(end)
-            .bind(json_text(phones))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(self.failed("look for equal numbers"))?;
-        Ok(found.into_iter().map(|(phone, line)| (phone.unsigned_abs(), line)).collect())
+        let failed = || self.failed("look for equal numbers");
+        let phones = ids_text(phones.iter().map(|phone| phone.cast_signed()));
+        let found =
+            query(LINES).bind(start).bind(end).bind(phones).fetch_all(&self.readers()).await.map_err(failed())?;
+        let read = |row: &Row| Ok((row.get::<i64>(0)?.unsigned_abs(), row.small(1)?));
+        found.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
     }
 
     /// When the first pending row of a batch is due; `None` where none is pending.
     pub async fn next_due(&self, batch: BatchId) -> Result<Option<UnixMillis>> {
         const NEXT: &str =
             "SELECT due_at FROM invocation WHERE state = 'pending' AND batch_id = $1 ORDER BY due_at LIMIT 1";
-        let next: Option<i64> = sqlx::query_scalar(NEXT)
-            .bind(batch.0)
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(self.failed("read what is due"))?;
-        Ok(next.map(UnixMillis))
+        let failed = || self.failed("read what is due");
+        let next = query(NEXT).bind(batch.0).fetch_optional(&self.readers()).await.map_err(failed())?;
+        next.map(|row| row.get(0).map(UnixMillis)).transpose().map_err(failed())
     }
 
     /// How many accepted rows of a batch may have been texted twice, because an earlier attempt may have got through.
     pub async fn possible_duplicates(&self, batch: BatchId) -> Result<i64> {
         const COUNT: &str = "SELECT COUNT(*) FROM invocation WHERE batch_id = $1 AND possible_duplicate = 1
             AND state = 'accepted'";
-        sqlx::query_scalar(COUNT)
-            .bind(batch.0)
-            .fetch_one(&self.readers)
-            .await
-            .map_err(self.failed("count possible duplicates"))
+        query(COUNT).bind(batch.0).fetch_value(&self.readers()).await.map_err(self.failed("count possible duplicates"))
     }
 
     /// How many request IDs of a batch stand on more than one row: the service named two requests alike.
@@ -171,33 +159,33 @@ impl Store {
         const COUNT: &str = "SELECT COUNT(*) FROM (SELECT request_id FROM invocation
             WHERE id > $1 AND id < $2 AND request_id IS NOT NULL GROUP BY request_id HAVING COUNT(*) > 1) AS repeated";
         let (start, end) = batch.row_bounds();
-        sqlx::query_scalar(COUNT)
+        query(COUNT)
             .bind(start)
             .bind(end)
-            .fetch_one(&self.readers)
+            .fetch_value(&self.readers())
             .await
             .map_err(self.failed("look for repeated request IDs"))
     }
 
-    fn read_invocation(&self, row: &SqliteRow) -> Result<InvocationView> {
+    fn read_invocation(&self, row: &Row) -> Result<InvocationView> {
         let failed = || self.failed("read a row");
-        let time = |column: &str| Ok(row.try_get::<Option<i64>, _>(column).map_err(failed())?.map(UnixMillis));
-        let text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(failed());
-        let state: String = row.try_get("state").map_err(failed())?;
+        let time = |column: &str| Ok(row.get::<Option<i64>>(column).map_err(failed())?.map(UnixMillis));
+        let text = |column: &str| row.get::<Option<String>>(column).map_err(failed());
+        let state: String = row.get("state").map_err(failed())?;
         let cells: Vec<(String, String)> = match text("cells")? {
             Some(cells) => serde_json::from_str(&cells).map_err(|error| self.misread("a row's cells", &error))?,
             None => Vec::new(),
         };
         let reason = text("reason")?.map(|reason| reason.parse());
         Ok(InvocationView {
-            id: InvocationId(row.try_get("id").map_err(failed())?),
-            line: row.try_get("line").map_err(failed())?,
+            id: InvocationId(row.get("id").map_err(failed())?),
+            line: row.small("line").map_err(failed())?,
             state: state.parse().map_err(|error| self.misread("a state", &error))?,
-            due_at: UnixMillis(row.try_get("due_at").map_err(failed())?),
-            attempt: row.try_get("attempt").map_err(failed())?,
-            possible_duplicate: row.try_get::<i64, _>("possible_duplicate").map_err(failed())? != 0,
-            http_status: row.try_get("http_status").map_err(failed())?,
-            code: row.try_get("code").map_err(failed())?,
+            due_at: UnixMillis(row.get("due_at").map_err(failed())?),
+            attempt: row.small("attempt").map_err(failed())?,
+            possible_duplicate: row.get::<i64>("possible_duplicate").map_err(failed())? != 0,
+            http_status: row.small_or_null("http_status").map_err(failed())?,
+            code: row.small_or_null("code").map_err(failed())?,
             message: text("message")?,
             refused_by: text("refused_by")?,
             request_id: text("request_id")?,
@@ -205,7 +193,7 @@ impl Store {
             sent_at: time("sent_at")?,
             finished_at: time("finished_at")?,
             body: text("body")?,
-            phone: row.try_get::<Option<i64>, _>("phone").map_err(failed())?.map(i64::unsigned_abs),
+            phone: row.get::<Option<i64>>("phone").map_err(failed())?.map(i64::unsigned_abs),
             time_zone: text("time_zone")?,
             cells: cells.into_iter().map(|(column, text)| Cell { column, text }).collect(),
         })

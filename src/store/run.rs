@@ -1,13 +1,25 @@
-//! Runs: starting, ending, and settling what a dead one left behind.
-
-use sqlx::{Row, Sqlite, Transaction};
+//! Runs: starting, showing that they live, ending, and what a run sees of the others.
 
 use super::action::Actor;
-use super::{Error, Result, Store, json_text, turn};
-use crate::invocation::{BatchId, Counts, InvocationId, NoAnswer, RunId, State, UnixMillis};
+use super::connection::{Tx, Writer};
+use super::lock::RunLock;
+use super::statement::{Sql, query};
+use super::{Address, Error, Result, Store};
+use crate::invocation::{RunId, UnixMillis};
 
 /// How a run's end begins that was stopped by a fault; the reason follows.
 pub const STOPPED: &str = "stopped: ";
+
+/// How far this machine's clock may be off a server's: what is to be sent when is decided by both.
+const CLOCK_SKEW_MAX_MS: i64 = 30_000;
+
+/// What a server's clock says; the place of a time that is bound for SQLite, where all clocks are one.
+macro_rules! server_now {
+    () => {
+        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    };
+}
+pub(super) use server_now;
 
 /// A run as it identifies itself in every statement: its number and its random token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,42 +41,92 @@ pub struct RunView {
     pub pid: i64,
     /// When it started.
     pub started_at: UnixMillis,
-    /// When its last turn committed.
-    pub turned_at: UnixMillis,
+    /// When it showed last that it lives.
+    pub seen_at: UnixMillis,
+    /// Whether it lives. In a file the lock proves it; on a server it has shown it lately, by the server's clock.
+    pub is_alive: bool,
     /// Rows that it has in flight.
     pub sending: i64,
 }
 
-/// What was found of dead runs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Settled {
-    /// Runs that had not ended themselves.
-    pub runs: u64,
-    /// Rows that they left `sending`, now `unknown`.
-    pub unknown: u64,
-    /// The batches of those rows.
-    pub batches: Vec<BatchId>,
+/// What a run shows of its life. Who reads the same for long enough, by its own clock, knows that it is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignOfLife {
+    /// The run.
+    pub run: RunId,
+    /// Its heartbeat.
+    pub beat: i64,
+    /// Its last turn.
+    pub turn: i64,
 }
 
+/// The heartbeat of one run, on a connection of its own.
+pub struct Heart(Writer);
+
+/// A run that has shown nothing for that long, by a server's clock, is shown as one that may be dead.
+const SILENT_FOR_MS: i64 = 30_000;
+
 impl Store {
+    /// Lets a run begin, or says who is in its way.
+    ///
+    /// In a file there is one run at a time, whose lock this is: `who` is what another process is told meanwhile. A server
+    /// is shared, and has to keep what it says is committed.
+    pub async fn admit_run(&self, who: &str) -> Result<Option<RunLock>> {
+        let options = match &self.address {
+            Address::File(path) => return RunLock::acquire(path, who).map(Some),
+            Address::Postgres(options) => options,
+        };
+        let (connection, server) = super::postgres::open(&self.place, options, self.patience).await?;
+        Writer::Postgres(connection).close().await;
+        let unsuitable = |why: String| Err(Error::Unsuitable { place: self.place.clone(), why });
+        if !server.is_durable {
+            return unsuitable(
+                "its server runs with `fsync` off: a power cut would make it forget what is being sent, and it would be sent \
+                 again\nhint: ALTER SYSTEM SET fsync = on, then reload the server"
+                    .to_owned(),
+            );
+        }
+        let skew_ms = UnixMillis::now().0 - server.now.0;
+        if skew_ms.abs() > CLOCK_SKEW_MAX_MS {
+            return unsuitable(format!(
+                "this machine's clock is {} s off the server's, and both decide what is due\nhint: set it, by NTP for example",
+                skew_ms / 1_000
+            ));
+        }
+        Ok(None)
+    }
+
     /// Registers a run; its first turn is number 1.
     pub async fn start_run(&self, token: &str, actor: &Actor, now: UnixMillis) -> Result<Run> {
-        const START: &str = "INSERT INTO run (token, host, pid, version, started_at, turned_at)
-            VALUES ($1, $2, $3, $4, $5, $5) RETURNING id";
+        const START: Sql = Sql {
+            sqlite: "INSERT INTO run (token, host, pid, version, started_at, turned_at, beat_at)
+                VALUES ($1, $2, $3, $4, $5, $5, $5) RETURNING id",
+            postgres: concat!(
+                "INSERT INTO run (token, host, pid, version, started_at, turned_at, beat_at)
+                SELECT $1, $2, $3, $4, COALESCE(now.ms, $5), now.ms, now.ms FROM (SELECT ",
+                server_now!(),
+                " AS ms) AS now RETURNING id"
+            ),
+        };
         let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
-        let failed = || self.failed("register the run");
-        let id = sqlx::query_scalar(START)
+        let id = query(START)
             .bind(token)
             .bind(&actor.host)
             .bind(i64::from(std::process::id()))
             .bind(&actor.version)
             .bind(now.0)
-            .fetch_one(&mut *tx)
+            .fetch_value(&mut *writer)
             .await
-            .map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
+            .map_err(self.failed("register the run"))?;
         Ok(Run { id: RunId(id), token: token.to_owned() })
+    }
+
+    /// The last turn of the run that committed.
+    pub async fn last_turn(&self, run: &Run) -> Result<i64> {
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("read the run's last turn"))?;
+        let last = last_turn(&mut tx, run).await.map_err(self.failed("read the run's last turn"))?;
+        last.ok_or_else(|| Error::Fenced("it is not in the database any more".to_owned()))
     }
 
     /// Notes that the run has ended by itself.
@@ -72,87 +134,90 @@ impl Store {
         const END: &str =
             "UPDATE run SET ended_at = $3, ended_how = $4 WHERE id = $1 AND token = $2 AND ended_at IS NULL";
         let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
-        let failed = || self.failed("end the run");
-        sqlx::query(END)
-            .bind(run.id.0)
-            .bind(&run.token)
-            .bind(now.0)
-            .bind(how)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed())?;
-        tx.commit().await.map_err(failed())
+        let done = query(END).bind(run.id.0).bind(&run.token).bind(now.0).bind(how).execute(&mut *writer).await;
+        done.map(drop).map_err(self.failed("end the run"))
     }
 
-    /// The last turn of the run that committed, by which a commit whose answer was lost is told from one that failed.
-    pub async fn last_turn(&self, run: &Run) -> Result<i64> {
-        let mut writer = self.writer().await?;
-        sqlx::query_scalar("SELECT turn FROM run WHERE id = $1 AND token = $2 AND ended_at IS NULL")
-            .bind(run.id.0)
-            .bind(&run.token)
-            .fetch_optional(writer.connection())
-            .await
-            .map_err(self.failed("read the run's last turn"))?
-            .ok_or_else(|| {
-                Error::Fenced("it is not in the database any more, or was ended by another process".to_owned())
-            })
+    /// What the runs show of their lives that have not ended, but this one.
+    pub async fn signs_of_life(&self, but: &Run) -> Result<Vec<SignOfLife>> {
+        const SIGNS: &str = "SELECT id, beat, turn FROM run WHERE ended_at IS NULL AND id <> $1";
+        let failed = || self.failed("look for other runs");
+        let rows = query(SIGNS).bind(but.id.0).fetch_all(&self.readers()).await.map_err(failed())?;
+        let read = |row: &super::statement::Row| {
+            Ok(SignOfLife { run: RunId(row.get(0)?), beat: row.get(1)?, turn: row.get(2)? })
+        };
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
     }
 
-    /// Ends every run that has not ended, and moves the rows that they left `sending` to `unknown`.
-    ///
-    /// The caller holds the run lock, which proves that none of them lives.
-    pub async fn settle_dead_runs(&self, now: UnixMillis) -> Result<Settled> {
-        const END: &str = "UPDATE run SET ended_at = $1, ended_how = 'died' WHERE ended_at IS NULL";
-        let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
-        let failed = || self.failed("settle what a dead run left");
-        let left: Vec<(i64,)> = sqlx::query_as("SELECT id FROM invocation WHERE state = 'sending'")
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(failed())?;
-        let left: Vec<InvocationId> = left.into_iter().map(|(id,)| InvocationId(id)).collect();
-        lose(&mut tx, &left, &NoAnswer::RunDied, now).await.map_err(failed())?;
-        let ended = sqlx::query(END).bind(now.0).execute(&mut *tx).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
-        let mut batches: Vec<BatchId> = left.iter().map(|row| row.batch()).collect();
-        batches.sort_unstable();
-        batches.dedup();
-        Ok(Settled { runs: ended.rows_affected(), unknown: left.len() as u64, batches })
+    /// Whether runs on several machines may share it, each of which has to show that it lives.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.address.file().is_none()
     }
 
-    /// Whether any row is `sending`, of a run that lives or of one that does not.
-    pub async fn has_sending(&self) -> Result<bool> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM invocation WHERE state = 'sending')")
-            .fetch_one(&self.readers)
-            .await
-            .map_err(self.failed("look for rows in flight"))
+    /// Opens the connection on which a run shows that it lives.
+    pub async fn heart(&self) -> Result<Heart> {
+        Ok(Heart(self.open_writer().await?))
+    }
+
+    /// Raises the run's heartbeat.
+    pub async fn beat(&self, heart: &mut Heart, run: &Run) -> Result<()> {
+        const BEAT: Sql = Sql {
+            sqlite: "UPDATE run SET beat = beat + 1 WHERE id = $1 AND token = $2 AND ended_at IS NULL",
+            postgres: concat!(
+                "UPDATE run SET beat = beat + 1, beat_at = ",
+                server_now!(),
+                " WHERE id = $1 AND token = $2 AND ended_at IS NULL"
+            ),
+        };
+        let done = query(BEAT).bind(run.id.0).bind(&run.token).execute(&mut heart.0).await;
+        done.map(drop).map_err(self.failed("show that this run lives"))
     }
 
     /// Why the last run that ended was stopped, where it was.
     pub async fn last_stop(&self) -> Result<Option<String>> {
         const LAST: &str = "SELECT ended_how FROM run WHERE ended_at IS NOT NULL ORDER BY id DESC LIMIT 1";
-        let how: Option<String> =
-            sqlx::query_scalar(LAST).fetch_optional(&self.readers).await.map_err(self.failed("read the last run"))?;
-        Ok(how.and_then(|how| how.strip_prefix(STOPPED).map(str::to_owned)))
+        let failed = || self.failed("read the last run");
+        let Some(last) = query(LAST).fetch_optional(&self.readers()).await.map_err(failed())? else { return Ok(None) };
+        let how: String = last.get(0).map_err(failed())?;
+        Ok(how.strip_prefix(STOPPED).map(str::to_owned))
     }
 
     /// The runs that have not ended, oldest first.
     pub async fn open_runs(&self) -> Result<Vec<RunView>> {
-        const OPEN: &str = "SELECT id, host, pid, started_at, turned_at,
-                (SELECT COUNT(*) FROM invocation WHERE run_id = run.id AND state = 'sending') AS sending
-            FROM run WHERE ended_at IS NULL ORDER BY id";
+        macro_rules! open_runs {
+            ($last:literal, $now:expr) => {
+                concat!(
+                    "SELECT id, host, pid, started_at, ",
+                    $last,
+                    " AS seen_at, ",
+                    $now,
+                    " AS now, (SELECT COUNT(*) FROM invocation WHERE run_id = run.id AND state = 'sending') AS sending
+                    FROM run WHERE ended_at IS NULL ORDER BY id"
+                )
+            };
+        }
+        const OPEN: Sql = Sql {
+            sqlite: open_runs!("MAX(turned_at, beat_at)", "0"),
+            postgres: open_runs!("GREATEST(turned_at, beat_at)", server_now!()),
+        };
         let failed = || self.failed("list the runs");
-        let rows = sqlx::query(OPEN).fetch_all(&self.readers).await.map_err(failed())?;
+        let rows = query(OPEN).fetch_all(&self.readers()).await.map_err(failed())?;
+        let is_locked = match &self.address {
+            Address::File(path) if !rows.is_empty() => RunLock::is_held(path)?,
+            Address::File(_) | Address::Postgres(_) => false,
+        };
         rows.iter()
             .map(|row| {
-                let number = |column: &str| row.try_get::<i64, _>(column).map_err(failed());
+                let number = |column: &str| row.get::<i64>(column).map_err(failed());
+                let (seen_at, now) = (number("seen_at")?, number("now")?);
                 Ok(RunView {
                     id: RunId(number("id")?),
-                    host: row.try_get("host").map_err(failed())?,
+                    host: row.get("host").map_err(failed())?,
                     pid: number("pid")?,
                     started_at: UnixMillis(number("started_at")?),
-                    turned_at: UnixMillis(number("turned_at")?),
+                    seen_at: UnixMillis(seen_at),
+                    is_alive: if self.is_shared() { now - seen_at <= SILENT_FOR_MS } else { is_locked },
                     sending: number("sending")?,
                 })
             })
@@ -160,27 +225,9 @@ impl Store {
     }
 }
 
-/// Moves rows from `sending` to `unknown` because their run is gone, with an attempt record each.
-async fn lose(
-    tx: &mut Transaction<'_, Sqlite>,
-    rows: &[InvocationId],
-    why: &NoAnswer,
-    now: UnixMillis,
-) -> sqlx::Result<()> {
-    // `sent_at` is when the row was taken: the earliest moment at which the request can have left.
-    const RECORD: &str =
-        "INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, message)
-        SELECT id, attempt, run_id, taken_at, taken_at, $2, 'unknown', $3 FROM invocation
-        WHERE id IN (SELECT value FROM json_each($1)) AND state = 'sending'";
-    const MOVE: &str = "UPDATE invocation SET state = 'unknown', finished_at = $2, message = $3
-        WHERE id IN (SELECT value FROM json_each($1)) AND state = 'sending'";
-    let ids = json_text(&rows.iter().map(|row| row.0).collect::<Vec<_>>());
-    for statement in [RECORD, MOVE] {
-        sqlx::query(statement).bind(&ids).bind(now.0).bind(why.to_string()).execute(&mut **tx).await?;
-    }
-    let mut moved: Vec<(BatchId, Counts)> = Vec::new();
-    for row in rows {
-        turn::note_move(&mut moved, row.batch(), State::Sending, State::Unknown);
-    }
-    turn::write_counts(tx, &moved).await
+/// The last turn of a run that committed; `None` where the run is not in the database.
+pub(super) async fn last_turn(tx: &mut Tx<'_>, run: &Run) -> sqlx::Result<Option<i64>> {
+    const LAST: &str = "SELECT turn FROM run WHERE id = $1 AND token = $2";
+    let found = query(LAST).bind(run.id.0).bind(&run.token).fetch_optional(&mut *tx).await?;
+    found.map(|row| row.get(0)).transpose()
 }

@@ -149,7 +149,7 @@ impl Scratch {
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
     move |cause| Error::Database {
         doing,
-        path: std::env::temp_dir(),
+        place: std::env::temp_dir().display().to_string(),
         cause,
         hint: "\nhint: set TMPDIR to a folder with room",
     }

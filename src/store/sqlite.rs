@@ -1,43 +1,38 @@
 //! SQLite: how its connections are opened, and what its errors mean for a person.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use sqlx::Connection;
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
-use sqlx::{Connection, Sqlite, Transaction};
 
 use super::{Error, Result};
 
-/// How long a statement waits for another process's transaction before it says 'busy'.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections that read, at most: what a person asks for is rarely more than one thing at a time.
 const READERS_MAX: u32 = 4;
 /// Page cache of the writer in KiB; SQLite's pragma takes it as a negative number.
 const CACHE_KIB: i64 = 8 * 1024;
 
-/// The connection that writes.
-pub(super) struct Writer {
-    connection: SqliteConnection,
-    path: PathBuf,
-}
-
 /// How a database is opened that may be another program's: nothing about it is changed.
-pub(super) fn plain_options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY_TIMEOUT)
+pub(super) fn plain_options(path: &Path, patience: Duration) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(patience)
 }
 
-/// How every connection to this database is opened.
+/// How every connection to this database is opened. A statement waits for other processes' transactions as long as
+/// `patience` says, and is busy then.
 ///
 /// `synchronous=FULL`: with `NORMAL` a power cut forgets a committed `sending`, and the restart sends it again.
-pub(super) fn options(path: &Path) -> SqliteConnectOptions {
+pub(super) fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
+        .busy_timeout(patience)
         .foreign_keys(true)
         .pragma("cache_size", (-CACHE_KIB).to_string())
         .pragma("journal_size_limit", (64 << 20).to_string())
@@ -52,28 +47,9 @@ pub(super) fn readers(options: &SqliteConnectOptions) -> SqlitePool {
         .connect_lazy_with(options.clone().pragma("query_only", "ON"))
 }
 
-impl Writer {
-    pub(super) async fn open(path: &Path, options: &SqliteConnectOptions) -> Result<Writer> {
-        let connection =
-            SqliteConnection::connect_with(options).await.map_err(|source| error("open the database", path, source))?;
-        Ok(Writer { connection, path: path.to_owned() })
-    }
-
-    /// Begins a transaction that may write, waiting for other processes' as long as the connection was opened to.
-    pub(super) async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>> {
-        let begun = self.connection.begin_with("BEGIN IMMEDIATE").await;
-        begun.map_err(|source| error("begin a transaction", &self.path, source))
-    }
-
-    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
-    }
-
-    pub(super) async fn close(self) {
-        if let Err(error) = self.connection.close().await {
-            tracing::debug!("the database did not close cleanly: {error}");
-        }
-    }
+/// Opens a connection.
+pub(super) async fn open(place: &str, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
+    SqliteConnection::connect_with(options).await.map_err(|cause| error("open the database", place, cause))
 }
 
 /// `SQLITE_BUSY`, the low byte of its extended codes.
@@ -85,7 +61,7 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 /// What failed, with the way out where the code tells one.
-pub(super) fn error(doing: &'static str, path: &Path, cause: sqlx::Error) -> Error {
+pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Error {
     let hint = match primary_code(&cause) {
         Some(SQLITE_BUSY) => "\nhint: another process has held it for a long time; end that one, or try again",
         Some(8) => "\nhint: the database or its folder is read-only for this user",
@@ -97,11 +73,12 @@ pub(super) fn error(doing: &'static str, path: &Path, cause: sqlx::Error) -> Err
         Some(14) => "\nhint: the file cannot be opened; check that it and its folder can be read and written",
         Some(_) | None => "",
     };
-    Error::Database { doing, path: path.to_owned(), cause, hint }
+    Error::Database { doing, place: place.to_owned(), cause, hint }
 }
 
 /// SQLite's primary result code.
 fn primary_code(error: &sqlx::Error) -> Option<i64> {
-    let extended: i64 = error.as_database_error()?.code()?.parse().ok()?;
+    let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
+    let extended: i64 = error.code()?.parse().ok()?;
     Some(extended & 0xff)
 }

@@ -1,8 +1,8 @@
 //! Who was told already: rows of other batches by number, and the rows that are not sent because of it.
 
-use sqlx::{Sqlite, Transaction};
-
-use super::{Result, Store, json_text, turn};
+use super::connection::Tx;
+use super::statement::{Sql, query};
+use super::{Result, Store, ids_text, json_text, turn};
 use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, SkipReason, State, Suppressed, UnixMillis};
 
 /// Numbers of a suppression list that are looked up at once.
@@ -30,30 +30,41 @@ impl Store {
     /// at most one row with the same request, the one in the strongest state, and the newest with another.
     pub async fn told(&self, rows: &[Fingerprint], batches: &[BatchId], since: UnixMillis) -> Result<Vec<Told>> {
         // One number for each find, so that the best of them is the greatest; all of them in one text.
-        const TOLD: &str = "
-            SELECT json_group_array(json_array(asked_line, same_request, best)) FROM (
-                SELECT asked.value ->> 2 AS asked_line, f.request_hash = asked.value ->> 1 AS same_request,
-                       MAX(CASE WHEN f.request_hash <> asked.value ->> 1 OR i.state = 'pending' THEN 0
-                                WHEN i.state = 'sending' THEN 1 WHEN i.state = 'unknown' THEN 2 ELSE 3 END << 60
+        macro_rules! best_finds {
+            () => {
+                " FROM (SELECT asked.line, CASE WHEN f.request_hash = asked.hash THEN 1 ELSE 0 END AS same_request,
+                       MAX(CAST(CASE WHEN f.request_hash <> asked.hash OR i.state = 'pending' THEN 0
+                                     WHEN i.state = 'sending' THEN 1 WHEN i.state = 'unknown' THEN 2 ELSE 3 END AS BIGINT) << 60
                            | f.invocation_id) AS best
-                FROM json_each($1) AS asked CROSS JOIN fingerprint AS f CROSS JOIN invocation AS i
-                WHERE f.phone = asked.value ->> 0 AND f.invocation_id >> 32 IN (SELECT value FROM json_each($2))
+                FROM (SELECT CAST(value ->> 0 AS BIGINT) AS phone, CAST(value ->> 1 AS BIGINT) AS hash,
+                             CAST(value ->> 2 AS BIGINT) AS line FROM json_each($1)) AS asked
+                     CROSS JOIN fingerprint AS f CROSS JOIN invocation AS i
+                WHERE f.phone = asked.phone
+                  AND f.invocation_id >> 32 IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($2))
                   AND i.id = f.invocation_id
                   AND (i.state IN ('pending', 'sending')
                        OR (i.state IN ('accepted', 'unknown') AND i.finished_at >= $3))
-                GROUP BY asked_line, same_request) AS found";
+                GROUP BY asked.line, CASE WHEN f.request_hash = asked.hash THEN 1 ELSE 0 END) AS found"
+            };
+        }
+        const TOLD: Sql = Sql {
+            sqlite: concat!("SELECT json_group_array(json_array(line, same_request, best))", best_finds!()),
+            postgres: concat!(
+                "SELECT COALESCE(json_agg(json_build_array(line, same_request, best)), '[]')::text",
+                best_finds!()
+            ),
+        };
         if rows.is_empty() || batches.is_empty() {
             return Ok(Vec::new());
         }
         let asked: Vec<_> = rows.iter().map(|row| (row.phone, row.request_hash, row.line)).collect();
-        let batches: Vec<_> = batches.iter().map(|batch| batch.0).collect();
         // By the connection that writes the rows just imported: what another one has in memory goes with each commit.
         let mut writer = self.writer().await?;
-        let found: String = sqlx::query_scalar(TOLD)
+        let found: String = query(TOLD)
             .bind(json_text(&asked))
-            .bind(json_text(&batches))
+            .bind(ids_text(batches.iter().map(|batch| batch.0)))
             .bind(since.0)
-            .fetch_one(writer.connection())
+            .fetch_value(&mut *writer)
             .await
             .map_err(self.failed("look who was told already"))?;
         let found: Vec<(u32, u8, u64)> =
@@ -92,30 +103,32 @@ impl Store {
     /// The pending rows of a batch to these numbers.
     async fn pending_to(&self, batch: BatchId, numbers: &[u64]) -> Result<Vec<i64>> {
         const FIND: &str = "SELECT i.id FROM json_each($1) AS j CROSS JOIN fingerprint AS f CROSS JOIN invocation AS i
-            WHERE f.phone = j.value AND f.invocation_id > $2 AND f.invocation_id < $3
+            WHERE f.phone = CAST(j.value ->> 0 AS BIGINT) AND f.invocation_id > $2 AND f.invocation_id < $3
               AND i.id = f.invocation_id AND i.state = 'pending'";
         let (start, end) = batch.row_bounds();
-        let found = sqlx::query_scalar(FIND).bind(json_text(numbers)).bind(start).bind(end);
-        found.fetch_all(&self.readers).await.map_err(self.failed("look for suppressed numbers"))
+        let failed = || self.failed("look for suppressed numbers");
+        let numbers = ids_text(numbers.iter().map(|number| number.cast_signed()));
+        let found =
+            query(FIND).bind(numbers).bind(start).bind(end).fetch_all(&self.readers()).await.map_err(failed())?;
+        found.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>().map_err(failed())
     }
 
     /// Skips those of a batch's rows that are still pending; how many.
     async fn skip_pending(&self, batch: BatchId, rows: &[i64], reason: SkipReason, now: UnixMillis) -> Result<u64> {
         const SKIP: &str = "UPDATE invocation SET state = 'skipped', reason = $2, message = $3, finished_at = $4,
                 http_status = NULL, code = NULL
-            WHERE id IN (SELECT value FROM json_each($1)) AND state = 'pending'";
+            WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND state = 'pending'";
         let failed = || self.failed("skip rows");
         let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await?;
-        let done = sqlx::query(SKIP)
-            .bind(json_text(rows))
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
+        let skipped = query(SKIP)
+            .bind(ids_text(rows.iter().copied()))
             .bind(reason.as_str())
             .bind(reason.to_string())
             .bind(now.0)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .map_err(failed())?;
-        let skipped = done.rows_affected();
         let mut moved = Counts::default();
         (0..skipped).for_each(|_| moved.moved(State::Pending, State::Skipped));
         turn::write_counts(&mut tx, &[(batch, moved)]).await.map_err(failed())?;
@@ -125,10 +138,11 @@ impl Store {
 }
 
 /// Notes what rows of a batch say, best in the order of their numbers: neighbours share a page.
-pub(super) async fn note(tx: &mut Transaction<'_, Sqlite>, batch: BatchId, rows: &[Fingerprint]) -> sqlx::Result<()> {
+pub(super) async fn note(tx: &mut Tx<'_>, batch: BatchId, rows: &[Fingerprint]) -> sqlx::Result<()> {
     const NOTE: &str = "INSERT INTO fingerprint (phone, request_hash, invocation_id)
-        SELECT value ->> 0, value ->> 1, $2 * 4294967296 + (value ->> 2) FROM json_each($1)";
+        SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), $2 * 4294967296 + CAST(value ->> 2 AS BIGINT)
+        FROM json_each($1)";
     let rows: Vec<_> = rows.iter().map(|row| (row.phone, row.request_hash, row.line)).collect();
-    sqlx::query(NOTE).bind(json_text(&rows)).bind(batch.0).execute(&mut **tx).await?;
+    query(NOTE).bind(json_text(&rows)).bind(batch.0).execute(&mut *tx).await?;
     Ok(())
 }

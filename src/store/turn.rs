@@ -1,26 +1,36 @@
 //! The turn: one durable transaction that writes what has finished and takes what is due.
 
-use sqlx::{Sqlite, Transaction};
-
+use super::connection::Tx;
 use super::gate::Gate;
-use super::run::Run;
-use super::{Error, Result, Store, WriterGuard, gate, json_text};
+use super::run::{Run, last_turn, server_now};
+use super::statement::{Row, Sql, query};
+use super::{Error, Result, Store, WriterGuard, gate, json_text, late};
 use crate::invocation::{Attempt, BatchId, Counts, InvocationId, Settlement, State, Taken, UnixMillis};
 
 /// A turn of a run, from its beginning to its commit. Dropped before that, it leaves nothing behind.
 ///
 /// What [`Turn::take`] returns may be sent only after [`Turn::commit`] has said `Ok`.
 pub struct Turn<'a> {
-    tx: Transaction<'a, Sqlite>,
+    tx: Tx<'a>,
     store: &'a Store,
     run: Run,
+    now: UnixMillis,
+    is_ended: bool,
     moved: Vec<(BatchId, Counts)>,
+}
+
+/// What became of the claim to a turn's number.
+pub enum Claim<'a> {
+    /// It is this turn's: it had not committed before.
+    Granted(Turn<'a>),
+    /// That turn had committed, though its answer was lost.
+    Committed,
 }
 
 /// Holds the writer for as long as a turn lasts: [`Turn`] borrows from it.
 pub struct TurnWriter<'a> {
     store: &'a Store,
-    guard: WriterGuard<'a>,
+    guard: WriterGuard,
 }
 
 impl Store {
@@ -31,28 +41,49 @@ impl Store {
 }
 
 impl TurnWriter<'_> {
-    /// Begins the turn of that number; it is the witness of its own commit, and fences a run that was ended.
-    pub async fn begin(&mut self, run: &Run, number: i64, now: UnixMillis) -> Result<Turn<'_>> {
-        const CLAIM: &str = "UPDATE run SET turn = $3, turned_at = $4
-            WHERE id = $1 AND token = $2 AND turn = $3 - 1 AND ended_at IS NULL";
+    /// Begins the turn of that number, which is the witness of its own commit. Claiming it once more tells whether a commit
+    /// that was not confirmed had come about: a server that still has it under way is waited for.
+    pub async fn begin(&mut self, run: &Run, number: i64, now: UnixMillis) -> Result<Claim<'_>> {
+        const CLAIM: Sql = Sql {
+            sqlite: "UPDATE run SET turn = $3, turned_at = $4 WHERE id = $1 AND token = $2 AND turn = $3 - 1
+                RETURNING turned_at, ended_at IS NOT NULL",
+            postgres: concat!(
+                "UPDATE run SET turn = $3, turned_at = COALESCE(",
+                server_now!(),
+                ", $4) WHERE id = $1 AND token = $2 AND turn = $3 - 1 RETURNING turned_at, ended_at IS NOT NULL"
+            ),
+        };
         let store = self.store;
-        let mut tx = self.guard.begin().await?;
-        let claimed = sqlx::query(CLAIM)
-            .bind(run.id.0)
-            .bind(&run.token)
-            .bind(number)
-            .bind(now.0)
-            .execute(&mut *tx)
-            .await
-            .map_err(store.failed("begin a turn"))?;
-        if claimed.rows_affected() != 1 {
-            return Err(Error::Fenced("it was ended by another process, or the database was replaced".to_owned()));
+        let failed = || store.failed("begin a turn");
+        let mut tx = self.guard.begin().await.map_err(failed())?;
+        let claim = query(CLAIM).bind(run.id.0).bind(&run.token).bind(number).bind(now.0);
+        if let Some(claimed) = claim.fetch_optional(&mut tx).await.map_err(failed())? {
+            let now = UnixMillis(claimed.get(0).map_err(failed())?);
+            let is_ended = claimed.get(1).map_err(failed())?;
+            return Ok(Claim::Granted(Turn { tx, store, run: run.clone(), now, is_ended, moved: Vec::new() }));
         }
-        Ok(Turn { tx, store, run: run.clone(), moved: Vec::new() })
+        match last_turn(&mut tx, run).await.map_err(failed())? {
+            Some(last) if last == number => Ok(Claim::Committed),
+            Some(_) | None => {
+                Err(Error::Fenced("it is not in the database any more, or another process goes by its name".to_owned()))
+            }
+        }
     }
 }
 
 impl Turn<'_> {
+    /// What the queue's clock says: that of this machine, or of the server that several machines share.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.now
+    }
+
+    /// Whether somebody else has ended this run: then it takes nothing more, and what it still has to say is late.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
     /// Writes what came of finished attempts: the attempt's record, and the row's next state.
     ///
     /// Guarded by state, run and attempt number; where somebody else was first nothing is overwritten and it is logged.
@@ -60,95 +91,122 @@ impl Turn<'_> {
         if settlements.is_empty() {
             return Ok(());
         }
-        let recorded = self.record(settlements).await?;
-        if recorded == settlements.len() as u64 {
-            return self.move_on(settlements).await;
+        if self.insert_attempts(settlements).await? == settlements.len() as u64 {
+            return self.move_on(settlements, State::Sending).await;
         }
-        let guarded = self.still_sending(settlements).await?;
-        for lost in settlements.iter().filter(|settlement| !guarded.contains(&settlement.id)) {
-            tracing::warn!(
-                line = lost.id.line(),
-                attempt = lost.attempt,
-                outcome = lost.outcome.as_str(),
-                request_id = lost.request_id,
-                "somebody else settled this row first; its outcome is not stored"
-            );
-        }
-        let rest: Vec<&Settlement> =
-            settlements.iter().copied().filter(|settlement| guarded.contains(&settlement.id)).collect();
-        self.move_on(&rest).await
+        let sending = self.sending().await?;
+        let is_ours = |s: &&Settlement| sending.iter().any(|row| (row.id, row.number) == (s.id, s.attempt));
+        let (ours, rest): (Vec<&Settlement>, Vec<&Settlement>) = settlements.iter().copied().partition(is_ours);
+        self.move_on(&ours, State::Sending).await?;
+        self.settle_late(&rest).await
     }
 
-    /// Takes up to `limit` due rows of the batch, retries first, and moves them to `sending`.
-    pub async fn take(&mut self, batch: BatchId, limit: u32, now: UnixMillis) -> Result<Vec<Taken>> {
+    /// Writes outcomes of attempts whose run was thought dead.
+    async fn settle_late(&mut self, settlements: &[&Settlement]) -> Result<()> {
+        let failed = || self.store.failed("store late outcomes");
+        let late = late::write(&mut self.tx, &self.run, settlements).await.map_err(failed())?;
+        for (was, settled) in late {
+            self.move_on(&[settled], was).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes up to `limit` due rows of the batch, retries first, and moves them to `sending`. Of a run that was ended: none.
+    pub async fn take(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
         // Retries before rows never tried: the first part finds those, and what it leaves of the limit is for the rest.
-        const TAKE: &str = "
-            UPDATE invocation SET state = 'sending', attempt = attempt + 1, run_id = $4, taken_at = $2
-            WHERE id IN (
-                SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
-                                AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
-                UNION ALL
-                SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
-                                AND due_at = 0 ORDER BY id LIMIT $3)
-                LIMIT $3)
-            RETURNING id, attempt, tries, retry_until, possible_duplicate,
-                      (SELECT body FROM content WHERE invocation_id = invocation.id)";
-        let rows: Vec<(i64, i64, i64, Option<i64>, i64, Option<String>)> = sqlx::query_as(TAKE)
+        macro_rules! take {
+            ($these:literal) => {
+                concat!(
+                    "UPDATE invocation SET state = 'sending', attempt = attempt + 1, run_id = $4, taken_at = $2 WHERE ",
+                    $these,
+                    " RETURNING id, attempt, tries, retry_until, possible_duplicate,
+                        (SELECT body FROM content WHERE invocation_id = invocation.id)"
+                )
+            };
+        }
+        const TAKE: Sql = Sql {
+            sqlite: take!(
+                "id IN (
+                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                    AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
+                    UNION ALL
+                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                    AND due_at = 0 ORDER BY id LIMIT $3)
+                    LIMIT $3)"
+            ),
+            // Locked in a list that is made once: in the planner's hands a LIMIT below an UPDATE can be run again and again.
+            postgres: concat!(
+                "WITH due AS MATERIALIZED (
+                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                    AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3
+                                    FOR UPDATE SKIP LOCKED) AS retries
+                    UNION ALL
+                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                    AND due_at = 0 ORDER BY id LIMIT $3
+                                    FOR UPDATE SKIP LOCKED) AS firsts
+                    LIMIT $3) ",
+                take!("id IN (SELECT id FROM due) AND state = 'pending'")
+            ),
+        };
+        if self.is_ended {
+            return Ok(Vec::new());
+        }
+        let failed = || self.store.failed("take due rows");
+        let rows = query(TAKE)
             .bind(batch.0)
-            .bind(now.0)
+            .bind(self.now.0)
             .bind(i64::from(limit))
             .bind(self.run.id.0)
-            .fetch_all(&mut *self.tx)
+            .fetch_all(&mut self.tx)
             .await
-            .map_err(self.store.failed("take due rows"))?;
+            .map_err(failed())?;
         let mut taken = Vec::with_capacity(rows.len());
-        for (id, attempt, tries, retry_until, possible_duplicate, body) in rows {
+        for row in &rows {
             note_move(&mut self.moved, batch, State::Pending, State::Sending);
-            let attempt = Attempt {
-                id: InvocationId(id),
-                number: self.small(attempt)?,
-                tries: self.small(tries)?,
-                retry_until: retry_until.map(UnixMillis),
-                possible_duplicate: possible_duplicate != 0,
-                taken_at: now,
-            };
-            taken.push(Taken {
-                attempt,
-                body: body.ok_or_else(|| self.store.misread("a pending row", &"it has no body"))?,
-            });
+            let attempt = read_attempt(row, self.now).map_err(failed())?;
+            let body: Option<String> = row.get(5).map_err(failed())?;
+            let body = body.ok_or_else(|| self.store.misread("a pending row", &"it has no body"))?;
+            taken.push(Taken { attempt, body });
         }
         Ok(taken)
     }
 
     /// The rows of this run that are `sending`, whatever this process knows of them.
-    pub async fn sending(&mut self) -> Result<Vec<(InvocationId, u32)>> {
-        const SENDING: &str = "SELECT id, attempt FROM invocation WHERE run_id = $1 AND state = 'sending'";
-        let rows: Vec<(i64, i64)> = sqlx::query_as(SENDING)
-            .bind(self.run.id.0)
-            .fetch_all(&mut *self.tx)
-            .await
-            .map_err(self.store.failed("read the rows in flight"))?;
-        rows.into_iter().map(|(id, attempt)| Ok((InvocationId(id), self.small(attempt)?))).collect()
+    pub async fn sending(&mut self) -> Result<Vec<Attempt>> {
+        const SENDING: &str = "SELECT id, attempt, tries, retry_until, possible_duplicate, taken_at FROM invocation
+            WHERE run_id = $1 AND state = 'sending'";
+        let failed = || self.store.failed("read the rows in flight");
+        let rows = query(SENDING).bind(self.run.id.0).fetch_all(&mut self.tx).await.map_err(failed())?;
+        let read = |row: &Row| read_attempt(row, UnixMillis(row.get(5)?));
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
     }
 
-    /// Stores a gate as it stands.
+    /// The gates of these numbers as they stand. Read exclusively, they stay so for everybody until this turn has committed.
+    pub async fn gates(&mut self, ids: &[i64], exclusively: bool) -> Result<Vec<Gate>> {
+        gate::find(&mut self.tx, ids, exclusively).await.map_err(self.store.failed("read the gates"))
+    }
+
+    /// Stores a gate as it stands. It was read exclusively.
     pub async fn store_gate(&mut self, gate: &Gate) -> Result<()> {
         gate::write(&mut self.tx, gate).await.map_err(self.store.failed("store the gate"))
     }
 
-    /// Makes everything durable. An error leaves open whether it is: `Store::last_turn` on a new connection tells.
+    /// Makes everything durable. An error leaves open whether it is: claiming the turn's number once more, on a new
+    /// connection, tells.
     pub async fn commit(mut self) -> Result<()> {
         write_counts(&mut self.tx, &self.moved).await.map_err(self.store.failed("store the counts"))?;
         self.tx.commit().await.map_err(self.store.failed("commit a turn"))
     }
 
     /// Inserts the attempts' records; the number of those whose row was still this run's.
-    async fn record(&mut self, settlements: &[&Settlement]) -> Result<u64> {
+    async fn insert_attempts(&mut self, settlements: &[&Settlement]) -> Result<u64> {
         const RECORD: &str = "
             WITH j AS MATERIALIZED (
-                SELECT value ->> 0 AS id, value ->> 1 AS attempt, value ->> 2 AS sent_at, value ->> 3 AS finished_at,
-                       value ->> 4 AS outcome, value ->> 5 AS http_status, value ->> 6 AS code, value ->> 7 AS message,
-                       value ->> 8 AS request_id, unhex(value ->> 9) AS answer
+                SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS attempt,
+                       CAST(value ->> 2 AS BIGINT) AS sent_at, CAST(value ->> 3 AS BIGINT) AS finished_at,
+                       value ->> 4 AS outcome, CAST(value ->> 5 AS BIGINT) AS http_status,
+                       CAST(value ->> 6 AS BIGINT) AS code, value ->> 7 AS message, value ->> 8 AS request_id,
+                       unhex(value ->> 9) AS answer
                 FROM json_each($1))
             INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, http_status,
                                  code, message, request_id, answer)
@@ -156,50 +214,36 @@ impl Turn<'_> {
                    j.code, j.message, j.request_id, j.answer
             FROM j CROSS JOIN invocation AS i
             WHERE i.id = j.id AND i.state = 'sending' AND i.run_id = $2 AND i.attempt = j.attempt";
-        let rows: Vec<_> = settlements
-            .iter()
-            .map(|s| {
-                (
-                    s.id.0,
-                    s.attempt,
-                    s.sent_at.map(|at| at.0),
-                    s.finished_at.0,
-                    s.outcome.as_str(),
-                    s.http_status,
-                    s.code,
-                    &s.message,
-                    &s.request_id,
-                    hex(&s.answer),
-                )
-            })
-            .collect();
-        let done = sqlx::query(RECORD)
-            .bind(json_text(&rows))
+        query(RECORD)
+            .bind(outcomes_text(settlements))
             .bind(self.run.id.0)
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await
-            .map_err(self.store.failed("record attempts"))?;
-        Ok(done.rows_affected())
+            .map_err(self.store.failed("record attempts"))
     }
 
-    /// Moves the rows to their next states.
-    async fn move_on(&mut self, settlements: &[&Settlement]) -> Result<()> {
+    /// Moves the rows to their next states, from the one in which they are.
+    async fn move_on(&mut self, settlements: &[&Settlement], was: State) -> Result<()> {
         // What the service answered belongs to the row once the row is done; while it waits, only why it waits.
         const MOVE: &str = "
             WITH j AS MATERIALIZED (
-                SELECT value ->> 0 AS id, value ->> 1 AS attempt, value ->> 2 AS state, value ->> 3 AS due_at,
-                       value ->> 4 AS tries, value ->> 5 AS retry_until, value ->> 6 AS possible_duplicate,
-                       value ->> 7 AS http_status, value ->> 8 AS code, value ->> 9 AS message,
-                       value ->> 10 AS refused_by, value ->> 11 AS request_id, value ->> 12 AS finished_at,
-                       value ->> 13 AS reason
+                SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS attempt, value ->> 2 AS state,
+                       CAST(value ->> 3 AS BIGINT) AS due_at, CAST(value ->> 4 AS BIGINT) AS tries,
+                       CAST(value ->> 5 AS BIGINT) AS retry_until, CAST(value ->> 6 AS BIGINT) AS possible_duplicate,
+                       CAST(value ->> 7 AS BIGINT) AS http_status, CAST(value ->> 8 AS BIGINT) AS code,
+                       value ->> 9 AS message, value ->> 10 AS refused_by, value ->> 11 AS request_id,
+                       CAST(value ->> 12 AS BIGINT) AS finished_at, value ->> 13 AS reason
                 FROM json_each($1))
             UPDATE invocation SET state = j.state, due_at = j.due_at, tries = j.tries, retry_until = j.retry_until,
                 possible_duplicate = j.possible_duplicate, http_status = j.http_status, code = j.code,
                 message = j.message, refused_by = j.refused_by, request_id = j.request_id, finished_at = j.finished_at,
                 reason = j.reason
             FROM j
-            WHERE invocation.id = j.id AND invocation.state = 'sending' AND invocation.run_id = $2
+            WHERE invocation.id = j.id AND invocation.state = $3 AND invocation.run_id = $2
               AND invocation.attempt = j.attempt";
+        if settlements.is_empty() {
+            return Ok(());
+        }
         let rows: Vec<_> = settlements
             .iter()
             .map(|s| {
@@ -222,31 +266,33 @@ impl Turn<'_> {
                 )
             })
             .collect();
-        let moved = sqlx::query(MOVE)
+        let moved = query(MOVE)
             .bind(json_text(&rows))
             .bind(self.run.id.0)
-            .execute(&mut *self.tx)
+            .bind(was.as_str())
+            .execute(&mut self.tx)
             .await
             .map_err(self.store.failed("store outcomes"))?;
-        if moved.rows_affected() != settlements.len() as u64 {
+        if moved != settlements.len() as u64 {
             return Err(self.store.misread("the rows in flight", &"they changed inside one transaction"));
         }
         for settlement in settlements {
-            note_move(&mut self.moved, settlement.id.batch(), State::Sending, settlement.state);
+            note_move(&mut self.moved, settlement.id.batch(), was, settlement.state);
         }
         Ok(())
     }
+}
 
-    /// Those of the rows that are still this run's attempt.
-    async fn still_sending(&mut self, settlements: &[&Settlement]) -> Result<Vec<InvocationId>> {
-        let sending = self.sending().await?;
-        let ours = |s: &&&Settlement| sending.contains(&(s.id, s.attempt));
-        Ok(settlements.iter().filter(ours).map(|settlement| settlement.id).collect())
-    }
-
-    fn small(&self, number: i64) -> Result<u32> {
-        u32::try_from(number).map_err(|error| self.store.misread("a number", &error))
-    }
+/// A row of those that were taken, from the columns in which both statements name it.
+fn read_attempt(row: &Row, taken_at: UnixMillis) -> sqlx::Result<Attempt> {
+    Ok(Attempt {
+        id: InvocationId(row.get(0)?),
+        number: row.small(1)?,
+        tries: row.small(2)?,
+        retry_until: row.get::<Option<i64>>(3)?.map(UnixMillis),
+        possible_duplicate: row.get::<i64>(4)? != 0,
+        taken_at,
+    })
 }
 
 /// Adds one row's move to the changes of its batch's counts.
@@ -259,9 +305,29 @@ pub(super) fn note_move(moved: &mut Vec<(BatchId, Counts)>, batch: BatchId, from
 }
 
 /// Adds the changes to the table of counts.
-pub(super) async fn write_counts(tx: &mut Transaction<'_, Sqlite>, moved: &[(BatchId, Counts)]) -> sqlx::Result<()> {
-    const WRITE: &str = "UPDATE state_count SET invocations = invocations + (j.value ->> 2) FROM json_each($1) AS j
-        WHERE batch_id = j.value ->> 0 AND state = j.value ->> 1";
+pub(super) async fn write_counts(tx: &mut Tx<'_>, moved: &[(BatchId, Counts)]) -> sqlx::Result<()> {
+    macro_rules! changes {
+        () => {
+            "(SELECT CAST(value ->> 0 AS BIGINT) AS batch_id, value ->> 1 AS state, CAST(value ->> 2 AS BIGINT) AS more
+              FROM json_each($1)) AS change"
+        };
+    }
+    const WRITE: Sql = Sql {
+        sqlite: concat!(
+            "UPDATE state_count SET invocations = invocations + change.more FROM ",
+            changes!(),
+            " WHERE state_count.batch_id = change.batch_id AND state_count.state = change.state"
+        ),
+        // Every transaction locks them in one order, so that two never wait for each other.
+        postgres: concat!(
+            "WITH locked AS MATERIALIZED (SELECT count.batch_id, count.state, change.more FROM ",
+            changes!(),
+            " JOIN state_count AS count ON count.batch_id = change.batch_id AND count.state = change.state
+             ORDER BY count.batch_id, count.state FOR UPDATE OF count)
+             UPDATE state_count SET invocations = invocations + locked.more FROM locked
+             WHERE state_count.batch_id = locked.batch_id AND state_count.state = locked.state"
+        ),
+    };
     let changes: Vec<_> = moved
         .iter()
         .flat_map(|(batch, counts)| counts.iter().map(|(state, change)| (batch.0, state.as_str(), change)))
@@ -271,9 +337,31 @@ pub(super) async fn write_counts(tx: &mut Transaction<'_, Sqlite>, moved: &[(Bat
         return Ok(());
     }
     let expected = changes.len() as u64;
-    let done = sqlx::query(WRITE).bind(json_text(&changes)).execute(&mut **tx).await?;
+    let done = query(WRITE).bind(json_text(&changes)).execute(&mut *tx).await?;
     // A missing row would let the counts drift from the rows without a sound.
-    if done.rows_affected() == expected { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+    if done == expected { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+}
+
+/// What came of attempts, as one text that a statement reads with `json_each`.
+pub(super) fn outcomes_text(settlements: &[&Settlement]) -> String {
+    let outcomes: Vec<_> = settlements
+        .iter()
+        .map(|s| {
+            (
+                s.id.0,
+                s.attempt,
+                s.sent_at.map(|at| at.0),
+                s.finished_at.0,
+                s.outcome.as_str(),
+                s.http_status,
+                s.code,
+                &s.message,
+                &s.request_id,
+                hex(&s.answer),
+            )
+        })
+        .collect();
+    json_text(&outcomes)
 }
 
 /// Bytes as JSON can carry them; nothing for no bytes.

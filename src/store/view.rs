@@ -85,6 +85,8 @@ pub struct AttemptView {
     pub request_id: Option<String>,
     /// The start of the answer's body.
     pub answer: Vec<u8>,
+    /// Whether its run was thought dead before this was known: meanwhile the row was unknown.
+    pub is_late: bool,
     /// The machine and process that made it.
     pub run: String,
 }

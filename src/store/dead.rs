@@ -1,0 +1,104 @@
+//! Dead runs: they are ended, and what they had in flight becomes unknown.
+
+use super::connection::Tx;
+use super::run::SignOfLife;
+use super::statement::query;
+use super::{Result, Store, ids_text, turn};
+use crate::invocation::{BatchId, Counts, InvocationId, NoAnswer, RunId, State, UnixMillis};
+
+/// What was found of dead runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// Runs that had not ended themselves.
+    pub runs: u64,
+    /// Rows that they left `sending`, now `unknown`.
+    pub unknown: u64,
+    /// The batches of those rows.
+    pub batches: Vec<BatchId>,
+}
+
+impl Store {
+    /// Ends every run that has not ended, and moves the rows that they left `sending` to `unknown`.
+    ///
+    /// The caller holds the run lock, which proves that none of them lives.
+    pub async fn settle_dead_runs(&self, now: UnixMillis) -> Result<Settled> {
+        const END: &str = "UPDATE run SET ended_at = $1, ended_how = 'died' WHERE ended_at IS NULL";
+        const LEFT: &str = "SELECT id FROM invocation WHERE state = 'sending'";
+        let failed = || self.failed("settle what a dead run left");
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await.map_err(failed())?;
+        let left = query(LEFT).fetch_all(&mut tx).await.map_err(failed())?;
+        let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>().map_err(failed())?;
+        let batches = lose(&mut tx, &left, now).await.map_err(failed())?;
+        let runs = query(END).bind(now.0).execute(&mut tx).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(Settled { runs, unknown: left.len() as u64, batches })
+    }
+
+    /// Ends a run that still shows what it showed before, and moves the rows that it left `sending` to `unknown`, in one
+    /// transaction; `None` where it has shown something else meanwhile, or has ended.
+    ///
+    /// Whoever calls this has read the same sign for long enough to know that the run is dead. If it lives all the same,
+    /// its next turn finds that it was ended: it takes nothing more, and its outcomes are late.
+    pub async fn end_silent_run(&self, sign: SignOfLife, now: UnixMillis) -> Result<Option<Settled>> {
+        const END: &str = "UPDATE run SET ended_at = $4, ended_how = 'died'
+            WHERE id = $1 AND beat = $2 AND turn = $3 AND ended_at IS NULL";
+        const LEFT: &str = "SELECT id FROM invocation WHERE run_id = $1 AND state = 'sending'";
+        let failed = || self.failed("settle what a dead run left");
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await.map_err(failed())?;
+        let end = query(END).bind(sign.run.0).bind(sign.beat).bind(sign.turn).bind(now.0);
+        if end.execute(&mut tx).await.map_err(failed())? == 0 {
+            return Ok(None);
+        }
+        let left = query(LEFT).bind(sign.run.0).fetch_all(&mut tx).await.map_err(failed())?;
+        let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>().map_err(failed())?;
+        let batches = lose(&mut tx, &left, now).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(Some(Settled { runs: 1, unknown: left.len() as u64, batches }))
+    }
+
+    /// How many rows of the batch are in flight in other runs than these.
+    pub async fn orphaned(&self, batch: BatchId, but: &[RunId]) -> Result<i64> {
+        const COUNT: &str = "SELECT COUNT(*) FROM invocation WHERE state = 'sending' AND batch_id = $1
+            AND run_id NOT IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($2))";
+        query(COUNT)
+            .bind(batch.0)
+            .bind(ids_text(but.iter().map(|run| run.0)))
+            .fetch_value(&self.readers())
+            .await
+            .map_err(self.failed("look for rows of dead runs"))
+    }
+
+    /// Whether any row is `sending`, of a run that lives or of one that does not.
+    pub async fn has_sending(&self) -> Result<bool> {
+        query("SELECT EXISTS (SELECT 1 FROM invocation WHERE state = 'sending')")
+            .fetch_value(&self.readers())
+            .await
+            .map_err(self.failed("look for rows in flight"))
+    }
+}
+
+/// Moves rows from `sending` to `unknown` because their run is gone, with an attempt record each; the rows' batches.
+async fn lose(tx: &mut Tx<'_>, rows: &[i64], now: UnixMillis) -> sqlx::Result<Vec<BatchId>> {
+    // `sent_at` is when the row was taken: the earliest moment at which the request can have left.
+    const RECORD: &str =
+        "INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, message, judged)
+        SELECT id, attempt, run_id, taken_at, taken_at, $2, 'unknown', $3, 1 FROM invocation
+        WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND state = 'sending'";
+    const MOVE: &str = "UPDATE invocation SET state = 'unknown', finished_at = $2, message = $3
+        WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND state = 'sending'";
+    let ids = ids_text(rows.iter().copied());
+    for statement in [RECORD, MOVE] {
+        query(statement).bind(&ids).bind(now.0).bind(NoAnswer::RunDied.to_string()).execute(&mut *tx).await?;
+    }
+    let mut batches: Vec<BatchId> = rows.iter().map(|row| InvocationId(*row).batch()).collect();
+    let mut moved: Vec<(BatchId, Counts)> = Vec::new();
+    for batch in &batches {
+        turn::note_move(&mut moved, *batch, State::Sending, State::Unknown);
+    }
+    turn::write_counts(tx, &moved).await?;
+    batches.sort_unstable();
+    batches.dedup();
+    Ok(batches)
+}

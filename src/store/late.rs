@@ -1,0 +1,92 @@
+//! Late outcomes: what came of attempts whose run was thought dead and lived all the same.
+
+use super::connection::Tx;
+use super::run::Run;
+use super::statement::{Row, Sql, query};
+use super::{ids_text, turn};
+use crate::invocation::{InvocationId, Outcome, Settlement, State};
+
+/// A row as a late outcome finds it.
+struct Found {
+    id: InvocationId,
+    state: State,
+    attempt: u32,
+}
+
+/// Stores late outcomes with their attempts; those of them that move their row, each with the state in which it is.
+///
+/// Whose attempt has its outcome already is passed over: it was stored by this run itself.
+pub(super) async fn write<'s>(
+    tx: &mut Tx<'_>,
+    run: &Run,
+    settlements: &[&'s Settlement],
+) -> sqlx::Result<Vec<(State, &'s Settlement)>> {
+    let known = correct_attempts(tx, run, settlements).await?;
+    let rows = find_rows(tx, settlements).await?;
+    let mut moving = Vec::new();
+    for settlement in settlements.iter().copied() {
+        let (line, attempt, outcome) = (settlement.id.line(), settlement.attempt, settlement.outcome.as_str());
+        let row = rows.iter().find(|row| row.id == settlement.id);
+        let (Some(row), true) = (row, known.contains(&(settlement.id, attempt))) else {
+            tracing::warn!(line, attempt, outcome, "this outcome is stored already, or its attempt is not this run's");
+            continue;
+        };
+        tracing::warn!(line, attempt, outcome, "this run was thought dead: its outcome is late");
+        if row.attempt == attempt {
+            moving.extend(row.state.after_late(settlement.state).map(|_| (row.state, settlement)));
+        } else if settlement.outcome == Outcome::Accepted {
+            mark_duplicate(tx, settlement.id).await?;
+        }
+    }
+    Ok(moving)
+}
+
+/// Puts the true outcomes in the place of what whoever judged the run wrote; the attempts for which that was so.
+async fn correct_attempts(
+    tx: &mut Tx<'_>,
+    run: &Run,
+    settlements: &[&Settlement],
+) -> sqlx::Result<Vec<(InvocationId, u32)>> {
+    const CORRECT: &str = "
+        WITH j AS MATERIALIZED (
+            SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS attempt,
+                   CAST(value ->> 2 AS BIGINT) AS sent_at, CAST(value ->> 3 AS BIGINT) AS finished_at,
+                   value ->> 4 AS outcome, CAST(value ->> 5 AS BIGINT) AS http_status,
+                   CAST(value ->> 6 AS BIGINT) AS code, value ->> 7 AS message, value ->> 8 AS request_id,
+                   unhex(value ->> 9) AS answer
+            FROM json_each($1))
+        UPDATE attempt SET sent_at = j.sent_at, finished_at = j.finished_at, outcome = j.outcome,
+            http_status = j.http_status, code = j.code, message = j.message, request_id = j.request_id,
+            answer = j.answer, late = 1
+        FROM j
+        WHERE attempt.invocation_id = j.id AND attempt.number = j.attempt AND attempt.run_id = $2
+          AND attempt.judged = 1 AND attempt.late = 0
+        RETURNING attempt.invocation_id, attempt.number";
+    let correct = query(CORRECT).bind(turn::outcomes_text(settlements)).bind(run.id.0);
+    let rows = correct.fetch_all(&mut *tx).await?;
+    rows.iter().map(|row| Ok((InvocationId(row.get(0)?), row.small(1)?))).collect()
+}
+
+/// The rows as they are, and stay until this transaction ends.
+async fn find_rows(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> sqlx::Result<Vec<Found>> {
+    macro_rules! find {
+        () => {
+            "SELECT id, state, attempt FROM invocation
+             WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id"
+        };
+    }
+    const FIND: Sql = Sql { sqlite: find!(), postgres: concat!(find!(), " FOR UPDATE") };
+    let ids = ids_text(settlements.iter().map(|settlement| settlement.id.0));
+    let read = |row: &Row| {
+        let state: String = row.get(1)?;
+        let state = state.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        Ok(Found { id: InvocationId(row.get(0)?), state, attempt: row.small(2)? })
+    };
+    query(FIND).bind(ids).fetch_all(&mut *tx).await?.iter().map(read).collect()
+}
+
+/// Notes that an earlier attempt of the row has texted its person.
+async fn mark_duplicate(tx: &mut Tx<'_>, row: InvocationId) -> sqlx::Result<()> {
+    const MARK: &str = "UPDATE invocation SET possible_duplicate = 1 WHERE id = $1";
+    query(MARK).bind(row.0).execute(&mut *tx).await.map(drop)
+}

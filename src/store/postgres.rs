@@ -1,0 +1,158 @@
+//! PostgreSQL: how its connections are opened, what must be true of the server, and what its errors mean for a person.
+
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
+
+use super::statement::{On, query};
+use super::{Error, Result};
+use crate::invocation::UnixMillis;
+
+/// Connections that read, at most: what a person asks for is rarely more than one thing at a time.
+const READERS_MAX: u32 = 4;
+/// How long a connection may take to be ready.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What every connection that writes is told.
+///
+/// `idle_in_transaction_session_timeout`: a machine that is stopped or cut off in the middle of a transaction must not hold
+/// its locks until somebody notices. It is well below the time after which a run is judged dead.
+const SETTINGS: &str = "
+    SELECT set_config('lock_timeout', $1, false),
+           set_config('idle_in_transaction_session_timeout', '10s', false),
+           set_config('synchronous_commit',
+                      CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
+                           ELSE current_setting('synchronous_commit') END, false)";
+
+/// Which server this is, and which of its histories. A commit is durable within one history only: a standby that took
+/// over, or a restored backup, may have forgotten that a row was `sending`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    system: String,
+    timeline: String,
+}
+
+/// What is known of a server once a connection is open.
+pub(super) struct Server {
+    pub(super) identity: Identity,
+    /// Whether the server writes to the disk what it says is committed.
+    pub(super) is_durable: bool,
+    /// What its clock says.
+    pub(super) now: UnixMillis,
+}
+
+/// Opens a connection that writes, and says what server it leads to.
+///
+/// A statement waits for other transactions as long as `patience` says, and is busy then.
+pub(super) async fn open(
+    place: &str,
+    options: &PgConnectOptions,
+    patience: Duration,
+) -> Result<(PgConnection, Server)> {
+    let options = ours(options);
+    let connection = options.connect();
+    // Only the opening is given up: nothing has been asked of the database yet.
+    let mut connection = match tokio::time::timeout(CONNECT_PATIENCE, connection).await {
+        Ok(connected) => connected.map_err(|cause| error("open the database", place, cause))?,
+        Err(_) => return Err(Error::Silent { doing: "open the database", place: place.to_owned() }),
+    };
+    let server = greet(place, &mut connection, patience).await?;
+    Ok((connection, server))
+}
+
+/// The connections that read; opened when first needed.
+pub(super) fn readers(options: &PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .min_connections(0)
+        .max_connections(READERS_MAX)
+        .acquire_timeout(CONNECT_PATIENCE)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::query("SET default_transaction_read_only = on").execute(&mut *connection).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(ours(options))
+}
+
+/// The operator's options, with what is this program's own. Statements are not logged: they hold phone numbers.
+fn ours(options: &PgConnectOptions) -> PgConnectOptions {
+    options.clone().application_name("mep-batch").disable_statement_logging()
+}
+
+/// Tells the connection how to behave, and looks at whom it leads to.
+async fn greet(place: &str, connection: &mut PgConnection, patience: Duration) -> Result<Server> {
+    const WHO: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
+               substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline,
+               current_setting('fsync') = 'on' AS is_durable,
+               CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now";
+    let failed = |cause| error("open the database", place, cause);
+    let recovering: bool =
+        sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *connection).await.map_err(failed)?;
+    if recovering {
+        return Err(Error::Unsuitable {
+            place: place.to_owned(),
+            why: "it is a standby, which cannot be written\nhint: `--db` the primary".to_owned(),
+        });
+    }
+    sqlx::query(SETTINGS)
+        .bind(format!("{}ms", patience.as_millis()))
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let found = query(WHO).fetch_one(On::Postgres(connection)).await.map_err(failed)?;
+    let text = |column: &str| found.get::<String>(column).map_err(failed);
+    Ok(Server {
+        identity: Identity { system: text("system")?, timeline: text("timeline")? },
+        is_durable: found.get("is_durable").map_err(failed)?,
+        now: UnixMillis(found.get("now").map_err(failed)?),
+    })
+}
+
+/// Whether another transaction is in the way, or this one was the victim of a deadlock: nothing was changed, and it may
+/// simply be repeated.
+pub(super) fn is_busy(cause: &sqlx::Error) -> bool {
+    const LOCK_NOT_AVAILABLE: &str = "55P03";
+    const DEADLOCK_DETECTED: &str = "40P01";
+    const SERIALIZATION_FAILURE: &str = "40001";
+    let busy = [LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, SERIALIZATION_FAILURE];
+    code_of(cause).is_some_and(|code| busy.contains(&code.as_str()))
+}
+
+/// Whether the server is gone for now, or has closed this connection: another one may do.
+pub(super) fn is_lost(cause: &sqlx::Error) -> bool {
+    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls};
+    matches!(cause, Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed)
+        || code_of(cause).is_some_and(|code| {
+            // Connection exceptions; shut down, crashed or starting up; too many connections; idle in a transaction.
+            code.starts_with("08") || code.starts_with("57P") || code == "53300" || code == "25P03"
+        })
+}
+
+/// What failed, with the way out where the code tells one.
+pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Error {
+    let hint = match code_of(&cause).as_deref() {
+        Some("28000" | "28P01") => {
+            "\nhint: give the password by MEP_BATCH_DB or a PGPASSFILE, and see the server's pg_hba.conf"
+        }
+        Some("3D000") => "\nhint: an administrator makes it: CREATE DATABASE name OWNER user",
+        Some("42501") => "\nhint: the README's `Several machines` lists what the user must be granted",
+        Some("42P01" | "3F000") => {
+            "\nhint: `mep-batch import` makes the tables, in the schema that the address leads to"
+        }
+        Some("53100") => "\nhint: the server's disk is full; make room and type `mep-batch run` again",
+        Some("55P03") => "\nhint: another transaction has held it for a long time; see pg_stat_activity",
+        Some(_) => "",
+        None if matches!(cause, sqlx::Error::Tls(_)) => "\nhint: see `sslmode` and `sslrootcert` of the address",
+        None if matches!(cause, sqlx::Error::Io(_)) => "\nhint: check the server, its address and the network",
+        None => "",
+    };
+    Error::Database { doing, place: place.to_owned(), cause, hint }
+}
+
+/// PostgreSQL's SQLSTATE.
+fn code_of(error: &sqlx::Error) -> Option<String> {
+    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    Some(error.code().to_owned())
+}

@@ -1,0 +1,260 @@
+//! A statement with its values, for whichever database it is run on.
+//!
+//! Most statements are one text for both. Where the two must differ, a [`Sql`] holds both texts, one under the other.
+
+use std::borrow::Cow;
+
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments, ColumnIndex, Decode, Encode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type};
+use sqlx::{PgConnection, SqliteConnection};
+
+/// The text of a statement on either database.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sql {
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
+
+impl From<&'static str> for Sql {
+    fn from(text: &'static str) -> Sql {
+        Sql { sqlite: text, postgres: text }
+    }
+}
+
+/// A value that stands for `$1`, `$2`… in a statement.
+#[derive(Debug, Clone)]
+pub(super) enum Value<'q> {
+    Integer(Option<i64>),
+    Text(Option<Cow<'q, str>>),
+    Bool(bool),
+}
+
+/// What a statement is run on.
+pub(super) enum On<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+    SqlitePool(&'c SqlitePool),
+    PostgresPool(&'c PgPool),
+}
+
+impl On<'_> {
+    /// The same once more.
+    pub(super) fn again(&mut self) -> On<'_> {
+        match self {
+            On::Sqlite(connection) => On::Sqlite(connection),
+            On::Postgres(connection) => On::Postgres(connection),
+            On::SqlitePool(pool) => On::SqlitePool(pool),
+            On::PostgresPool(pool) => On::PostgresPool(pool),
+        }
+    }
+}
+
+/// Runs the same chain on either database.
+macro_rules! on_either {
+    ($on:expr, $statement:expr, $executor:ident, $query:ident => $chain:expr) => {
+        match $on {
+            On::Sqlite($executor) => {
+                let $query = sqlx::query_with($statement.sql.sqlite, arguments::<SqliteArguments>($statement.values)?);
+                $chain
+            }
+            On::SqlitePool($executor) => {
+                let $query = sqlx::query_with($statement.sql.sqlite, arguments::<SqliteArguments>($statement.values)?);
+                $chain
+            }
+            On::Postgres($executor) => {
+                let $query = sqlx::query_with($statement.sql.postgres, arguments::<PgArguments>($statement.values)?);
+                $chain
+            }
+            On::PostgresPool($executor) => {
+                let $query = sqlx::query_with($statement.sql.postgres, arguments::<PgArguments>($statement.values)?);
+                $chain
+            }
+        }
+    };
+}
+
+/// A statement and the values that are bound to it.
+pub(super) struct Statement<'q> {
+    sql: Sql,
+    values: Vec<Value<'q>>,
+}
+
+/// A statement of that text, to which nothing is bound yet.
+pub(super) fn query<'q>(sql: impl Into<Sql>) -> Statement<'q> {
+    Statement { sql: sql.into(), values: Vec::new() }
+}
+
+impl<'q> Statement<'q> {
+    /// Binds the next value.
+    pub(super) fn bind(mut self, value: impl Into<Value<'q>>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Runs it; how many rows it changed.
+    pub(super) async fn execute<'c>(self, on: impl Into<On<'c>>) -> sqlx::Result<u64> {
+        on_either!(on.into(), self, executor, query => Ok(query.execute(executor).await?.rows_affected()))
+    }
+
+    /// Every row that it finds.
+    pub(super) async fn fetch_all<'c>(self, on: impl Into<On<'c>>) -> sqlx::Result<Vec<Row>> {
+        on_either!(on.into(), self, executor, query =>
+            Ok(query.fetch_all(executor).await?.into_iter().map(Row::from).collect()))
+    }
+
+    /// The row that it finds, if any.
+    pub(super) async fn fetch_optional<'c>(self, on: impl Into<On<'c>>) -> sqlx::Result<Option<Row>> {
+        on_either!(on.into(), self, executor, query => Ok(query.fetch_optional(executor).await?.map(Row::from)))
+    }
+
+    /// The row that it finds.
+    pub(super) async fn fetch_one<'c>(self, on: impl Into<On<'c>>) -> sqlx::Result<Row> {
+        self.fetch_optional(on).await?.ok_or(sqlx::Error::RowNotFound)
+    }
+
+    /// The first column of the row that it finds.
+    pub(super) async fn fetch_value<'c, T: Column>(self, on: impl Into<On<'c>>) -> sqlx::Result<T> {
+        self.fetch_one(on).await?.get(0)
+    }
+}
+
+fn arguments<A>(values: Vec<Value<'_>>) -> sqlx::Result<A>
+where
+    A: Arguments,
+    Option<i64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+    Option<String>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+    bool: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+{
+    let mut arguments = A::default();
+    for value in values {
+        match value {
+            Value::Integer(number) => arguments.add(number),
+            Value::Text(text) => arguments.add(text.map(Cow::into_owned)),
+            Value::Bool(is) => arguments.add(is),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// A row of either database.
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// A type that a column of either database can be read as.
+pub(super) trait Column: Type<Sqlite> + Type<Postgres> + OfSqlite + OfPostgres {}
+
+impl<T: Type<Sqlite> + Type<Postgres> + OfSqlite + OfPostgres> Column for T {}
+
+pub(super) trait OfSqlite: for<'r> Decode<'r, Sqlite> {}
+impl<T: for<'r> Decode<'r, Sqlite>> OfSqlite for T {}
+pub(super) trait OfPostgres: for<'r> Decode<'r, Postgres> {}
+impl<T: for<'r> Decode<'r, Postgres>> OfPostgres for T {}
+
+impl Row {
+    /// A column, by its place or its name.
+    pub(super) fn get<T: Column>(&self, column: impl ColumnIndex<SqliteRow> + ColumnIndex<PgRow>) -> sqlx::Result<T> {
+        match self {
+            Row::Sqlite(row) => row.try_get(column),
+            Row::Postgres(row) => row.try_get(column),
+        }
+    }
+
+    /// A number that is stored as 64 bits, as the type that it has in this program.
+    pub(super) fn small<T: TryFrom<i64>>(
+        &self,
+        column: impl ColumnIndex<SqliteRow> + ColumnIndex<PgRow>,
+    ) -> sqlx::Result<T>
+    where
+        T::Error: std::error::Error + Send + Sync + 'static,
+    {
+        narrow(self.get(column)?)
+    }
+
+    /// Likewise, where it may be null.
+    pub(super) fn small_or_null<T: TryFrom<i64>>(
+        &self,
+        column: impl ColumnIndex<SqliteRow> + ColumnIndex<PgRow>,
+    ) -> sqlx::Result<Option<T>>
+    where
+        T::Error: std::error::Error + Send + Sync + 'static,
+    {
+        self.get::<Option<i64>>(column)?.map(narrow).transpose()
+    }
+}
+
+fn narrow<T: TryFrom<i64>>(number: i64) -> sqlx::Result<T>
+where
+    T::Error: std::error::Error + Send + Sync + 'static,
+{
+    T::try_from(number).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+impl From<SqliteRow> for Row {
+    fn from(row: SqliteRow) -> Row {
+        Row::Sqlite(row)
+    }
+}
+
+impl From<PgRow> for Row {
+    fn from(row: PgRow) -> Row {
+        Row::Postgres(row)
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Value::Integer(Some(number))
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Value::Integer(Some(i64::from(number)))
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(number: Option<i64>) -> Self {
+        Value::Integer(number)
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(is: bool) -> Self {
+        Value::Bool(is)
+    }
+}
+
+impl<'q> From<&'q str> for Value<'q> {
+    fn from(text: &'q str) -> Self {
+        Value::Text(Some(Cow::Borrowed(text)))
+    }
+}
+
+impl<'q> From<&'q String> for Value<'q> {
+    fn from(text: &'q String) -> Self {
+        Value::from(text.as_str())
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Value::Text(Some(Cow::Owned(text)))
+    }
+}
+
+impl<'q> From<Option<&'q str>> for Value<'q> {
+    fn from(text: Option<&'q str>) -> Self {
+        Value::Text(text.map(Cow::Borrowed))
+    }
+}
+
+impl From<Option<String>> for Value<'_> {
+    fn from(text: Option<String>) -> Self {
+        Value::Text(text.map(Cow::Owned))
+    }
+}
