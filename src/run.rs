@@ -6,22 +6,30 @@
 mod batches;
 mod engine;
 mod gatekeeper;
+mod heartbeat;
+mod judge;
+mod order;
+mod patience;
 mod rate;
 mod routes;
 mod sending;
 mod slots;
+mod telling;
 mod trouble;
 mod turns;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::invocation::{BatchId, Counts, UnixMillis};
 use crate::mep::Endpoint;
-use crate::store::{self, Actor, Batch, ClosedBecause, RunLock, Store};
+use crate::store::{self, Actor, Batch, ClosedBecause, RunLock, Settled, Store};
 
+use heartbeat::Heartbeat;
+pub use judge::{Judge, SILENCE};
 pub use routes::{Connections, ReadSuppressed, Routes};
 
 /// Rows of a batch that CIE is sent without a limit: it is not for load.
@@ -49,6 +57,8 @@ pub struct Options {
     pub limit: Option<u64>,
     /// How long, in all, to wait while nothing can be sent; `None`: as long as anything may still be.
     pub wait: Option<Duration>,
+    /// How long to look for a server that is gone before what it was not told goes to the log.
+    pub store_grace: Duration,
 }
 
 /// Which batches a run sends.
@@ -119,8 +129,12 @@ pub enum Event<'a> {
     GateOpened(&'a Endpoint),
     /// No more is taken.
     Ending(&'a Ending),
-    /// The store could not be written; it is tried again.
-    StoreTrouble(&'a store::Error),
+    /// The store could not be written; it is tried again for that long.
+    StoreTrouble(&'a store::Error, Duration),
+    /// The store can be written again, and all that was known is in it.
+    StoreBack,
+    /// Another run was found dead; what it had in flight is unknown now.
+    Settled(&'a Settled),
     /// A batch has joined a run of all batches.
     Joined(&'a str),
     /// A batch cannot be sent by this process: the text names it and says why.
@@ -140,10 +154,10 @@ pub struct Progress {
 
 /// Registers a run, sends what is due until there is no more or something ends it, and ends the run.
 ///
-/// The caller has settled what dead runs left: the lock proves that none lives. An error means that the run could
-/// not begin; once it has, whatever happens is an [`Ending`].
+/// In a file the caller has settled what dead runs left: the lock proves that none lives. Where several share the queue,
+/// this judges the others. An error means that the run could not begin; once it has, whatever happens is an [`Ending`].
 pub async fn run(
-    store: &Store,
+    store: Arc<Store>,
     lock: Option<RunLock>,
     actor: &Actor,
     options: Options,
@@ -153,7 +167,8 @@ pub async fn run(
 ) -> store::Result<Ended> {
     let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
     let run = store.start_run(&token, actor, UnixMillis::now()).await?;
-    let mut engine = engine::Engine::new(store, lock, run.clone(), options, routes, interrupts, observer);
+    let mut engine = engine::Engine::new(Arc::clone(&store), lock, run.clone(), options, routes, interrupts, observer);
+    let heartbeat = Heartbeat::start(&store, &run);
     let ending = engine.send_until_done().await;
     let how = match &ending {
         Ending::Done => "done".to_owned(),
@@ -167,10 +182,16 @@ pub async fn run(
     if matches!(ending, Ending::StoreFailed(..)) {
         store.forget_connections();
     }
-    if let Err(error) = store.end_run(&run, &how, UnixMillis::now()).await {
+    let (at, me) = (Arc::clone(&store), run.clone());
+    let end = async move { at.end_run(&me, &how, UnixMillis::now()).await };
+    if let Err(error) = patience::patiently(&store, "end the run", end).await {
         tracing::warn!("the end of this run is not stored; the next run will settle it: {error}");
     }
+    if let Some(heartbeat) = heartbeat {
+        heartbeat.stop().await;
+    }
     let sent = engine.batches.iter().map(|sending| sending.batch.id);
-    let batches = sent.chain(engine.left.iter().map(|(batch, _)| *batch)).collect();
+    let batches =
+        sent.chain(engine.left.iter().map(|(batch, _)| *batch)).chain(engine.settled.iter().copied()).collect();
     Ok(Ended { ending, batches, left: engine.left.into_iter().map(|(_, why)| why).collect() })
 }

@@ -6,6 +6,7 @@ mod action;
 mod address;
 mod batch;
 mod connection;
+mod counts;
 mod dead;
 mod decision;
 mod file;
@@ -269,6 +270,12 @@ impl Store {
         if let Some(writer) = writer.lock().await.take() {
             writer.close().await;
         }
+    }
+
+    /// That the server has not answered: for who has stopped waiting for it.
+    #[must_use]
+    pub fn silent(&self, doing: &'static str) -> Error {
+        Error::Silent { doing, place: self.place.clone() }
     }
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> Error + '_ {

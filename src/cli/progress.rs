@@ -31,9 +31,16 @@ impl Teller {
             }
             Event::GateOpened(endpoint) => self.line(&format!("{endpoint} answers again; sending goes on")),
             Event::Ending(ending) => self.ending(ending),
-            Event::StoreTrouble(error) => {
-                self.line(&format!("error: {error}\nNothing more is sent; what was answered is tried again for 30 s."));
+            Event::StoreTrouble(error, grace) => {
+                let grace = humantime::format_duration(grace);
+                self.line(&format!("error: {error}\nNothing more is sent; what was answered is tried again for {grace}."));
             }
+            Event::StoreBack => self.line("the database is back, and has all that was answered; sending goes on"),
+            Event::Settled(settled) => self.line(&format!(
+                "another run showed no sign of life for 30 s and is judged dead; {} that it had in flight: unknown now\n\
+                 hint: `mep-batch resolve BATCH` lists what is unknown",
+                counted(settled.unknown, "row")
+            )),
             Event::Joined(batch) => self.line(&format!("batch `{batch}` has been imported meanwhile and is sent too")),
             Event::Left(why) => self.line(why),
         }

@@ -1,17 +1,28 @@
 //! The batches of a run, and what other processes change of them.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::engine::{Engine, Gate};
 use super::gatekeeper::Gatekeeper;
+use super::patience::patiently;
 use super::sending::{Due, Sending};
 use super::turns::TURN_EVERY;
 use super::{Event, Which, too_much_for_cie};
 use crate::invocation::{BatchId, Counts, State, UnixMillis};
-use crate::store::{self, Batch, Confirmation};
+use crate::store::{self, Batch, Confirmation, Run, SignOfLife, Store};
+
+/// What a run reads of other processes' changes.
+struct Seen {
+    /// Every batch, with its counts and when its next row is due.
+    batches: Vec<(Batch, Counts, Option<UnixMillis>)>,
+    /// What other runs show of their lives.
+    signs: Vec<SignOfLife>,
+}
 
 impl Engine<'_> {
-    /// Reads what other processes changed, at most once a second: batches, their settings, their counts.
+    /// Reads what other processes changed, at most once a second: batches, their settings, their counts, other runs.
     pub(super) async fn look_around(&mut self) {
         if self.looked.is_some_and(|looked| looked.elapsed() < TURN_EVERY) {
             return;
@@ -20,22 +31,23 @@ impl Engine<'_> {
         match self.look_at_batches().await {
             Ok(()) => {}
             Err(error) if error.is_busy() => tracing::info!("waiting for another process's transaction: {error}"),
-            Err(error) => self.fail(&error, 0, Vec::new()),
+            Err(error) => self.fail(&error, None),
         }
     }
 
     async fn look_at_batches(&mut self) -> store::Result<()> {
-        let mut batches = self.store.batches().await?;
-        batches.retain(|batch| match &self.options.which {
-            Which::Named(named) => named.contains(&batch.id),
-            Which::All => true,
-        });
-        let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id).collect();
-        let counts = self.store.counts(&ids).await?;
-        for (batch, counts) in batches.into_iter().zip(counts) {
+        let look = look(Arc::clone(&self.store), self.run.clone(), self.options.which.clone());
+        let seen = patiently(&self.store, "read what others changed", look).await?;
+        for (batch, counts, next) in seen.batches {
             match self.batches.iter_mut().find(|sending| sending.batch.id == batch.id) {
                 Some(sending) => {
                     sending.counts = counts;
+                    // What has come and is not stored yet is known here only.
+                    let unstored = self.finished.iter().map(|finished| &finished.settlement);
+                    unstored.filter(|row| row.id.batch() == batch.id).for_each(|row| {
+                        sending.counts.moved(State::Sending, row.state);
+                    });
+                    sending.due = next.map_or(Due::Nothing, Due::At);
                     if sending.batch.settings != batch.settings {
                         // Its rows in flight keep the route with which they left.
                         sending.batch = batch.clone();
@@ -47,13 +59,25 @@ impl Engine<'_> {
                             }
                         }
                     }
-                    let next = self.store.next_due(batch.id).await?;
-                    sending.due = next.map_or(Due::Nothing, Due::At);
                 }
                 None => self.join(batch, counts).await?,
             }
         }
         self.configure_gates();
+        self.judge_others(&seen.signs).await
+    }
+
+    /// Ends the runs that are dead, so that what they had in flight becomes unknown.
+    async fn judge_others(&mut self, signs: &[SignOfLife]) -> store::Result<()> {
+        for sign in self.judge.look(signs, Instant::now()) {
+            let store = Arc::clone(&self.store);
+            let end = async move { store.end_silent_run(sign, UnixMillis::now()).await };
+            if let Some(settled) = patiently(&self.store, "settle what a dead run left", end).await? {
+                (self.observer)(Event::Settled(&settled));
+                self.settled.extend(&settled.batches);
+                self.looked = None; // the counts have changed
+            }
+        }
         Ok(())
     }
 
@@ -63,7 +87,8 @@ impl Engine<'_> {
         let to_send = counts[State::Pending];
         let confirmed = batch.confirmation(to_send) == Confirmation::Given;
         let is_left = self.left.iter().any(|(left, _)| *left == batch.id);
-        if is_left || !confirmed || (to_send == 0 && !named) {
+        // Rows in flight of another run that may be dead: this one waits to judge it.
+        if is_left || !confirmed || (to_send + counts[State::Sending] == 0 && !named) {
             return Ok(());
         }
         let route = match too_much_for_cie(&batch, to_send, self.options.limit) {
@@ -91,7 +116,10 @@ impl Engine<'_> {
         if let Some(place) = self.gates.iter().position(same) {
             return Ok(place);
         }
-        let keeper = Gatekeeper::new(self.store.gate(&batch.endpoint, &batch.account).await?, UnixMillis::now());
+        let (store, endpoint, account) = (Arc::clone(&self.store), batch.endpoint.clone(), batch.account.clone());
+        let find = async move { store.gate(&endpoint, &account).await };
+        let gate = patiently(&self.store, "read the gate", find).await?;
+        let keeper = Gatekeeper::new(gate, self.now());
         self.gates.push(Gate { endpoint: batch.endpoint.clone(), account: batch.account.clone(), keeper });
         Ok(self.gates.len() - 1)
     }
@@ -105,6 +133,23 @@ impl Engine<'_> {
             gate.keeper.configure(rate, probe_after.unwrap_or_default());
         }
     }
+}
+
+async fn look(store: Arc<Store>, run: Run, which: Which) -> store::Result<Seen> {
+    let mut batches = store.batches().await?;
+    batches.retain(|batch| match &which {
+        Which::Named(named) => named.contains(&batch.id),
+        Which::All => true,
+    });
+    let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id).collect();
+    let counts = store.counts(&ids).await?;
+    let mut seen = Vec::with_capacity(batches.len());
+    for (batch, counts) in batches.into_iter().zip(counts) {
+        let next = if counts[State::Pending] > 0 { store.next_due(batch.id).await? } else { None };
+        seen.push((batch, counts, next));
+    }
+    let signs = if store.is_shared() { store.signs_of_life(&run).await? } else { Vec::new() };
+    Ok(Seen { batches: seen, signs })
 }
 
 /// Tells that a batch cannot be sent by this process, and keeps why for the end.

@@ -1,27 +1,29 @@
 //! The task that owns the writer: it gathers outcomes, makes turns, and decides when to stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::gatekeeper::{Gatekeeper, Swing};
+use super::gatekeeper::{Gatekeeper, first_line};
+use super::judge::Judge;
 use super::routes::Routes;
-use super::sending::{Due, Sending};
+use super::sending::Sending;
 use super::slots::{Finished, Slots};
 use super::trouble::Trouble;
-use super::{Ending, Event, Interrupt, Options, Progress};
-use crate::invocation::{BatchId, Effect, State, UnixMillis};
+use super::{Ending, Event, Interrupt, Options};
+use crate::invocation::{BatchId, Effect, Settlement, State, UnixMillis};
 use crate::mep::Endpoint;
 use crate::store::{Run, RunLock, Store};
 
 /// Waits shorter than this are not worth a turn of their own: tokens of a high rate gather meanwhile.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
-/// A run at work. Its turns are in `turns`, its look at other processes' changes in `batches`, and what it does when
-/// the store fails in `trouble`.
+/// A run at work. Its turns are in `turns` and `order`, its look at other processes' changes in `batches`, and what it
+/// does when the store fails in `trouble`.
 pub(super) struct Engine<'a> {
-    pub(super) store: &'a Store,
+    pub(super) store: Arc<Store>,
     pub(super) lock: Option<RunLock>,
     pub(super) run: Run,
     pub(super) options: Options,
@@ -32,9 +34,16 @@ pub(super) struct Engine<'a> {
     pub(super) batches: Vec<Sending>,
     /// Batches that this process cannot send, with the reason; each is told of once.
     pub(super) left: Vec<(BatchId, String)>,
+    /// Batches of which rows became unknown because their run was dead.
+    pub(super) settled: Vec<BatchId>,
+    pub(super) judge: Judge,
     pub(super) slots: Slots,
     /// Outcomes that are not durable yet, in the order in which they came.
     pub(super) finished: Vec<Finished>,
+    /// Faults that stop all who send behind a gate and are not stored yet: the gate's place, and why.
+    pub(super) stops: Vec<(usize, String)>,
+    /// How far the queue's clock is ahead of this machine's.
+    pub(super) clock_ahead_ms: i64,
     /// The number of the last turn that committed.
     pub(super) turns: i64,
     pub(super) turned: Instant,
@@ -56,7 +65,7 @@ pub(super) struct Gate {
 
 impl<'a> Engine<'a> {
     pub(super) fn new(
-        store: &'a Store,
+        store: Arc<Store>,
         lock: Option<RunLock>,
         run: Run,
         options: Options,
@@ -75,8 +84,12 @@ impl<'a> Engine<'a> {
             gates: Vec::new(),
             batches: Vec::new(),
             left: Vec::new(),
+            settled: Vec::new(),
+            judge: Judge::new(),
             slots: Slots::new(options.concurrency.get()),
             finished: Vec::new(),
+            stops: Vec::new(),
+            clock_ahead_ms: 0,
             turns: 0,
             turned: now,
             looked: None,
@@ -147,28 +160,17 @@ impl<'a> Engine<'a> {
         let Some(sending) = self.batches.iter_mut().find(|sending| sending.batch.id == settlement.id.batch()) else {
             unreachable!("only rows of these batches are handed out");
         };
-        let refused = sending.settled(settlement);
-        let gate = &mut self.gates[sending.gate];
         let mut stop = match effect {
             Effect::Stop(why) => Some(why.clone()),
             Effect::None | Effect::Throttle(_) | Effect::Unreachable | Effect::Ambiguous => None,
         };
-        match gate.keeper.observe(settlement, effect, UnixMillis::now()) {
-            Swing::Stays => {}
-            Swing::Closed(because, until) => (self.observer)(Event::GateClosed(&gate.endpoint, because, until)),
-            Swing::Opened => (self.observer)(Event::GateOpened(&gate.endpoint)),
-            Swing::GivenUp(because) => {
-                stop = Some(format!(
-                    "five probes in a row failed: {because}\n\
-                     hint: look at the network and at the endpoint, then type `mep-batch run` again"
-                ));
-            }
-        }
-        if let Some(text) = refused {
-            stop = Some(format!(
+        if let Some(text) = sending.settled(settlement) {
+            let why = format!(
                 "twenty rows in a row were refused with the same text: {text}\n\
                  hint: a mistake in the mapping or in every row; mend it, then `mep-batch retry` what is right after all"
-            ));
+            );
+            self.stops.push((sending.gate, first_line(&why).to_owned()));
+            stop = Some(why);
         }
         self.finished.push(finished);
         if let Some(why) = stop {
@@ -176,8 +178,19 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// What the queue's clock says, as far as is known: with it is decided what is due and what a gate lets through.
+    pub(super) fn now(&self) -> UnixMillis {
+        UnixMillis(UnixMillis::now().0.saturating_add(self.clock_ahead_ms))
+    }
+
+    /// The place of the gate through which an outcome's request went.
+    pub(super) fn gate_of_row(&self, settlement: &Settlement) -> usize {
+        let of_row = self.batches.iter().find(|sending| sending.batch.id == settlement.id.batch());
+        of_row.map(|sending| sending.gate).expect("only rows of these batches are taken")
+    }
+
     /// No more is taken from here on. The first reason counts.
-    fn end(&mut self, ending: Ending) {
+    pub(super) fn end(&mut self, ending: Ending) {
         self.slots.stop();
         if self.ending.is_none() {
             (self.observer)(Event::Ending(&ending));
@@ -208,8 +221,8 @@ impl<'a> Engine<'a> {
     }
 
     /// Whether nothing is in flight and nothing can be taken before some later moment. A rate's next token is no such.
-    fn is_waiting(&self) -> bool {
-        let now = UnixMillis::now();
+    pub(super) fn is_waiting(&self) -> bool {
+        let now = self.now();
         let shut = |sending: &Sending| self.gates[sending.gate].keeper.is_shut(now);
         self.slots.in_flight() == 0
             && self.batches.iter().all(|s| s.is_done() || s.is_held() || !s.is_due(now) || shut(s))
@@ -237,7 +250,7 @@ impl<'a> Engine<'a> {
         if let Some(trouble) = &self.trouble {
             return trouble.next_try();
         }
-        let (now, clock) = (UnixMillis::now(), Instant::now());
+        let (now, clock) = (self.now(), Instant::now());
         let mut until = self.next_turn();
         if let Some(wait) = self.options.wait {
             until = until.min(clock + wait.saturating_sub(self.waited));
@@ -251,29 +264,6 @@ impl<'a> Engine<'a> {
             }
         }
         until
-    }
-
-    fn tell_progress(&mut self) {
-        let mut progress = Progress { in_flight: self.slots.in_flight(), ..Progress::default() };
-        for sending in &self.batches {
-            for (state, count) in sending.counts.iter() {
-                progress.counts[state] += count;
-            }
-        }
-        progress.waiting = self.waits_for().filter(|_| self.is_waiting());
-        (self.observer)(Event::Progress(&progress));
-    }
-
-    /// Why the first batch that is not done is not being sent, and until when, as far as that is known.
-    fn waits_for(&self) -> Option<(String, Option<UnixMillis>)> {
-        let now = UnixMillis::now();
-        self.batches.iter().filter(|sending| !sending.is_done()).find_map(|sending| {
-            match (self.gates[sending.gate].keeper.closed(), sending.due) {
-                (Some((until, because)), _) => Some((because.to_string(), Some(until))),
-                (None, Due::At(at)) if at > now => Some(("retries are scheduled".to_owned(), Some(at))),
-                (None, Due::At(_) | Due::Now | Due::Unclear | Due::Nothing) => None,
-            }
-        })
     }
 }
 

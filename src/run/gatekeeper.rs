@@ -1,4 +1,4 @@
-//! The gate at work: when rows may be taken for an endpoint and account, and when it closes and opens.
+//! The gate at work: when rows may be taken for an endpoint and account, when it closes and opens, and when all stop.
 
 use std::time::Duration;
 
@@ -15,12 +15,15 @@ const AMBIGUOUS_MAX: u32 = 3;
 const FAILED_PROBES_MAX: u32 = 5;
 
 /// Decides when rows of one endpoint and account may be taken. Pure: times come in, the state is [`Gate`].
-#[derive(Debug)]
+///
+/// The gate is one for all who send there: each turn reads it, and stores what this makes of it.
+#[derive(Debug, Clone)]
 pub(super) struct Gatekeeper {
     gate: Gate,
     probe_after: Duration,
     rate: Option<Rate>,
-    probe: Option<InvocationId>,
+    /// The stops of the gate that this run knows of: those before it began, and its own.
+    stops_known: i64,
     changed: bool,
 }
 
@@ -38,12 +41,46 @@ pub(super) enum Swing {
 }
 
 impl Gatekeeper {
-    /// The gate as it is stored. A time that is further away than any gate closes for was noted by a clock that was ahead.
-    pub(super) fn new(mut gate: Gate, now: UnixMillis) -> Self {
+    /// The gate as this run finds it.
+    pub(super) fn new(gate: Gate, now: UnixMillis) -> Self {
+        let (stops_known, probe_after) = (gate.stops, Duration::ZERO);
+        let mut keeper = Gatekeeper { gate: gate.clone(), probe_after, rate: None, stops_known, changed: false };
+        keeper.refresh(gate, now);
+        keeper
+    }
+
+    /// The gate's number.
+    pub(super) fn id(&self) -> i64 {
+        self.gate.id
+    }
+
+    /// The gate as it is stored now. A time that is further away than any gate closes for was noted by a clock that was
+    /// ahead.
+    pub(super) fn refresh(&mut self, mut gate: Gate, now: UnixMillis) {
         if let Some((until, _)) = &mut gate.closed {
             *until = (*until).min(now.after(retry::RETRY_AFTER_MAX));
         }
-        Gatekeeper { gate, probe_after: Duration::ZERO, rate: None, probe: None, changed: false }
+        self.gate = gate;
+    }
+
+    /// Whether a turn may change the gate even where nothing has gone wrong in it: then it is read exclusively.
+    ///
+    /// Without a rate nobody has to wait for the others' turns while all is well.
+    pub(super) fn is_contended(&self) -> bool {
+        self.rate.is_some() || self.gate.closed.is_some() || self.gate.recent != 0
+    }
+
+    /// Why another run stopped all that send there, since this one began.
+    pub(super) fn stopped_by_another(&self) -> Option<&str> {
+        self.gate.stopped_by.as_deref().filter(|_| self.gate.stops > self.stops_known)
+    }
+
+    /// Stops all runs that send there.
+    pub(super) fn stop(&mut self, why: &str) {
+        self.gate.stops += 1;
+        self.gate.stopped_by = Some(why.to_owned());
+        self.stops_known = self.gate.stops;
+        self.changed = true;
     }
 
     /// Takes over what the batches that share the gate ask for: the lowest rate and the shortest wait.
@@ -54,10 +91,10 @@ impl Gatekeeper {
 
     /// The rows that may be taken now, of `free` slots.
     pub(super) fn allowance(&self, free: u32, now: UnixMillis) -> u32 {
-        let by_gate = match (self.gate.closed, self.probe) {
-            (None, _) => free,
-            (Some((until, _)), None) if until <= now => free.min(1),
-            (Some(_), _) => 0,
+        let by_gate = match self.gate.closed {
+            None => free,
+            Some((until, _)) if until <= now && !self.gate.is_probing => free.min(1),
+            Some(_) => 0,
         };
         match self.rate {
             Some(rate) => by_gate.min(rate.available(self.gate.next_send_us, micros(now))),
@@ -69,7 +106,7 @@ impl Gatekeeper {
     pub(super) fn took(&mut self, rows: &[InvocationId], now: UnixMillis) {
         let Some(first) = rows.first() else { return };
         if self.gate.closed.is_some() {
-            self.probe = Some(*first);
+            (self.gate.probe, self.gate.is_probing, self.changed) = (Some(*first), true, true);
         }
         if let Some(rate) = self.rate {
             let taken = u32::try_from(rows.len()).unwrap_or(u32::MAX);
@@ -81,7 +118,7 @@ impl Gatekeeper {
     /// The earliest moment at which rows may be taken; `None`: not before the probe is back.
     pub(super) fn opens_at(&self, now: UnixMillis) -> Option<UnixMillis> {
         match self.gate.closed {
-            Some(_) if self.probe.is_some() => None,
+            Some(_) if self.gate.is_probing => None,
             Some((until, _)) if until > now => Some(until),
             Some(_) | None => match self.rate {
                 Some(_) => Some(now.max(UnixMillis(self.gate.next_send_us.div_euclid(1_000) + 1))),
@@ -92,7 +129,7 @@ impl Gatekeeper {
 
     /// Whether it is closed for now: no probe may go yet, or one is on its way.
     pub(super) fn is_shut(&self, now: UnixMillis) -> bool {
-        self.gate.closed.is_some_and(|(until, _)| until > now || self.probe.is_some())
+        self.gate.closed.is_some_and(|(until, _)| until > now || self.gate.is_probing)
     }
 
     /// Why it is closed and until when, where it is.
@@ -102,9 +139,9 @@ impl Gatekeeper {
 
     /// Takes in what came of an attempt.
     pub(super) fn observe(&mut self, settlement: &Settlement, effect: &Effect, now: UnixMillis) -> Swing {
-        let was_probe = self.probe == Some(settlement.id);
+        let was_probe = self.gate.probe == Some(settlement.id);
         if was_probe {
-            self.probe = None;
+            (self.gate.probe, self.gate.is_probing, self.changed) = (None, false, true);
         }
         match effect {
             Effect::Throttle(pause) => self.throttle(*pause, was_probe, now),
@@ -114,7 +151,10 @@ impl Gatekeeper {
                 let too_many = self.gate.recent.count_ones() >= AMBIGUOUS_MAX;
                 if was_probe || too_many { self.fail(ClosedBecause::Ambiguous, was_probe, now) } else { Swing::Stays }
             }
-            Effect::Stop(_) => Swing::Stays,
+            Effect::Stop(why) => {
+                self.stop(first_line(why));
+                Swing::Stays
+            }
             Effect::None if settlement.outcome == Outcome::GivenBack || settlement.http_status.is_none() => {
                 Swing::Stays
             }
@@ -125,11 +165,6 @@ impl Gatekeeper {
     /// The gate's state where it has changed since this was last asked.
     pub(super) fn take_change(&mut self) -> Option<Gate> {
         std::mem::take(&mut self.changed).then(|| self.gate.clone())
-    }
-
-    /// Notes that a state handed out by [`Gatekeeper::take_change`] was not stored after all.
-    pub(super) fn not_stored(&mut self) {
-        self.changed = true;
     }
 
     fn answered(&mut self, was_probe: bool) -> Swing {
@@ -170,6 +205,7 @@ impl Gatekeeper {
         let given_up = self.gate.failed_probes >= FAILED_PROBES_MAX;
         if given_up {
             self.gate.failed_probes = 0; // whoever starts a run again wants it to try again
+            self.stop(&format!("five probes in a row failed: {because}"));
         }
         let until = now.after(retry::probe_delay(self.probe_after, self.gate.failed_probes));
         self.gate.closed = Some((until, because));
@@ -181,6 +217,11 @@ impl Gatekeeper {
         self.changed |= recent != self.gate.recent;
         self.gate.recent = recent;
     }
+}
+
+/// What is wrong, without the hint how to mend it.
+pub(super) fn first_line(why: &str) -> &str {
+    why.lines().next().unwrap_or_default()
 }
 
 fn micros(time: UnixMillis) -> i64 {
@@ -317,6 +358,34 @@ mod tests {
         keeper.took(&[row(2)], now);
         assert_eq!(keeper.observe(&settled(2, Outcome::GivenBack, None), &Effect::None, now), Swing::Stays);
         assert_eq!(keeper.allowance(16, now), 1);
+    }
+
+    #[test]
+    fn what_another_run_has_stored_counts_from_its_next_reading_on() {
+        let (mut mine, mut other) = (keeper(), keeper());
+        unreachable(&mut other, 1, UnixMillis(0));
+        let now = UnixMillis(60_000);
+        other.took(&[row(7)], now);
+        mine.refresh(other.take_change().expect("changed"), now);
+        assert_eq!(mine.allowance(16, now), 0, "the other one's probe is on its way");
+        assert_eq!(accepted(&mut other, 7), Swing::Opened);
+        mine.refresh(other.take_change().expect("changed"), now);
+        assert_eq!(mine.allowance(16, now), 16);
+    }
+
+    #[test]
+    fn a_stop_reaches_the_runs_that_go_on_and_not_those_that_begin_later() {
+        let (mut mine, mut other) = (keeper(), keeper());
+        other.observe(
+            &settled(1, Outcome::Misconfigured, Some(401)),
+            &Effect::Stop("401\nhint: no".to_owned()),
+            UnixMillis(0),
+        );
+        assert_eq!(other.stopped_by_another(), None);
+        let stored = other.take_change().expect("changed");
+        mine.refresh(stored.clone(), UnixMillis(0));
+        assert_eq!(mine.stopped_by_another(), Some("401"));
+        assert_eq!(Gatekeeper::new(stored, UnixMillis(0)).stopped_by_another(), None);
     }
 
     #[test]

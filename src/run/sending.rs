@@ -27,8 +27,11 @@ pub(super) struct Sending {
 pub(super) enum Due {
     /// Now, as far as is known.
     Now,
-    /// The last look found fewer than wanted; when the next is due is not known yet.
-    Unclear,
+    /// The last turn found fewer than wanted; when the next is due is not known yet.
+    Unclear {
+        /// Whether it found none at all, though some were due: another run is just taking them.
+        nothing: bool,
+    },
     /// None before that moment.
     At(UnixMillis),
     /// None is pending.
@@ -60,20 +63,20 @@ impl Sending {
         match self.due {
             Due::Now => true,
             Due::At(at) => at <= now,
-            Due::Unclear | Due::Nothing => false,
+            Due::Unclear { .. } | Due::Nothing => false,
         }
     }
 
     /// When its next rows may be found due; `None` where none is pending.
     pub(super) fn next_due(&self, now: UnixMillis) -> Option<UnixMillis> {
         match self.due {
-            Due::Now | Due::Unclear => Some(now),
+            Due::Now | Due::Unclear { .. } => Some(now),
             Due::At(at) => Some(at),
             Due::Nothing => None,
         }
     }
 
-    /// Whether nothing of it is in flight, and nothing pending that this process can send.
+    /// Whether nothing of it is in flight, in any run, and nothing pending that this process can send.
     pub(super) fn is_done(&self) -> bool {
         (self.counts[State::Pending] == 0 || self.is_left) && self.counts[State::Sending] == 0
     }
@@ -85,7 +88,7 @@ impl Sending {
             let due = settlement.due_at;
             self.due = match self.due {
                 Due::Now => Due::Now,
-                Due::Unclear => Due::Unclear,
+                unclear @ Due::Unclear { .. } => unclear,
                 Due::At(at) => Due::At(at.min(due)),
                 Due::Nothing => Due::At(due),
             };

@@ -14,7 +14,7 @@ use crate::worker::{self, Route, SellBy};
 pub(super) struct Finished {
     /// The slot that it occupies until it is durable; `None` for a row that was never handed out.
     pub(super) slot: Option<usize>,
-    pub(super) settlement: Settlement,
+    pub(super) settlement: Arc<Settlement>,
     pub(super) effect: Effect,
 }
 
@@ -105,6 +105,17 @@ impl Slots {
         self.stopping.store(true, Ordering::Release);
     }
 
+    /// Whether a slot has the attempt, or its outcome is not durable yet.
+    pub(super) fn hold(&self, attempt: &Attempt) -> bool {
+        let is_it = |held: &Attempt| (held.id, held.number) == (attempt.id, attempt.number);
+        self.slots.iter().any(|slot| slot.in_flight.as_ref().is_some_and(|(held, _)| is_it(held)))
+    }
+
+    /// Takes [`Slots::stop`] back. Rows that were taken before it are past their sell-by, or are this run's own still.
+    pub(super) fn go_on(&self) {
+        self.stopping.store(false, Ordering::Release);
+    }
+
     /// Ends all workers where they are, and says what may have been sent of what they had.
     ///
     /// `finished` are the outcomes that are known already and not durable yet.
@@ -122,7 +133,7 @@ impl Slots {
             let Some((attempt, route)) = &held.in_flight else { continue };
             if !has_outcome(slot, &known) {
                 let settlement = worker::lost(*attempt, NoAnswer::Abandoned, &route.policy);
-                known.push(Finished { slot: Some(slot), settlement, effect: Effect::None });
+                known.push(Finished { slot: Some(slot), settlement: settlement.into(), effect: Effect::None });
             }
         }
         known
@@ -131,7 +142,7 @@ impl Slots {
     fn finished(&mut self, report: Report) -> Finished {
         let slot = report.slot;
         if let Some((settlement, effect)) = report.outcome {
-            return Finished { slot: Some(slot), settlement, effect };
+            return Finished { slot: Some(slot), settlement: settlement.into(), effect };
         }
         self.slots[slot].inbox = self.start_worker(slot);
         let (attempt, route) = self.slots[slot].in_flight.as_ref().expect("a worker panics only while it has a row");
@@ -141,7 +152,7 @@ impl Slots {
             "a worker panicked; its row is unknown now"
         );
         let settlement = worker::lost(*attempt, NoAnswer::Panicked, &route.policy);
-        Finished { slot: Some(slot), settlement, effect: Effect::Ambiguous }
+        Finished { slot: Some(slot), settlement: settlement.into(), effect: Effect::Ambiguous }
     }
 
     fn start_worker(&mut self, slot: usize) -> mpsc::Sender<Assignment> {

@@ -1,16 +1,21 @@
 //! A store that cannot be written: nothing more is taken, and what is known is kept until it can be stored or is told.
+//!
+//! A server that is gone comes back: then the run goes on. Of a store that refuses to write nothing more is taken in this
+//! process.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::engine::Engine;
+use super::order::{Failure, Made};
 use super::slots::Finished;
 use super::{Ending, Event};
 use crate::invocation::{Attempt, Effect};
 use crate::{store, worker};
 
-/// How long outcomes in memory are tried again before they go to the log.
+/// How long outcomes in memory are tried again before they go to the log, where the store refuses them or the run is to
+/// end anyway.
 const GRACE: Duration = Duration::from_secs(30);
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -19,30 +24,36 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Trouble {
     since: Instant,
     next_try: Instant,
-    /// How many of the finished attempts were part of the turn whose commit was not confirmed.
-    included: usize,
-    /// The rows that this turn took, which were never handed out, each with its batch's place.
-    taken: Vec<(Attempt, usize)>,
+    /// Whether the server is only gone.
+    is_lost: bool,
+    /// The finished attempts of a turn whose commit was not confirmed: how many they were.
+    unconfirmed: Option<usize>,
 }
 
 impl Trouble {
     pub(super) fn next_try(&self) -> Instant {
         self.next_try
     }
-
-    fn try_later(&mut self) {
-        self.next_try = Instant::now() + PAUSE;
-    }
 }
 
 impl Engine<'_> {
-    /// The store failed: nothing more is taken in this process.
-    pub(super) fn fail(&mut self, error: &store::Error, included: usize, taken: Vec<(Attempt, usize)>) {
-        (self.observer)(Event::StoreTrouble(error));
+    /// The store failed: nothing is taken until it has been found again, or never more in this process.
+    ///
+    /// `unconfirmed`: how many of the finished attempts were part of a turn that may have been done all the same.
+    pub(super) fn fail(&mut self, error: &store::Error, unconfirmed: Option<usize>) {
+        let grace = self.grace(error.is_lost());
+        (self.observer)(Event::StoreTrouble(error, grace));
         let now = Instant::now();
-        self.trouble = Some(Trouble { since: now, next_try: now + PAUSE, included, taken });
+        self.trouble = Some(Trouble { since: now, next_try: now + PAUSE, is_lost: error.is_lost(), unconfirmed });
         self.slots.stop();
-        self.ending = Some(Ending::StoreFailed(error.to_string(), 0));
+        self.judge.interrupted();
+        if !error.is_lost() {
+            self.ending = Some(Ending::StoreFailed(error.to_string(), 0));
+        }
+    }
+
+    fn grace(&self, is_lost: bool) -> Duration {
+        if is_lost && self.ending.is_none() { self.options.store_grace } else { GRACE }
     }
 
     /// Tries again to store what is known. The ending, once that is done or hopeless and nothing is in flight.
@@ -52,13 +63,20 @@ impl Engine<'_> {
         }
         let stored = self.store_rest().await;
         let trouble = self.trouble.as_mut()?;
-        trouble.try_later();
+        trouble.next_try = Instant::now() + PAUSE;
         match stored {
+            Ok(()) if trouble.is_lost => {
+                self.recover();
+                None
+            }
             Ok(()) if self.slots.in_flight() == 0 && self.finished.is_empty() => self.ending.take(),
             Ok(()) => None,
             Err(error) => {
+                trouble.is_lost &= error.is_lost() || error.is_busy();
+                let (since, is_lost) = (trouble.since, trouble.is_lost);
                 let known = self.finished.iter().filter(|finished| finished.slot.is_some()).count();
-                let has_patience = trouble.since.elapsed() <= GRACE && !self.finished.is_empty();
+                let is_worth_it = is_lost || !self.finished.is_empty();
+                let has_patience = since.elapsed() <= self.grace(is_lost) && is_worth_it;
                 if self.slots.in_flight() > known || has_patience {
                     return None;
                 }
@@ -68,33 +86,74 @@ impl Engine<'_> {
         }
     }
 
-    /// On a new connection: finds out whether the failed turn had committed after all, and stores what it did not.
+    /// The server is back, everything known is stored, and this run has not been ended meanwhile: it goes on.
+    fn recover(&mut self) {
+        self.trouble = None;
+        self.looked = None;
+        if self.ending.is_none() {
+            self.slots.go_on();
+        }
+        (self.observer)(Event::StoreBack);
+    }
+
+    /// On a new connection: finds out whether the failed turn had committed after all, stores what it did not, and gives back
+    /// what it took. Nothing that it took was handed out.
     async fn store_rest(&mut self) -> store::Result<()> {
         self.store.forget_connections();
-        let last = self.store.last_turn(&self.run).await?;
-        let Some(trouble) = self.trouble.as_mut() else { return Ok(()) };
-        let (included, taken) = (std::mem::take(&mut trouble.included), std::mem::take(&mut trouble.taken));
-        if last == self.turns + 1 {
-            self.committed(included);
-            for (attempt, place) in taken {
-                let settlement = worker::not_handed_out(attempt, &self.batches[place].route.policy);
-                self.finished.push(Finished { slot: None, settlement, effect: Effect::None });
+        if let Some(included) = self.unconfirmed() {
+            match self.make_mending_turn(included, false).await? {
+                Made::Before => self.committed(included),
+                Made::Now(done) => {
+                    self.committed(included);
+                    self.take_over(*done);
+                }
+            }
+            self.set_unconfirmed(None);
+        }
+        // Once more: what is `sending` of this run, and in no slot, was taken by a turn of which only the commit is known.
+        let included = self.finished.len();
+        match self.make_mending_turn(included, true).await? {
+            Made::Before => return Err(store::Error::Fenced("another process goes by its name".to_owned())),
+            Made::Now(done) => {
+                let strays: Vec<Attempt> =
+                    done.sending.iter().copied().filter(|attempt| !self.slots.hold(attempt)).collect();
+                self.committed(included);
+                self.take_over(*done);
+                self.give_back(&strays);
             }
         }
-        let included = self.finished.len();
-        if included == 0 {
-            return Ok(());
-        }
-        if let Some(trouble) = self.trouble.as_mut() {
-            trouble.included = included;
-        }
-        // Nothing is taken in trouble, so there is nothing to hand out.
-        self.write_turn(included, &mut Vec::new()).await?;
-        self.committed(included);
-        if let Some(trouble) = self.trouble.as_mut() {
-            trouble.included = 0;
-        }
         Ok(())
+    }
+
+    fn unconfirmed(&self) -> Option<usize> {
+        self.trouble.as_ref().and_then(|trouble| trouble.unconfirmed)
+    }
+
+    fn set_unconfirmed(&mut self, included: Option<usize>) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.unconfirmed = included;
+        }
+    }
+
+    /// A turn that takes nothing: this run is in trouble.
+    async fn make_mending_turn(&mut self, included: usize, asks_sending: bool) -> store::Result<Made> {
+        self.make_turn(included, asks_sending).await.map_err(|Failure { error, may_be_done }| {
+            if may_be_done {
+                self.set_unconfirmed(Some(included));
+            }
+            error
+        })
+    }
+
+    /// Rows that were taken and never handed to a slot: their requests were not sent.
+    fn give_back(&mut self, rows: &[Attempt]) {
+        for attempt in rows {
+            let Some(sending) = self.batches.iter().find(|sending| sending.batch.id == attempt.id.batch()) else {
+                continue; // of a batch that is not sent by this process any more
+            };
+            let settlement = worker::not_handed_out(*attempt, &sending.route.policy).into();
+            self.finished.push(Finished { slot: None, settlement, effect: Effect::None });
+        }
     }
 
     /// Writes outcomes that could not be stored to the log, whole, so that `resolve` can be told of them.

@@ -1,12 +1,17 @@
-//! Turns: when one is due, what it writes and takes, and what follows its commit.
+//! Turns: when one is due, what it is ordered to do, and what follows its commit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::engine::Engine;
+use super::gatekeeper::Swing;
+use super::order::{self, Done, Failure, Made, Order, Outcome, Took, Wanted};
+use super::patience::patiently;
 use super::sending::{Due, Sending};
-use crate::invocation::{State, Taken, UnixMillis};
+use super::{Ending, Event};
+use crate::invocation::{State, UnixMillis};
 use crate::store;
 use crate::worker::SellBy;
 
@@ -15,14 +20,13 @@ pub(super) const TURN_EVERY: Duration = Duration::from_secs(1);
 /// The writer steps back this often, for this long, so that other processes' short transactions get in.
 const STEP_BACK_EVERY: Duration = Duration::from_millis(400);
 const STEP_BACK: Duration = Duration::from_millis(2);
-
-/// A row that a turn has taken, with its batch's place in the run.
-pub(super) type TakenRow = (Taken, usize);
+/// How long a batch is left alone whose due rows another run is just taking.
+const LEFT_TO_OTHERS: Duration = Duration::from_millis(5);
 
 impl Engine<'_> {
     /// Whether there is anything to store or to take, or it is time to show that this run lives.
     pub(super) fn is_turn_due(&self) -> bool {
-        !self.finished.is_empty() || self.can_take() || self.next_turn() <= Instant::now()
+        !self.finished.is_empty() || !self.stops.is_empty() || self.can_take() || self.next_turn() <= Instant::now()
     }
 
     /// When a turn is due though nothing has happened.
@@ -35,7 +39,7 @@ impl Engine<'_> {
     }
 
     fn can_take(&self) -> bool {
-        let now = UnixMillis::now();
+        let now = self.now();
         let free = self.free();
         let open = |sending: &Sending| self.gates[sending.gate].keeper.allowance(free, now) > 0;
         self.may_take() && free > 0 && self.batches.iter().any(|s| s.is_due(now) && !s.is_held() && open(s))
@@ -51,64 +55,53 @@ impl Engine<'_> {
     /// One turn. Where it fails, what it would have stored stays in memory, and nothing that it took is handed out.
     pub(super) async fn turn(&mut self) {
         let included = self.finished.len();
-        let mut taken = Vec::new();
-        match self.write_turn(included, &mut taken).await {
-            Ok(sell_by) => {
+        match self.make_turn(included, false).await {
+            Ok(Made::Now(done)) => {
                 self.committed(included);
-                self.hand_out(taken, sell_by);
+                self.take_over(*done);
                 self.look_ahead().await;
                 self.step_back().await;
             }
-            Err(error) if error.is_busy() && taken.is_empty() => {
+            Ok(Made::Before) => self.fail(&fenced("another process goes by its name"), None),
+            Err(Failure { error, may_be_done: false }) if error.is_busy() => {
                 tracing::info!("waiting for another process's transaction: {error}");
             }
-            Err(error) => {
-                let taken = taken.into_iter().map(|(taken, place)| (taken.attempt, place)).collect();
-                self.fail(&error, included, taken);
-            }
+            Err(Failure { error, may_be_done }) => self.fail(&error, may_be_done.then_some(included)),
         }
     }
 
-    /// Writes and commits a turn; `taken` is filled with what it took, also where its commit fails.
-    pub(super) async fn write_turn(&mut self, included: usize, taken: &mut Vec<TakenRow>) -> store::Result<SellBy> {
+    /// Has a turn made that stores the first outcomes of those that have come, and takes what it may.
+    pub(super) async fn make_turn(&mut self, included: usize, asks_sending: bool) -> Result<Made, Failure> {
         if self.lock.as_ref().is_some_and(|lock| !lock.still_holds()) {
-            return Err(store::Error::Fenced("the database or its lock file was replaced while it ran".to_owned()));
+            let error = fenced("the database or its lock file was replaced while it ran");
+            return Err(Failure { error, may_be_done: false });
         }
-        let mut writer = self.store.turn_writer().await?;
-        let store::Claim::Granted(mut turn) = writer.begin(&self.run, self.turns + 1, UnixMillis::now()).await? else {
-            return Err(store::Error::Fenced("another process goes by its name".to_owned()));
+        let order = self.order(included, asks_sending);
+        let making = order::make(Arc::clone(&self.store), order);
+        // A turn's own failure is an answer too: only silence is not.
+        let made = patiently(&self.store, "make a turn", async { Ok(making.await) }).await;
+        made.unwrap_or_else(|error| Err(Failure { error, may_be_done: true }))
+    }
+
+    fn order(&self, included: usize, asks_sending: bool) -> Order {
+        let now = self.now();
+        let outcome = |finished: &super::slots::Finished| Outcome {
+            settlement: Arc::clone(&finished.settlement),
+            effect: finished.effect.clone(),
+            gate: self.gate_of_row(&finished.settlement),
         };
-        if turn.is_ended() {
-            return Err(store::Error::Fenced("it was ended by another process".to_owned()));
+        let due = self.batches.iter().enumerate().filter(|(_, sending)| sending.is_due(now) && !sending.is_held());
+        let want = |(place, sending): (usize, &Sending)| Wanted { batch: sending.batch.id, place, gate: sending.gate };
+        Order {
+            run: self.run.clone(),
+            number: self.turns + 1,
+            outcomes: self.finished[..included].iter().map(outcome).collect(),
+            gates: self.gates.iter().map(|gate| gate.keeper.clone()).collect(),
+            stops: self.stops.clone(),
+            wanted: if self.may_take() { due.map(want).collect() } else { Vec::new() },
+            free: self.free(),
+            asks_sending,
         }
-        // Read after the wait for other processes, so that it does not eat up the time in which rows may be sent.
-        let (now, sell_by) = (turn.now(), SellBy::from_now());
-        let settlements: Vec<_> = self.finished[..included].iter().map(|finished| &finished.settlement).collect();
-        turn.settle(&settlements).await?;
-        if self.may_take() {
-            let mut free = self.free();
-            for (place, sending) in self.batches.iter_mut().enumerate() {
-                let keeper = &mut self.gates[sending.gate].keeper;
-                let wanted = keeper.allowance(free, now);
-                if wanted == 0 || !sending.is_due(now) || sending.is_held() {
-                    continue;
-                }
-                let rows = turn.take(sending.batch.id, wanted).await?;
-                let ids: Vec<_> = rows.iter().map(|row| row.attempt.id).collect();
-                keeper.took(&ids, now);
-                let found = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-                sending.due = if found < wanted { Due::Unclear } else { Due::Now };
-                free -= found;
-                taken.extend(rows.into_iter().map(|row| (row, place)));
-            }
-        }
-        for gate in &mut self.gates {
-            if let Some(changed) = gate.keeper.take_change() {
-                turn.store_gate(&changed).await.inspect_err(|_| gate.keeper.not_stored())?;
-            }
-        }
-        turn.commit().await?;
-        Ok(sell_by)
     }
 
     /// The turn is durable: its outcomes' slots are free.
@@ -122,10 +115,51 @@ impl Engine<'_> {
         }
     }
 
-    fn hand_out(&mut self, taken: Vec<TakenRow>, sell_by: SellBy) {
-        self.limit_left = self.limit_left.saturating_sub(taken.len() as u64);
-        for (taken, place) in taken {
-            let sending = &mut self.batches[place];
+    /// Takes over what a turn has made: the gates as they stand now, and the rows that it has taken.
+    pub(super) fn take_over(&mut self, done: Done) {
+        self.clock_ahead_ms = done.now.0 - UnixMillis::now().0;
+        self.stops.clear();
+        for (gate, keeper) in self.gates.iter_mut().zip(done.gates) {
+            gate.keeper = keeper;
+        }
+        done.swings.into_iter().for_each(|(place, swing)| self.tell_swing(place, swing));
+        done.taken.into_iter().for_each(|took| self.hand_out(took, done.sell_by));
+        if let Some(why) = self.gates.iter().find_map(|gate| gate.keeper.stopped_by_another()) {
+            self.end(Ending::Stopped(format!("another run met a fault that stops all: {why}")));
+        }
+        if done.is_ended {
+            self.end(Ending::StoreFailed(
+                "another run has judged this one dead: for 30 s it showed no sign of life (stopped, asleep, or cut off from \
+                 the database)\nhint: what it had in flight is stored as late; `mep-batch run` goes on with the rest"
+                    .to_owned(),
+                0,
+            ));
+        }
+    }
+
+    fn tell_swing(&mut self, place: usize, swing: Swing) {
+        let endpoint = &self.gates[place].endpoint;
+        match swing {
+            Swing::Stays => {}
+            Swing::Closed(because, until) => (self.observer)(Event::GateClosed(endpoint, because, until)),
+            Swing::Opened => (self.observer)(Event::GateOpened(endpoint)),
+            Swing::GivenUp(because) => self.end(Ending::Stopped(format!(
+                "five probes in a row failed: {because}\n\
+                 hint: look at the network and at the endpoint, then type `mep-batch run` again"
+            ))),
+        }
+    }
+
+    fn hand_out(&mut self, took: Took, sell_by: SellBy) {
+        let Took { place, rows, wanted } = took;
+        let sending = &mut self.batches[place];
+        sending.due = match rows.len() {
+            0 => Due::Unclear { nothing: true },
+            some if some < wanted as usize => Due::Unclear { nothing: false },
+            _ => Due::Now,
+        };
+        self.limit_left = self.limit_left.saturating_sub(rows.len() as u64);
+        for taken in rows {
             sending.counts.moved(State::Pending, State::Sending);
             self.slots.hand_out(taken, sell_by, &sending.route);
         }
@@ -133,9 +167,13 @@ impl Engine<'_> {
 
     /// Finds out when the next rows of a batch are due that had fewer than were wanted.
     async fn look_ahead(&mut self) {
-        for sending in self.batches.iter_mut().filter(|sending| sending.due == Due::Unclear) {
-            match self.store.next_due(sending.batch.id).await {
-                Ok(next) => sending.due = next.map_or(Due::Nothing, Due::At),
+        for place in 0..self.batches.len() {
+            let Due::Unclear { nothing } = self.batches[place].due else { continue };
+            let (store, batch) = (Arc::clone(&self.store), self.batches[place].batch.id);
+            let next = patiently(&self.store, "read what is due", async move { store.next_due(batch).await }).await;
+            let soonest = if nothing { self.now().after(LEFT_TO_OTHERS) } else { UnixMillis(0) };
+            match next {
+                Ok(next) => self.batches[place].due = next.map_or(Due::Nothing, |next| Due::At(next.max(soonest))),
                 Err(error) => tracing::debug!("what is due next is not known yet: {error}"),
             }
         }
@@ -147,4 +185,8 @@ impl Engine<'_> {
             self.stepped_back = Instant::now();
         }
     }
+}
+
+fn fenced(why: &str) -> store::Error {
+    store::Error::Fenced(why.to_owned())
 }

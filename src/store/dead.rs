@@ -3,7 +3,7 @@
 use super::connection::Tx;
 use super::run::SignOfLife;
 use super::statement::query;
-use super::{Result, Store, ids_text, turn};
+use super::{Result, Store, counts, ids_text};
 use crate::invocation::{BatchId, Counts, InvocationId, NoAnswer, RunId, State, UnixMillis};
 
 /// What was found of dead runs.
@@ -95,9 +95,9 @@ async fn lose(tx: &mut Tx<'_>, rows: &[i64], now: UnixMillis) -> sqlx::Result<Ve
     let mut batches: Vec<BatchId> = rows.iter().map(|row| InvocationId(*row).batch()).collect();
     let mut moved: Vec<(BatchId, Counts)> = Vec::new();
     for batch in &batches {
-        turn::note_move(&mut moved, *batch, State::Sending, State::Unknown);
+        counts::note_move(&mut moved, *batch, State::Sending, State::Unknown);
     }
-    turn::write_counts(tx, &moved).await?;
+    counts::write_counts(tx, &moved).await?;
     batches.sort_unstable();
     batches.dedup();
     Ok(batches)

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::action::{ActionKind, Actor, record};
 use super::connection::Tx;
 use super::statement::query;
-use super::{Error, Result, Store, json_text, told, turn};
+use super::{Error, Result, Store, counts, json_text, told};
 use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, State, UnixMillis};
 
 /// Which rows a `retry` puts back.
@@ -180,9 +180,9 @@ async fn record_rows(tx: &mut Tx<'_>, action: i64, moves: &[Move]) -> sqlx::Resu
 async fn write_moves(tx: &mut Tx<'_>, moves: &[Move]) -> sqlx::Result<()> {
     let mut moved: Vec<(BatchId, Counts)> = Vec::new();
     for row in moves {
-        turn::note_move(&mut moved, row.id.batch(), row.was, row.becomes);
+        counts::note_move(&mut moved, row.id.batch(), row.was, row.becomes);
     }
-    turn::write_counts(tx, &moved).await
+    counts::write_counts(tx, &moved).await
 }
 
 /// All or nothing: where a row has changed meanwhile the operator looks again rather than get half of what was asked.

@@ -121,14 +121,6 @@ impl Store {
         Ok(Run { id: RunId(id), token: token.to_owned() })
     }
 
-    /// The last turn of the run that committed.
-    pub async fn last_turn(&self, run: &Run) -> Result<i64> {
-        let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await.map_err(self.failed("read the run's last turn"))?;
-        let last = last_turn(&mut tx, run).await.map_err(self.failed("read the run's last turn"))?;
-        last.ok_or_else(|| Error::Fenced("it is not in the database any more".to_owned()))
-    }
-
     /// Notes that the run has ended by itself.
     pub async fn end_run(&self, run: &Run, how: &str, now: UnixMillis) -> Result<()> {
         const END: &str =

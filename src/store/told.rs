@@ -2,7 +2,7 @@
 
 use super::connection::Tx;
 use super::statement::{Sql, query};
-use super::{Result, Store, ids_text, json_text, turn};
+use super::{Result, Store, counts, ids_text, json_text};
 use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, SkipReason, State, Suppressed, UnixMillis};
 
 /// Numbers of a suppression list that are looked up at once.
@@ -131,7 +131,7 @@ impl Store {
             .map_err(failed())?;
         let mut moved = Counts::default();
         (0..skipped).for_each(|_| moved.moved(State::Pending, State::Skipped));
-        turn::write_counts(&mut tx, &[(batch, moved)]).await.map_err(failed())?;
+        counts::write_counts(&mut tx, &[(batch, moved)]).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
         Ok(skipped)
     }

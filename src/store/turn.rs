@@ -1,6 +1,7 @@
 //! The turn: one durable transaction that writes what has finished and takes what is due.
 
 use super::connection::Tx;
+use super::counts::{note_move, write_counts};
 use super::gate::Gate;
 use super::run::{Run, last_turn, server_now};
 use super::statement::{Row, Sql, query};
@@ -293,53 +294,6 @@ fn read_attempt(row: &Row, taken_at: UnixMillis) -> sqlx::Result<Attempt> {
         possible_duplicate: row.get::<i64>(4)? != 0,
         taken_at,
     })
-}
-
-/// Adds one row's move to the changes of its batch's counts.
-pub(super) fn note_move(moved: &mut Vec<(BatchId, Counts)>, batch: BatchId, from: State, to: State) {
-    let index = moved.iter().position(|(of, _)| *of == batch).unwrap_or_else(|| {
-        moved.push((batch, Counts::default()));
-        moved.len() - 1
-    });
-    moved[index].1.moved(from, to);
-}
-
-/// Adds the changes to the table of counts.
-pub(super) async fn write_counts(tx: &mut Tx<'_>, moved: &[(BatchId, Counts)]) -> sqlx::Result<()> {
-    macro_rules! changes {
-        () => {
-            "(SELECT CAST(value ->> 0 AS BIGINT) AS batch_id, value ->> 1 AS state, CAST(value ->> 2 AS BIGINT) AS more
-              FROM json_each($1)) AS change"
-        };
-    }
-    const WRITE: Sql = Sql {
-        sqlite: concat!(
-            "UPDATE state_count SET invocations = invocations + change.more FROM ",
-            changes!(),
-            " WHERE state_count.batch_id = change.batch_id AND state_count.state = change.state"
-        ),
-        // Every transaction locks them in one order, so that two never wait for each other.
-        postgres: concat!(
-            "WITH locked AS MATERIALIZED (SELECT count.batch_id, count.state, change.more FROM ",
-            changes!(),
-            " JOIN state_count AS count ON count.batch_id = change.batch_id AND count.state = change.state
-             ORDER BY count.batch_id, count.state FOR UPDATE OF count)
-             UPDATE state_count SET invocations = invocations + locked.more FROM locked
-             WHERE state_count.batch_id = locked.batch_id AND state_count.state = locked.state"
-        ),
-    };
-    let changes: Vec<_> = moved
-        .iter()
-        .flat_map(|(batch, counts)| counts.iter().map(|(state, change)| (batch.0, state.as_str(), change)))
-        .filter(|(_, _, change)| *change != 0)
-        .collect();
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let expected = changes.len() as u64;
-    let done = query(WRITE).bind(json_text(&changes)).execute(&mut *tx).await?;
-    // A missing row would let the counts drift from the rows without a sound.
-    if done == expected { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
 /// What came of attempts, as one text that a statement reads with `json_each`.

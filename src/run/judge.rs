@@ -1,0 +1,113 @@
+//! Which other runs are dead: those that have shown the same sign of life for long enough, on this machine's own clock.
+//!
+//! No time of the database or of another machine has a part in it: an outage, or a clock that is set, must not make every
+//! run look dead.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::store::SignOfLife;
+
+/// A run that has shown nothing new for that long is dead. Six times its heartbeat, and six times as long as a row that
+/// it has taken may wait before it is sent: when its rows become unknown, it sends none of them any more.
+pub const SILENCE: Duration = Duration::from_secs(30);
+
+/// Looks further apart than this prove nothing: the database may have been out of reach of all meanwhile, or this process
+/// may have been stopped itself.
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(10);
+
+/// Watches other runs.
+#[derive(Debug, Default)]
+pub struct Judge {
+    looked: Option<Instant>,
+    seen: Vec<(SignOfLife, Instant)>,
+}
+
+impl Judge {
+    /// One that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Judge {
+        Judge::default()
+    }
+
+    /// Takes in what the runs show now; those that are dead.
+    pub fn look(&mut self, signs: &[SignOfLife], now: Instant) -> Vec<SignOfLife> {
+        if self.looked.is_some_and(|looked| now.duration_since(looked) > LOOK_EVERY_MAX) {
+            self.interrupted();
+        }
+        self.looked = Some(now);
+        self.seen.retain(|(seen, _)| signs.contains(seen));
+        let mut dead = Vec::new();
+        for sign in signs {
+            match self.seen.iter().find(|(seen, _)| seen == sign) {
+                Some((_, since)) if now.duration_since(*since) >= SILENCE => dead.push(*sign),
+                Some(_) => {}
+                None => self.seen.push((*sign, now)),
+            }
+        }
+        dead
+    }
+
+    /// The database did not answer: what was seen before proves nothing any more.
+    pub fn interrupted(&mut self) {
+        self.seen.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invocation::RunId;
+
+    fn sign(run: i64, beat: i64) -> SignOfLife {
+        SignOfLife { run: RunId(run), beat, turn: 7 }
+    }
+
+    /// Looks each second, from one second to another, at what shows there; the seconds at which somebody was dead.
+    fn dead_at(
+        judge: &mut Judge,
+        start: Instant,
+        seconds: std::ops::RangeInclusive<u64>,
+        shown: SignOfLife,
+    ) -> Vec<u64> {
+        let look = |second: &u64| !judge.look(&[shown], start + Duration::from_secs(*second)).is_empty();
+        seconds.filter(look).collect()
+    }
+
+    #[test]
+    fn a_run_is_dead_once_it_has_shown_nothing_new_for_thirty_seconds() {
+        let (mut judge, start) = (Judge::new(), Instant::now());
+        assert_eq!(dead_at(&mut judge, start, 0..=31, sign(1, 5)), [30, 31]);
+    }
+
+    #[test]
+    fn a_heartbeat_or_a_turn_starts_the_time_anew() {
+        let (mut judge, start) = (Judge::new(), Instant::now());
+        dead_at(&mut judge, start, 0..=29, sign(1, 5));
+        assert_eq!(dead_at(&mut judge, start, 30..=59, sign(1, 6)), [0; 0]);
+        let turned = SignOfLife { turn: 8, ..sign(1, 6) };
+        assert_eq!(dead_at(&mut judge, start, 60..=90, turned), [90]);
+    }
+
+    #[test]
+    fn a_judge_that_did_not_look_judges_nobody() {
+        let (mut judge, start) = (Judge::new(), Instant::now());
+        dead_at(&mut judge, start, 0..=5, sign(1, 5));
+        assert_eq!(dead_at(&mut judge, start, 60..=89, sign(1, 5)), [0; 0], "it was stopped itself");
+        judge.interrupted();
+        assert_eq!(dead_at(&mut judge, start, 90..=119, sign(1, 5)), [0; 0], "the database was gone");
+        assert_eq!(dead_at(&mut judge, start, 120..=120, sign(1, 5)), [120]);
+    }
+
+    #[test]
+    fn each_run_is_judged_by_its_own_sign() {
+        let (mut judge, start) = (Judge::new(), Instant::now());
+        for second in 0..30 {
+            let beat = i64::try_from(second).expect("small");
+            judge.look(&[sign(1, 5), sign(2, beat)], start + Duration::from_secs(second));
+        }
+        assert_eq!(judge.look(&[sign(1, 5), sign(2, 30)], start + SILENCE), [sign(1, 5)]);
+        assert_eq!(judge.look(&[sign(2, 31)], start + SILENCE), []);
+    }
+}

@@ -1,0 +1,169 @@
+//! A turn as an order: what it is to write and to take, and what was made of it. Carried out by a task of its own, so
+//! that it comes to its end whatever happens to the run; until it has, nothing that the run knows is changed.
+
+use std::sync::Arc;
+
+use super::gatekeeper::{Gatekeeper, Swing};
+use crate::invocation::{Attempt, BatchId, Effect, Settlement, Taken, UnixMillis};
+use crate::store::{self, Claim, Run, Store, Turn};
+use crate::worker::SellBy;
+
+/// What a turn is to do.
+pub(super) struct Order {
+    pub(super) run: Run,
+    /// The turn's number: one more than the last that is known to have committed.
+    pub(super) number: i64,
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) gates: Vec<Gatekeeper>,
+    /// Faults that stop all who send behind a gate, beyond those that an outcome tells of: the gate's place, and why.
+    pub(super) stops: Vec<(usize, String)>,
+    /// The batches of which rows are wanted, in this order.
+    pub(super) wanted: Vec<Wanted>,
+    /// Rows to take at most, of all of them.
+    pub(super) free: u32,
+    /// Whether to look for rows of this run that are `sending`.
+    pub(super) asks_sending: bool,
+}
+
+/// What came of one attempt.
+pub(super) struct Outcome {
+    pub(super) settlement: Arc<Settlement>,
+    pub(super) effect: Effect,
+    /// The place of its gate.
+    pub(super) gate: usize,
+}
+
+/// A batch of which rows are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) batch: BatchId,
+    /// The batch's place in the run.
+    pub(super) place: usize,
+    /// The place of its gate.
+    pub(super) gate: usize,
+}
+
+/// What a turn has done, durably.
+pub(super) enum Made {
+    /// It had been done before, and the answer to its commit was lost. What it took is not known.
+    Before,
+    /// It has been done now.
+    Now(Box<Done>),
+}
+
+/// What a turn has done now.
+pub(super) struct Done {
+    /// What the queue's clock said.
+    pub(super) now: UnixMillis,
+    pub(super) gates: Vec<Gatekeeper>,
+    /// What became of the gates, each by its place.
+    pub(super) swings: Vec<(usize, Swing)>,
+    pub(super) taken: Vec<Took>,
+    /// Until when the taken rows may be sent.
+    pub(super) sell_by: SellBy,
+    /// Whether somebody else has ended this run.
+    pub(super) is_ended: bool,
+    /// The rows of this run that are `sending`, where that was asked; what this turn took is not among them.
+    pub(super) sending: Vec<Attempt>,
+}
+
+/// What was taken of one batch.
+pub(super) struct Took {
+    /// The batch's place in the run.
+    pub(super) place: usize,
+    pub(super) rows: Vec<Taken>,
+    /// As many as were wanted at most.
+    pub(super) wanted: u32,
+}
+
+/// Why a turn was not confirmed.
+pub(super) struct Failure {
+    pub(super) error: store::Error,
+    /// Whether it may have been done all the same: the answer to its commit did not come, or said no.
+    pub(super) may_be_done: bool,
+}
+
+/// Makes a turn: claims its number, writes, takes, and commits.
+pub(super) async fn make(store: Arc<Store>, order: Order) -> Result<Made, Failure> {
+    let certain = |error| Failure { error, may_be_done: false };
+    let mut writer = store.turn_writer().await.map_err(certain)?;
+    let claim = writer.begin(&order.run, order.number, UnixMillis::now()).await.map_err(certain)?;
+    let Claim::Granted(mut turn) = claim else { return Ok(Made::Before) };
+    let done = fill(&mut turn, order).await.map_err(certain)?;
+    turn.commit().await.map_err(|error| Failure { error, may_be_done: true })?;
+    Ok(Made::Now(Box::new(done)))
+}
+
+async fn fill(turn: &mut Turn<'_>, order: Order) -> store::Result<Done> {
+    // Read after the wait for other processes, so that it does not eat up the time in which rows may be sent.
+    let (now, sell_by) = (turn.now(), SellBy::from_now());
+    let settlements: Vec<&Settlement> = order.outcomes.iter().map(|outcome| &*outcome.settlement).collect();
+    turn.settle(&settlements).await?;
+    let sending = if order.asks_sending { turn.sending().await? } else { Vec::new() };
+    let mut gates = order.gates;
+    read_gates(turn, &mut gates, &order.outcomes, &order.stops).await?;
+    let mut swings = Vec::new();
+    for Outcome { settlement, effect, gate } in &order.outcomes {
+        match gates[*gate].observe(settlement, effect, now) {
+            Swing::Stays => {}
+            swing @ (Swing::Closed(..) | Swing::Opened | Swing::GivenUp(_)) => swings.push((*gate, swing)),
+        }
+    }
+    order.stops.iter().for_each(|(gate, why)| gates[*gate].stop(why));
+    let taken = take(turn, &mut gates, &order.wanted, order.free).await?;
+    for gate in &mut gates {
+        if let Some(changed) = gate.take_change() {
+            turn.store_gate(&changed).await?;
+        }
+    }
+    Ok(Done { now, gates, swings, taken, sell_by, is_ended: turn.is_ended(), sending })
+}
+
+/// Reads the gates as they stand: exclusively where this turn may change one, so that no two runs spend one token or send
+/// one probe each.
+async fn read_gates(
+    turn: &mut Turn<'_>,
+    gates: &mut [Gatekeeper],
+    outcomes: &[Outcome],
+    stops: &[(usize, String)],
+) -> store::Result<()> {
+    if gates.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = gates.iter().map(Gatekeeper::id).collect();
+    let mut exclusively = gates.iter().any(Gatekeeper::is_contended)
+        || outcomes.iter().any(|outcome| outcome.effect != Effect::None)
+        || !stops.is_empty();
+    loop {
+        for found in turn.gates(&ids, exclusively).await? {
+            let now = turn.now();
+            gates.iter_mut().filter(|gate| gate.id() == found.id).for_each(|gate| gate.refresh(found.clone(), now));
+        }
+        if exclusively || !gates.iter().any(Gatekeeper::is_contended) {
+            return Ok(());
+        }
+        exclusively = true; // another run has changed one since this one looked last
+    }
+}
+
+async fn take(
+    turn: &mut Turn<'_>,
+    gates: &mut [Gatekeeper],
+    wanted: &[Wanted],
+    mut free: u32,
+) -> store::Result<Vec<Took>> {
+    let mut taken = Vec::new();
+    for Wanted { batch, place, gate } in wanted {
+        let (keeper, now) = (&mut gates[*gate], turn.now());
+        let wanted = keeper.allowance(free, now);
+        if wanted == 0 || keeper.stopped_by_another().is_some() {
+            continue;
+        }
+        let rows = turn.take(*batch, wanted).await?;
+        let ids: Vec<_> = rows.iter().map(|row| row.attempt.id).collect();
+        keeper.took(&ids, now);
+        free -= u32::try_from(rows.len()).unwrap_or(free);
+        taken.push(Took { place: *place, rows, wanted });
+    }
+    Ok(taken)
+}

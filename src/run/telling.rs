@@ -1,0 +1,35 @@
+//! What a run tells of itself while it goes on: how far it is, and why it waits.
+
+use super::engine::Engine;
+use super::sending::Due;
+use super::{Event, Progress};
+use crate::invocation::{State, UnixMillis};
+
+impl Engine<'_> {
+    /// Tells how far this run is.
+    pub(super) fn tell_progress(&mut self) {
+        let mut progress = Progress { in_flight: self.slots.in_flight(), ..Progress::default() };
+        for sending in &self.batches {
+            for (state, count) in sending.counts.iter() {
+                progress.counts[state] += count;
+            }
+        }
+        progress.waiting = self.waits_for().filter(|_| self.is_waiting());
+        (self.observer)(Event::Progress(&progress));
+    }
+
+    /// Why the first batch that is not done is not being sent, and until when, as far as that is known.
+    pub(super) fn waits_for(&self) -> Option<(String, Option<UnixMillis>)> {
+        let now = self.now();
+        self.batches.iter().filter(|sending| !sending.is_done()).find_map(|sending| {
+            if sending.counts[State::Pending] == 0 {
+                return Some(("other runs finish what they have in flight".to_owned(), None));
+            }
+            match (self.gates[sending.gate].keeper.closed(), sending.due) {
+                (Some((until, because)), _) => Some((because.to_string(), Some(until))),
+                (None, Due::At(at)) if at > now => Some(("retries are scheduled".to_owned(), Some(at))),
+                (None, Due::At(_) | Due::Now | Due::Unclear { .. } | Due::Nothing) => None,
+            }
+        })
+    }
+}
