@@ -118,7 +118,7 @@ pub enum Error {
         place: String,
     },
     /// The database did not do it.
-    #[error("cannot {doing} in `{place}`: {cause}{hint}")]
+    #[error("cannot {doing} in `{place}`: {}{hint}", postgres::text_of(cause))]
     Database {
         /// What was being done.
         doing: &'static str,

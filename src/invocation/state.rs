@@ -150,6 +150,23 @@ mod tests {
     }
 
     #[test]
+    fn a_late_outcome_leads_out_of_unknown_and_spares_a_second_request_and_overrules_nobody() {
+        use State::{Accepted, Cancelled, Failed, Pending, Rejected, Sending, Skipped, Unknown};
+        for known in [Pending, Accepted, Rejected, Failed, Unknown, Skipped] {
+            assert_eq!(Unknown.after_late(known), Some(known));
+        }
+        for done in [Accepted, Rejected, Failed, Skipped] {
+            assert_eq!(Pending.after_late(done), Some(done), "put back by an operator, and done already");
+        }
+        for open in [Pending, Unknown] {
+            assert_eq!(Pending.after_late(open), None, "the operator's word stands");
+        }
+        for was in [Sending, Accepted, Rejected, Failed, Skipped, Cancelled] {
+            assert!(State::ALL.into_iter().all(|outcome| was.after_late(outcome).is_none()), "{was}");
+        }
+    }
+
+    #[test]
     fn a_move_changes_no_total() {
         let mut counts = Counts::default();
         counts[State::Pending] = 3;

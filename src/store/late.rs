@@ -23,6 +23,9 @@ pub(super) async fn write<'s>(
 ) -> sqlx::Result<Vec<(State, &'s Settlement)>> {
     let known = correct_attempts(tx, run, settlements).await?;
     let rows = find_rows(tx, settlements).await?;
+    if !known.is_empty() {
+        tracing::warn!("this run was thought dead: {} of its outcomes are late", known.len());
+    }
     let mut moving = Vec::new();
     for settlement in settlements.iter().copied() {
         let (line, attempt, outcome) = (settlement.id.line(), settlement.attempt, settlement.outcome.as_str());
@@ -31,7 +34,7 @@ pub(super) async fn write<'s>(
             tracing::warn!(line, attempt, outcome, "this outcome is stored already, or its attempt is not this run's");
             continue;
         };
-        tracing::warn!(line, attempt, outcome, "this run was thought dead: its outcome is late");
+        tracing::info!(line, attempt, outcome, "this run was thought dead: its outcome is late");
         if row.attempt == attempt {
             moving.extend(row.state.after_late(settlement.state).map(|_| (row.state, settlement)));
         } else if settlement.outcome == Outcome::Accepted {

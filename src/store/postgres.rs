@@ -151,6 +151,15 @@ pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Err
     Error::Database { doing, place: place.to_owned(), cause, hint }
 }
 
+/// What an error says: of a server's own error what it says and its SQLSTATE, without the place in the server's source.
+pub(super) fn text_of(cause: &sqlx::Error) -> String {
+    let server = cause.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    match server {
+        Some(error) => format!("{} (SQLSTATE {})", error.message(), error.code()),
+        None => cause.to_string(),
+    }
+}
+
 /// PostgreSQL's SQLSTATE.
 fn code_of(error: &sqlx::Error) -> Option<String> {
     let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
