@@ -161,6 +161,8 @@ CREATE TABLE gate (
     failed_probes  BIGINT  NOT NULL DEFAULT 0,
     recent         BIGINT  NOT NULL DEFAULT 0, -- the last 20 outcomes, a bit each, the newest lowest; 1: ambiguous
     next_send_us   BIGINT  NOT NULL DEFAULT 0, -- when the rate's next token is due, in microseconds
+    period_us      BIGINT  NOT NULL DEFAULT 0, -- the time between two tokens of the slowest who sent there lately
+    paced_at_us    BIGINT  NOT NULL DEFAULT 0, -- when they did
     stops          BIGINT  NOT NULL DEFAULT 0, -- how often a fault stopped all runs that send there
     stopped_by     TEXT,                      -- the last such fault
     UNIQUE (endpoint, account),

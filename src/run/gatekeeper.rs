@@ -11,6 +11,8 @@ use crate::store::{ClosedBecause, Gate};
 const RECENT: u32 = 20;
 /// Ambiguous ones among them that close the gate: a dead network must not turn thousands of rows into decisions.
 const AMBIGUOUS_MAX: u32 = 3;
+/// How long the rate of one run holds for others after it has sent last, or twice as long as it waits between two.
+const PACE_FOR_US: i64 = 10_000_000;
 /// Probes that fail in a row before the run ends.
 const FAILED_PROBES_MAX: u32 = 5;
 
@@ -66,8 +68,8 @@ impl Gatekeeper {
     /// Whether a turn may change the gate even where nothing has gone wrong in it: then it is read exclusively.
     ///
     /// Without a rate nobody has to wait for the others' turns while all is well.
-    pub(super) fn is_contended(&self) -> bool {
-        self.rate.is_some() || self.gate.closed.is_some() || self.gate.recent != 0
+    pub(super) fn is_contended(&self, now: UnixMillis) -> bool {
+        self.pace(now).is_some() || self.gate.closed.is_some() || self.gate.recent != 0
     }
 
     /// Why another run stopped all that send there, since this one began.
@@ -96,7 +98,7 @@ impl Gatekeeper {
             Some((until, _)) if until <= now && !self.gate.is_probing => free.min(1),
             Some(_) => 0,
         };
-        match self.rate {
+        match self.pace(now) {
             Some(rate) => by_gate.min(rate.available(self.gate.next_send_us, micros(now))),
             None => by_gate,
         }
@@ -108,11 +110,24 @@ impl Gatekeeper {
         if self.gate.closed.is_some() {
             (self.gate.probe, self.gate.is_probing, self.changed) = (Some(*first), true, true);
         }
-        if let Some(rate) = self.rate {
+        if let Some(rate) = self.pace(now) {
+            if self.rate == Some(rate) {
+                (self.gate.period_us, self.gate.paced_at_us) = (rate.period_us(), micros(now));
+            }
             let taken = u32::try_from(rows.len()).unwrap_or(u32::MAX);
             self.gate.next_send_us = rate.after(taken, self.gate.next_send_us, micros(now));
             self.changed = true;
         }
+    }
+
+    /// The rate that holds: the lowest of all who send there, in this process and, of late, in others.
+    fn pace(&self, now: UnixMillis) -> Option<Rate> {
+        let others = Rate::of_period(self.gate.period_us);
+        let lately = |rate: &Rate| {
+            let for_us = PACE_FOR_US.max(rate.period_us().saturating_mul(2));
+            micros(now).saturating_sub(self.gate.paced_at_us) <= for_us
+        };
+        Rate::slower(self.rate, others.filter(lately))
     }
 
     /// The earliest moment at which rows may be taken; `None`: not before the probe is back.
@@ -120,7 +135,7 @@ impl Gatekeeper {
         match self.gate.closed {
             Some(_) if self.gate.is_probing => None,
             Some((until, _)) if until > now => Some(until),
-            Some(_) | None => match self.rate {
+            Some(_) | None => match self.pace(now) {
                 Some(_) => Some(now.max(UnixMillis(self.gate.next_send_us.div_euclid(1_000) + 1))),
                 None => Some(now),
             },
@@ -244,6 +259,8 @@ mod tests {
             failed_probes: 0,
             recent: 0,
             next_send_us: 0,
+            period_us: 0,
+            paced_at_us: 0,
             stops: 0,
             stopped_by: None,
         };
@@ -386,6 +403,21 @@ mod tests {
         mine.refresh(stored.clone(), UnixMillis(0));
         assert_eq!(mine.stopped_by_another(), Some("401"));
         assert_eq!(Gatekeeper::new(stored, UnixMillis(0)).stopped_by_another(), None);
+    }
+
+    #[test]
+    fn the_lowest_rate_of_all_runs_holds_while_who_asked_for_it_sends() {
+        let (mut slow, mut fast) = (keeper(), keeper());
+        slow.configure(Some(1.0), PROBE_AFTER);
+        let now = UnixMillis(1_795_000_000_000);
+        slow.took(&[row(1)], now);
+        fast.refresh(slow.take_change().expect("changed"), now);
+        assert_eq!(fast.allowance(16, now), 0, "it has no rate of its own");
+        let later = now.after(Duration::from_secs(3));
+        assert_eq!(fast.allowance(16, later), 1);
+        fast.took(&[row(2)], later);
+        assert_eq!(fast.opens_at(later), Some(UnixMillis(later.0 + 1_001)));
+        assert_eq!(fast.allowance(16, now.after(Duration::from_secs(11))), 16, "the slow one has gone");
     }
 
     #[test]

@@ -131,15 +131,15 @@ async fn read_gates(
         return Ok(());
     }
     let ids: Vec<i64> = gates.iter().map(Gatekeeper::id).collect();
-    let mut exclusively = gates.iter().any(Gatekeeper::is_contended)
+    let now = turn.now();
+    let mut exclusively = gates.iter().any(|gate| gate.is_contended(now))
         || outcomes.iter().any(|outcome| outcome.effect != Effect::None)
         || !stops.is_empty();
     loop {
         for found in turn.gates(&ids, exclusively).await? {
-            let now = turn.now();
             gates.iter_mut().filter(|gate| gate.id() == found.id).for_each(|gate| gate.refresh(found.clone(), now));
         }
-        if exclusively || !gates.iter().any(Gatekeeper::is_contended) {
+        if exclusively || !gates.iter().any(|gate| gate.is_contended(now)) {
             return Ok(());
         }
         exclusively = true; // another run has changed one since this one looked last

@@ -7,15 +7,27 @@ use std::time::Duration;
 const BURST: Duration = Duration::from_millis(500);
 
 /// Requests a second; never zero.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rate {
-    per_second: f64,
+    period_us: i64,
 }
 
 impl Rate {
     /// `None` for what is no positive number.
     pub(super) fn new(per_second: f64) -> Option<Rate> {
-        (per_second.is_finite() && per_second > 0.0).then_some(Rate { per_second })
+        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and a period is at least 1 µs")]
+        let period_us = (1_000_000.0 / per_second) as i64;
+        (per_second.is_finite() && per_second > 0.0).then_some(Rate { period_us: period_us.max(1) })
+    }
+
+    /// The rate of one token in that time; `None` for none.
+    pub(super) fn of_period(period_us: i64) -> Option<Rate> {
+        (period_us > 0).then_some(Rate { period_us })
+    }
+
+    /// The slower of two rates, where there are any.
+    pub(super) fn slower(one: Option<Rate>, other: Option<Rate>) -> Option<Rate> {
+        one.max(other)
     }
 
     /// How many may be sent now, where the next token is due at `next_us`.
@@ -44,10 +56,9 @@ impl Rate {
         (burst_us / self.period_us()).max(1)
     }
 
-    fn period_us(self) -> i64 {
-        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and a period is at least 1 µs")]
-        let period = (1_000_000.0 / self.per_second) as i64;
-        period.max(1)
+    /// The time between two tokens, in microseconds.
+    pub(super) fn period_us(self) -> i64 {
+        self.period_us
     }
 }
 

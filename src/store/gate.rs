@@ -26,6 +26,10 @@ pub struct Gate {
     pub recent: u32,
     /// When the rate's next token is due, in microseconds since 1970.
     pub next_send_us: i64,
+    /// The time between two tokens of the slowest who took some lately; 0: nobody did.
+    pub period_us: i64,
+    /// When they did, in microseconds since 1970.
+    pub paced_at_us: i64,
     /// How often a fault stopped all runs that send there. A run stops where it has become more since it began.
     pub stops: i64,
     /// The last such fault.
@@ -36,7 +40,8 @@ pub struct Gate {
 macro_rules! select_gates {
     ($rest:literal) => {
         concat!(
-            "SELECT id, closed_until, closed_because, probe_id, failed_probes, recent, next_send_us, stops, stopped_by,
+            "SELECT id, closed_until, closed_because, probe_id, failed_probes, recent, next_send_us, period_us,
+                    paced_at_us, stops, stopped_by,
                     EXISTS (SELECT 1 FROM invocation WHERE id = gate.probe_id AND state = 'sending') AS is_probing
              FROM gate WHERE ",
             $rest
@@ -130,7 +135,7 @@ pub(super) async fn find(tx: &mut Tx<'_>, ids: &[i64], exclusively: bool) -> sql
 /// Stores the gate as it stands.
 pub(super) async fn write(tx: &mut Tx<'_>, gate: &Gate) -> sqlx::Result<()> {
     const WRITE: &str = "UPDATE gate SET closed_until = $2, closed_because = $3, probe_id = $4, failed_probes = $5,
-        recent = $6, next_send_us = $7, stops = $8, stopped_by = $9 WHERE id = $1";
+        recent = $6, next_send_us = $7, period_us = $8, paced_at_us = $9, stops = $10, stopped_by = $11 WHERE id = $1";
     let (until, because) = gate.closed.map(|(until, because)| (until.0, because.as_str())).unzip();
     query(WRITE)
         .bind(gate.id)
@@ -140,6 +145,8 @@ pub(super) async fn write(tx: &mut Tx<'_>, gate: &Gate) -> sqlx::Result<()> {
         .bind(gate.failed_probes)
         .bind(gate.recent)
         .bind(gate.next_send_us)
+        .bind(gate.period_us)
+        .bind(gate.paced_at_us)
         .bind(gate.stops)
         .bind(gate.stopped_by.as_deref())
         .execute(&mut *tx)
@@ -159,6 +166,8 @@ fn read(row: &Row) -> sqlx::Result<Gate> {
         failed_probes: row.small("failed_probes")?,
         recent: row.small("recent")?,
         next_send_us: row.get("next_send_us")?,
+        period_us: row.get("period_us")?,
+        paced_at_us: row.get("paced_at_us")?,
         stops: row.get("stops")?,
         stopped_by: row.get("stopped_by")?,
     })
