@@ -1,6 +1,7 @@
 //! What the bytes of a file mean: packing, encoding, delimiter.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use std::io::Write;

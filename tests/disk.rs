@@ -1,6 +1,7 @@
 //! A disk that takes no more: nothing more is sent, and what is known is kept until it can be stored or is told.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use std::process::Command;

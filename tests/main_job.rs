@@ -1,22 +1,17 @@
 //! The main job: a file in, every person texted once, every row told.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use scenario::{Running, SERVICE, Scenario, campaign, phone, sample};
+use scenario::{RESULTS, Running, SERVICE, Scenario, campaign, phone, sample};
 use serde_json::Value;
 
 /// The guide's own example, as the contract has it.
 const GUIDE: &str = r#"{"endUser":{"phoneNumber":12515550130,"mobileOperatorId":383},"variables":{"session":{"seatLocation":"aisle","seatClass":"first","flightNumber":49,"flightAirline":"AwesomeAirways"},"user":{"frequentFlyerAccountNumber":"MJHF787679"}}}"#;
-
-/// The names of what came of a row, after the mapped columns.
-const RESULTS: [&str; 10] =
-    ["line", "state", "requestId", "httpStatus", "code", "message", "refusedBy", "attempts", "sentAt", "finishedAt"];
-
-const STATES: [&str; 8] = ["accepted", "cancelled", "failed", "pending", "rejected", "sending", "skipped", "unknown"];
 
 #[test]
 fn the_first_two_commands_of_the_readme_send_a_campaign_and_tell_its_results() {
@@ -27,21 +22,6 @@ fn the_first_two_commands_of_the_readme_send_a_campaign_and_tell_its_results() {
     let results = s.mep("export campaign").exits(0).stdout;
     assert_eq!((results.lines().count(), results.matches(",accepted,").count()), (301, 300));
     s.audit(300);
-}
-
-#[test]
-fn the_same_command_again_sends_nothing() {
-    let s = Scenario::new();
-    let sim = s.simulate("");
-    let command = format!("run campaign.csv --endpoint {sim}");
-    s.campaign(50).mep(&command).exits(0);
-    let before = s.read("receipts-0.ndjson");
-    s.mep(&command).exits(0).says("is batch `campaign` already");
-    s.mep("run campaign").exits(0);
-    s.mep("run").exits(0);
-    assert_eq!(s.read("receipts-0.ndjson"), before);
-    assert_eq!(sim.received(), 50);
-    s.audit(50);
 }
 
 #[test]
@@ -102,39 +82,6 @@ fn a_run_of_stdin_creates_the_database() {
 }
 
 #[test]
-fn the_sample_of_mistakes_adds_up() {
-    let s = Scenario::new();
-    let sim = s.simulate("");
-    let told = s.mep(&format!("--json run {} --endpoint {sim}", sample("mistakes.csv").display())).exits(3).json();
-    let states = told["states"].as_object().expect("the states");
-    assert_eq!(states.keys().collect::<Vec<_>>(), STATES);
-    let sum: i64 = states.values().filter_map(Value::as_i64).sum();
-    assert_eq!((told["rows"].as_i64(), told["exitCode"].as_i64()), (Some(sum), Some(3)));
-    let rejected = s.mep("export mistakes --format ndjson --state rejected").exits(0).json_lines();
-    assert_eq!(Some(rejected.len() as u64), states["rejected"].as_u64());
-    for row in rejected {
-        assert_eq!((&row["code"], &row["refusedBy"]), (&12002.into(), &"mep-batch".into()), "{row}");
-        assert!(row["message"].as_str().is_some_and(|text| text.starts_with("not sent:")), "{row}");
-    }
-    s.audit(sum.cast_unsigned());
-}
-
-#[test]
-fn the_same_content_is_imported_twice_only_on_demand() {
-    let s = Scenario::new();
-    let sim = s.simulate("");
-    let import = format!("import campaign.csv --endpoint {sim}");
-    s.campaign(3).mep(&import).exits(0);
-    s.mep(&import).exits(7).says("is batch `campaign` already");
-    s.audit(3);
-    let again = s.mep(&format!("{import} --again --json")).exits(0).json();
-    assert_eq!(again["batch"], "campaign-2");
-    s.mep("run").exits(0);
-    assert_eq!((s.states().as_str(), sim.received()), ("6 accepted", 6));
-    s.audit(6);
-}
-
-#[test]
 fn an_imported_file_goes_on_by_its_name_and_by_its_batchs() {
     let s = Scenario::new();
     let sim = s.simulate("");
@@ -174,40 +121,6 @@ fn a_run_without_a_database_of_its_users_says_where_it_would_be() {
     let s = Scenario::new();
     let done = Running::start(&mut s.command_without_database("status"), b"").finish().exits(9);
     done.says(&s.path("data/mep-batch/queue.db").display().to_string());
-}
-
-#[test]
-fn list_show_and_export_agree_with_the_database() {
-    let s = Scenario::new();
-    let sim = s.simulate("--fault 400=30%");
-    s.campaign(30).mep(&format!("run campaign.csv --endpoint {sim}")).exits(3);
-    let stored: Vec<(String, String)> = s
-        .query("SELECT line || ' ' || state || ' ' || coalesce(request_id, '-') FROM invocation ORDER BY line")
-        .into_iter()
-        .map(|row| row.split_once(' ').map(|(line, rest)| (line.to_owned(), rest.to_owned())).expect("a line"))
-        .collect();
-    let told = |rows: Vec<Value>| -> Vec<(String, String)> {
-        let text = |row: &Value| row["requestId"].as_str().unwrap_or("-").to_owned();
-        rows.iter()
-            .map(|row| (row["line"].to_string(), format!("{} {}", row["state"].as_str().unwrap_or(""), text(row))))
-            .collect()
-    };
-    assert_eq!(told(s.mep("list campaign --json").exits(0).json_lines()), stored);
-    assert_eq!(told(s.mep("export campaign --format ndjson").exits(0).json_lines()), stored);
-    let json: Vec<Value> = serde_json::from_str(&s.mep("export campaign --format json").exits(0).stdout).expect("JSON");
-    assert_eq!(told(json), stored);
-    s.mep("export campaign -o results.csv").exits(0);
-    let csv = s.read("results.csv");
-    assert!(csv.lines().next().is_some_and(|header| header.ends_with(&RESULTS.join(","))), "{csv}");
-    assert_eq!(csv.lines().count(), 31);
-    let attempts = s.mep("export campaign --attempts --format ndjson").exits(0).json_lines();
-    assert_eq!(vec![attempts.len().to_string()], s.query("SELECT count(*) FROM attempt"));
-    for (line, rest) in stored {
-        let shown = s.mep(&format!("show campaign {line} --json")).exits(0).json();
-        assert_eq!(shown["state"].as_str(), rest.split(' ').next(), "{line}");
-        assert_eq!(shown["attempts"].as_array().map(Vec::len), Some(1), "{line}");
-    }
-    s.audit(30);
 }
 
 #[test]

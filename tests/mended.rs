@@ -1,6 +1,7 @@
 //! The file of refused rows: written in the operator's own columns, mended, and imported without a flag more.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use std::os::unix::fs::PermissionsExt;

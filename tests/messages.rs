@@ -1,6 +1,7 @@
 //! What an operator reads about a file, word by word.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use scenario::{Done, Scenario, sample};

@@ -1,34 +1,16 @@
 //! What each answer does: the contract's table, one fault of the stand-in at a time.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use std::time::Instant;
 
-use scenario::{Done, Scenario, Simulator};
+use scenario::Scenario;
+use scenario::sending::send;
 use serde_json::Value;
 
 const CONCURRENCY: usize = 3;
-
-/// Quick retries and probes, and a short time-out; what a test gives itself takes the place of these.
-const QUICK: [(&str, &str); 5] = [
-    ("--concurrency", "3"),
-    ("--timeout", "400ms"),
-    ("--connect-timeout", "2s"),
-    ("--probe-after", "50ms"),
-    ("--retry-initial", "20ms"),
-];
-
-/// Sends a campaign to a stand-in that shows these faults.
-fn send(s: &Scenario, faults: &str, rows: u32, flags: &str) -> (Simulator, Done) {
-    let sim = s.simulate(faults);
-    let mut command = format!("run campaign.csv --endpoint {sim} {flags}");
-    for (flag, value) in QUICK.iter().filter(|(flag, _)| !flags.contains(flag)) {
-        command.push_str(&format!(" {flag} {value}"));
-    }
-    let done = s.campaign(rows).mep(&command);
-    (sim, done)
-}
 
 fn rows(s: &Scenario) -> Vec<Value> {
     s.mep("export campaign --format ndjson").exits(0).json_lines()
@@ -156,36 +138,6 @@ fn an_answer_that_is_not_the_vendors_stops_the_run_and_its_row_is_unknown() {
 }
 
 #[test]
-fn a_stopped_run_goes_on_once_its_cause_is_mended() {
-    let s = Scenario::new();
-    let (broken, done) = send(&s, "--fault 401=1", 6, "");
-    done.exits(6).says("case-sensitive");
-    s.audit(6);
-    let (address, refused) = (broken.to_string(), broken.received());
-    drop(broken);
-    let mended = s.simulate_at(&address, "");
-    s.mep("run campaign").exits(0);
-    assert_eq!((s.states().as_str(), mended.received()), ("6 accepted", 6));
-    let misconfigured = s.query("SELECT count(*) FROM attempt WHERE outcome = 'misconfigured'");
-    assert_eq!(misconfigured, [refused.to_string()]);
-    s.audit(6);
-}
-
-#[test]
-fn the_vendors_1010_is_repeated_and_counted_as_a_possible_duplicate() {
-    for fault in ["1010", "1010-503"] {
-        let s = Scenario::new();
-        let (sim, done) = send(&s, &format!("--fault {fault}=50%"), 6, "--vendor-retry 150ms --json");
-        let told = done.exits(0).json();
-        let repeated = s.query("SELECT count(DISTINCT invocation_id) FROM attempt WHERE outcome = 'retry'");
-        assert_eq!(s.states(), "6 accepted", "{fault}");
-        assert_eq!(told["possibleDuplicates"].to_string(), repeated[0], "{fault}");
-        assert!(sim.received() > 6, "{fault}: {} requests", sim.received());
-        s.audit(6);
-    }
-}
-
-#[test]
 fn a_row_is_repeated_when_it_is_due() {
     let s = Scenario::new();
     let (_sim, done) = send(&s, "--fault 1010=1", 1, "--vendor-retry 200ms --retry-for 500ms");
@@ -229,20 +181,6 @@ fn the_vendors_1010_is_held_where_the_operator_says_never() {
     done.exits(4);
     assert_eq!((s.states().as_str(), sim.received()), ("3 unknown", 3));
     s.audit_unknown(3, 3);
-}
-
-#[test]
-fn a_429_has_all_rows_wait_and_loses_none() {
-    for fault in ["429", "429-date", "429-bare"] {
-        let s = Scenario::new();
-        let (sim, done) = send(&s, &format!("--fault {fault}=25%"), 6, "--retry-initial 100ms");
-        done.exits(0).says("nothing is sent there before");
-        assert_eq!(s.states(), "6 accepted", "{fault}");
-        let throttled = s.query("SELECT count(*) FROM attempt WHERE outcome = 'throttled'");
-        assert_eq!((6 + throttled[0].parse::<usize>().expect("a number")), sim.received(), "{fault}");
-        assert_eq!(s.query("SELECT max(possible_duplicate) FROM invocation"), ["0"], "{fault}");
-        s.audit(6);
-    }
 }
 
 #[test]
@@ -294,21 +232,6 @@ fn the_fifth_failed_probe_ends_the_run() {
     assert_eq!(s.states(), "9 pending");
     assert_eq!(s.query("SELECT max(tries) FROM invocation"), ["0"]);
     s.audit(9);
-}
-
-#[test]
-fn a_closed_gate_stays_closed_for_the_next_run() {
-    let s = Scenario::new();
-    let sim = s.simulate("--fault close=1");
-    let run = format!("run campaign.csv --endpoint {sim} --concurrency 3 --wait 0");
-    s.campaign(12).mep(&run).exits(4);
-    let received = sim.received();
-    assert!((3..=5).contains(&received), "{received}");
-    for command in ["run --wait 0", "run campaign --wait 0", "run campaign.csv --wait 0"] {
-        s.mep(command).exits(4);
-        assert_eq!(sim.received(), received, "{command}");
-    }
-    s.audit_unknown(12, 5);
 }
 
 #[test]
@@ -373,17 +296,6 @@ fn a_slow_answer_is_unknown_even_where_the_service_accepted_it() {
     done.exits(4);
     assert_eq!((s.states().as_str(), sim.received()), ("3 unknown", 3));
     s.audit_unknown(3, 3);
-}
-
-#[test]
-fn a_mixed_day_adds_up() {
-    let s = Scenario::new();
-    let faults =
-        "--fault 12002=10% --fault 1000=5% --fault 1010=5% --fault 429-bare=3% --fault close=2% --fault 502=2%";
-    let (_sim, done) = send(&s, faults, 200, "--vendor-retry 100ms --max-unknown 200");
-    assert!([3, 4].contains(&done.code), "{}", done.output());
-    assert_eq!(s.query("SELECT count(*) FROM invocation WHERE state IN ('pending', 'sending')"), ["0"]);
-    s.audit(200);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Phone numbers without their country code, of several countries, and what is said of them before anything is sent.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use scenario::{Done, Running, SERVICE, Scenario};
@@ -132,7 +133,7 @@ fn a_plan_shows_the_numbers_before_they_are_confirmed() {
     assert!(plan.contains("      10          2  212 (1), 251 (1)\n") && plan.contains("warning: "), "{plan}");
     let object = s.mep("run guests --dry-run --json").exits(0).json();
     assert_eq!((&object["numbers"][2]["rows"], &object["toldBefore"]), (&json!(3), &json!(0)));
-    s.execute("queue.db", "UPDATE batch SET findings = json_set(findings, '$.toldBefore', 3, '$.toldBy', 'june', '$.toldWithinMs', 604800000)");
+    s.execute("UPDATE batch SET findings = json_set(findings, '$.toldBefore', 3, '$.toldBy', 'june', '$.toldWithinMs', 604800000)");
     with_password(&s, "run guests")
         .exits(2)
         .says("warning: 3 numbers were sent other content within the last 7 days, or will be, last by batch `june`");
@@ -186,7 +187,7 @@ fn a_stored_number_is_held_against_the_countries_right_before_it_is_sent() {
     let s = with("phoneNumber\n12515550103\n447700900123\n");
     let sim = s.simulate("");
     s.mep(&format!("import guests.csv --service {SERVICE} --endpoint {sim} --only-countries 1,44")).exits(0);
-    s.execute("queue.db", "UPDATE batch SET settings = json_set(settings, '$.phones.onlyCountries', json('[\"1\"]'))");
+    s.execute("UPDATE batch SET settings = json_set(settings, '$.phones.onlyCountries', json('[\"1\"]'))");
     s.mep("run guests").exits(3);
     assert_eq!((s.states().as_str(), sim.received()), ("1 accepted, 1 rejected", 1));
     s.audit(2);

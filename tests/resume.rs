@@ -1,6 +1,7 @@
 //! Going on: after a kill, a signal or an operator's word nobody is texted twice and nobody is forgotten.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use std::time::{Duration, Instant};
@@ -58,20 +59,6 @@ fn a_killed_run_is_told_of_and_its_rows_are_unknown_with_their_cause() {
 }
 
 #[test]
-fn int_drains_what_is_in_flight() {
-    let s = Scenario::new();
-    let sim = s.simulate("--latency 300ms");
-    let running = s.campaign(40).start(&format!("run campaign.csv --endpoint {sim} --concurrency 4"));
-    sim.until_received(4);
-    running.send(Signal::INT);
-    running.finish().exits(130).says("everything in flight was finished");
-    assert_eq!(s.states(), "4 accepted, 36 pending");
-    s.mep("run campaign --concurrency 40").exits(0);
-    assert_eq!((s.states().as_str(), sim.received()), ("40 accepted", 40));
-    s.audit(40);
-}
-
-#[test]
 fn term_drains_what_is_in_flight() {
     let s = Scenario::new();
     let sim = s.simulate("--latency 300ms");
@@ -81,20 +68,6 @@ fn term_drains_what_is_in_flight() {
     running.finish().exits(143).says("everything in flight was finished");
     assert_eq!(s.states(), "4 accepted, 36 pending");
     s.audit(40);
-}
-
-#[test]
-fn a_second_int_abandons_what_is_in_flight_and_says_how_much() {
-    let s = Scenario::new();
-    let sim = s.simulate("--fault timeout=1");
-    let running = s.campaign(10).start(&format!("run campaign.csv --endpoint {sim} --concurrency 3"));
-    sim.until_received(3);
-    running.send(Signal::INT);
-    running.until_it_says("no more is taken; finishing the 3 requests in flight");
-    running.send(Signal::INT);
-    running.finish().exits(130).says("3 rows abandoned in flight and unknown now");
-    assert_eq!(s.states(), "7 pending, 3 unknown");
-    s.audit_unknown(10, 3);
 }
 
 #[test]
@@ -114,19 +87,6 @@ fn a_second_run_exits_at_once_and_names_the_first() {
 }
 
 #[test]
-fn a_file_is_imported_beside_a_run_and_sent_by_one_without_names() {
-    let s = Scenario::new();
-    let sim = s.simulate("--latency 400ms");
-    s.campaign(6).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
-    let running = s.start("run --concurrency 2");
-    sim.until_received(1);
-    s.write("more.csv", campaign(50..53)).mep(&format!("import more.csv --endpoint {sim}")).exits(0);
-    running.finish().exits(0).says("batch `more` has been imported meanwhile and is sent too");
-    assert_eq!((s.states().as_str(), sim.received()), ("9 accepted", 9));
-    s.audit(9);
-}
-
-#[test]
 fn a_file_that_a_second_run_names_is_imported_all_the_same() {
     let s = Scenario::new();
     let sim = s.simulate("--latency 400ms");
@@ -137,23 +97,6 @@ fn a_file_that_a_second_run_names_is_imported_all_the_same() {
     running.finish().exits(0);
     assert_eq!((s.states().as_str(), sim.received()), ("9 accepted", 9));
     s.audit(9);
-}
-
-#[test]
-fn a_killed_import_leaves_no_batch_and_the_next_sweeps_what_it_left() {
-    let s = Scenario::new();
-    s.campaign(1).mep("import campaign.csv --endpoint simulator --batch first").exits(0);
-    s.write("big.csv", campaign(0..60_000));
-    let importing = s.start("import big.csv --endpoint simulator");
-    s.until_stored("SELECT count(*) > 1 FROM invocation", "1");
-    importing.kill();
-    assert_eq!(s.query("SELECT name FROM batch WHERE name IS NOT NULL"), ["first"]);
-    assert_eq!(s.mep("status --json").exits(0).json_lines().len(), 1);
-    s.audit(1);
-    s.write("small.csv", campaign(10..13)).mep("import small.csv --endpoint simulator").exits(0);
-    assert_eq!(s.query("SELECT count(*) || ' ' || (SELECT count(*) FROM batch) FROM invocation"), ["4 2"]);
-    s.mep("run").exits(0);
-    s.audit(4);
 }
 
 /// A batch of three rows that are unknown, and a stand-in that accepts from now on.
@@ -205,37 +148,10 @@ fn a_row_may_not_go_again_before_a_quarter_of_an_hour() {
         resolve(&s, &format!("--all --as {verdict} --reason sure")).exits(2).says("--yes");
         assert_eq!(s.states(), "3 unknown");
     }
-    s.execute("queue.db", "UPDATE attempt SET sent_at = sent_at - 901000, finished_at = finished_at - 901000");
-    s.execute("queue.db", "UPDATE invocation SET finished_at = finished_at - 901000, taken_at = taken_at - 901000");
+    s.execute("UPDATE attempt SET sent_at = sent_at - 901000, finished_at = finished_at - 901000");
+    s.execute("UPDATE invocation SET finished_at = finished_at - 901000, taken_at = taken_at - 901000");
     resolve(&s, "--line 3 --as not-sent --reason sure").exits(0);
     assert_eq!(s.states(), "1 pending, 2 unknown");
-    s.audit(3);
-}
-
-#[test]
-fn a_row_that_is_sent_again_unsure_is_a_possible_duplicate_and_a_sure_one_is_none() {
-    let s = Scenario::new();
-    let broken = s.simulate("--fault timeout=1");
-    let port = broken.to_string();
-    s.campaign(3)
-        .mep(&format!("run campaign.csv --endpoint {broken} --concurrency 3 --wait 0 --timeout 200ms"))
-        .exits(4);
-    resolve(&s, "--line 2 --as not-sent --reason asked --yes").exits(0);
-    resolve(&s, "--line 3 --as resend --reason urgent --yes").exits(0);
-    resolve(&s, "--line 4 --as abandoned --reason late").exits(0);
-    assert_eq!(s.states(), "1 cancelled, 2 pending");
-    drop(broken);
-    let _sim = s.simulate_at(&port, "");
-    s.execute("queue.db", "UPDATE gate SET closed_until = NULL, closed_because = NULL");
-    let told = s.mep("run campaign --json").exits(0).json();
-    assert_eq!(s.states(), "2 accepted, 1 cancelled");
-    assert_eq!(told["possibleDuplicates"], 1);
-    let marked = s.query("SELECT line || ' ' || possible_duplicate FROM invocation ORDER BY line");
-    assert_eq!(marked[..2], ["2 0", "3 1"]);
-    for (line, became) in [(2, "pending"), (3, "pending"), (4, "cancelled")] {
-        let row = s.mep(&format!("show campaign {line} --json")).exits(0).json();
-        assert_eq!(row["actions"][0]["became"], became, "line {line}");
-    }
     s.audit(3);
 }
 
@@ -247,35 +163,6 @@ fn a_verdict_needs_a_reason_and_rows() {
     resolve(&s, "--as abandoned --reason no").exits(2).says("--all");
     resolve(&s, "--line 9 --as abandoned --reason no").exits(2).says("line 9");
     assert_eq!(s.states(), "3 unknown");
-    s.audit(3);
-}
-
-#[test]
-fn rejected_and_failed_rows_go_back_on_demand_and_unknown_ones_never() {
-    let s = Scenario::new();
-    let sim = s.simulate("--fault 400=35% --fault 1000=30%");
-    s.campaign(12).mep(&format!("run campaign.csv --endpoint {sim}")).exits(3);
-    s.mep("retry campaign --state unknown").exits(2).says("resolve");
-    s.mep("retry campaign --state accepted").exits(2);
-    let failed = s.query("SELECT count(*) FROM invocation WHERE state = 'failed'");
-    let told = s.mep("retry campaign --state failed --json").exits(0).json();
-    assert_eq!(told["pending"].to_string(), failed[0]);
-    s.mep("retry campaign --state rejected").exits(0);
-    assert_eq!(s.query("SELECT count(*) FROM invocation WHERE state IN ('failed', 'rejected')"), ["0"]);
-    s.mep("run campaign");
-    s.audit(12);
-}
-
-#[test]
-fn a_row_that_this_tool_refused_stays_refused() {
-    let s = Scenario::new();
-    let sim = s.simulate("");
-    s.write("campaign.csv", format!("{}{},12,x\n", campaign(0..2), scenario::SERVICE));
-    s.mep(&format!("run campaign.csv --endpoint {sim}")).exits(3);
-    let told = s.mep("retry campaign --state rejected --json").exits(0).json();
-    assert_eq!((&told["pending"], &told["stillRefused"][0]["line"]), (&0.into(), &4.into()));
-    s.mep("run campaign").exits(3);
-    assert_eq!((s.states().as_str(), sim.received()), ("2 accepted, 1 rejected", 2));
     s.audit(3);
 }
 
@@ -292,18 +179,6 @@ fn a_skipped_row_goes_back_on_demand() {
     s.mep("run campaign").exits(0);
     assert_eq!((s.states().as_str(), sim.received()), ("3 accepted", 3));
     s.audit(3);
-}
-
-#[test]
-fn two_imports_of_one_file_at_the_same_time_make_one_batch() {
-    let s = Scenario::new();
-    s.campaign(3_000);
-    let both =
-        [s.start("import campaign.csv --endpoint simulator"), s.start("import campaign.csv --endpoint simulator")];
-    let mut codes = both.map(|import| import.finish().code);
-    codes.sort_unstable();
-    assert_eq!(codes, [0, 7]);
-    assert_eq!(s.query("SELECT count(*) FROM batch"), ["1"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is exported and imported again: the same bodies, byte for byte, and nobody that was refused.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use fastrand::Rng;

@@ -1,11 +1,11 @@
 //! What must not happen: a send nobody confirmed, a secret in sight, a database that is not this program's.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::time::Instant;
 
 use scenario::{Done, Running, SERVICE, Scenario, campaign};
 
@@ -182,35 +182,6 @@ fn a_dry_run_sends_and_stores_nothing() {
 }
 
 #[test]
-fn a_limit_takes_so_many_rows_and_no_more() {
-    let s = Scenario::new();
-    let sim = s.simulate("");
-    s.campaign(10)
-        .mep(&format!("run campaign.csv --endpoint {sim} --limit 4 --concurrency 8"))
-        .exits(5)
-        .says("--limit");
-    assert_eq!((s.states().as_str(), sim.received()), ("4 accepted, 6 pending", 4));
-    s.mep("run --limit 4").exits(5);
-    assert_eq!(sim.received(), 8);
-    s.mep("run campaign --limit 4").exits(0);
-    assert_eq!((s.states().as_str(), sim.received()), ("10 accepted", 10));
-    s.audit(10);
-}
-
-#[test]
-fn a_rate_holds_from_the_first_second_and_over_restarts() {
-    let s = Scenario::new();
-    let sim = s.simulate("");
-    let began = Instant::now();
-    s.campaign(45).mep(&format!("run campaign.csv --endpoint {sim} --rate 20 --limit 30")).exits(5);
-    s.mep("run campaign").exits(0);
-    // 45 rows at 20 a second, but for one second's worth.
-    assert!(began.elapsed().as_millis() >= 1_250, "{:?}", began.elapsed());
-    assert_eq!(sim.received(), 45);
-    s.audit(45);
-}
-
-#[test]
 fn cie_is_not_for_load() {
     let s = imported("cie", 101);
     with_password(&s, "run campaign").exits(2).says("--limit 100");
@@ -257,7 +228,6 @@ fn is_refused(s: &Scenario, words: &str) {
 fn a_newer_schema_is_refused() {
     let s = imported("simulator", 1);
     s.execute(
-        "queue.db",
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (999, 'later', 1, x'00', 0)",
     );
@@ -267,14 +237,14 @@ fn a_newer_schema_is_refused() {
 #[test]
 fn another_programs_database_is_refused() {
     let s = Scenario::new();
-    s.campaign(1).execute("queue.db", "CREATE TABLE recipe (id INTEGER PRIMARY KEY, name TEXT)");
+    s.campaign(1).execute("CREATE TABLE recipe (id INTEGER PRIMARY KEY, name TEXT)");
     is_refused(&s, "another program's database");
 }
 
 #[test]
 fn another_programs_database_is_left_as_it_is() {
     let s = Scenario::new();
-    s.execute("queue.db", "CREATE TABLE recipe (id INTEGER PRIMARY KEY, name TEXT)");
+    s.execute("CREATE TABLE recipe (id INTEGER PRIMARY KEY, name TEXT)");
     let before = s.files();
     s.mep("status").exits(9);
     assert!(s.files() == before, "{:?}", s.files().keys());
@@ -387,7 +357,7 @@ fn a_batch_goes_nowhere_but_where_it_was_imported_for() {
 #[test]
 fn a_batch_without_credentials_holds_up_no_other() {
     let s = imported(NOWHERE, 2);
-    s.execute("queue.db", "UPDATE batch SET confirmed_at = imported_at");
+    s.execute("UPDATE batch SET confirmed_at = imported_at");
     let sim = s.simulate("");
     s.write("b.csv", campaign(5..8)).mep(&format!("import b.csv --endpoint {sim}")).exits(0);
     s.mep("run --wait 0").exits(5).says("needs an account and a password");

@@ -1,6 +1,7 @@
 //! Where a setting comes from: a flag beats its variable beats the file.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use scenario::{Done, Running, SERVICE, Scenario};

@@ -1,6 +1,7 @@
 //! A workbook as people have it, from the first look at it to an accounting that adds up, and then its mended rows.
 
 mod audit;
+mod cluster;
 mod scenario;
 #[expect(dead_code, reason = "each file of tests uses a part of it")]
 mod workbook;

@@ -1,6 +1,7 @@
 //! Who was told already, and who is never to be: rows of other batches, and the suppression list.
 
 mod audit;
+mod cluster;
 mod scenario;
 
 use scenario::{SERVICE, Scenario, Simulator, campaign, phone};
@@ -29,27 +30,6 @@ fn nobody_was_texted(sim: &Simulator, people: impl IntoIterator<Item = u32>) {
     for person in people {
         assert!(receipts.iter().all(|receipt| receipt.phone_number != Some(phone(person))), "person {person}");
     }
-}
-
-#[test]
-fn a_mended_file_sends_only_what_is_new() {
-    let s = Scenario::new();
-    let sim = s.simulate("");
-    let broken = campaign(0..10).replace(&phone(3), "12");
-    s.write("june.csv", broken).mep(&format!("run june.csv --endpoint {sim}")).exits(3);
-    s.write("mended.csv", campaign(0..12));
-    let told = s.mep(&format!("import mended.csv --endpoint {sim} --json")).exits(0).json();
-    assert_eq!((&told["ready"], &told["skipped"], &told["rejected"]), (&3.into(), &9.into(), &0.into()));
-    let group = &told["alreadySent"][0];
-    assert_eq!((&group["batch"], &group["count"]), (&"june".into(), &9.into()));
-    assert_eq!(group["first"][0], json!({ "line": 2, "earlierLine": 2 }));
-    assert_eq!(group["first"].as_array().map(Vec::len), Some(5));
-    let row = s.mep("show mended 2 --json").exits(0).json();
-    assert_eq!((&row["state"], &row["reason"]), (&"skipped".into(), &"already-sent".into()));
-    assert_eq!(row["message"], "not sent: the same request as line 2 of batch `june`, which is accepted");
-    s.mep("run mended").exits(0);
-    assert_eq!((s.states().as_str(), sim.received()), ("12 accepted, 1 rejected, 9 skipped", 12));
-    s.audit(22);
 }
 
 #[test]
@@ -158,7 +138,7 @@ fn again_and_a_time_of_0_look_at_no_other_batch() {
     for flag in ["--again", "--seen-within 0"] {
         let told = s.mep(&format!("import more.csv --endpoint {sim} --json --batch {} {flag}", flag.len()));
         assert_eq!(told.exits(0).json()["ready"], 4, "{flag}");
-        s.execute("queue.db", "UPDATE batch SET source_sha256 = id");
+        s.execute("UPDATE batch SET source_sha256 = id");
     }
     s.audit(11);
 }
@@ -168,11 +148,11 @@ fn a_row_counts_for_as_long_as_is_asked() {
     let s = Scenario::new();
     let sim = s.simulate("");
     s.campaign(3).mep(&format!("run campaign.csv --endpoint {sim} --limit 2 --concurrency 1")).exits(5);
-    s.execute("queue.db", "UPDATE invocation SET finished_at = finished_at - 172800000 WHERE state = 'accepted'");
+    s.execute("UPDATE invocation SET finished_at = finished_at - 172800000 WHERE state = 'accepted'");
     s.write("more.csv", saved_again(0..3));
     let ready = |within: &str| {
         let told = s.mep(&format!("import more.csv --endpoint {sim} --json {within}")).exits(0).json();
-        s.execute("queue.db", "UPDATE batch SET source_sha256 = id, endpoint = 'simulator' WHERE name <> 'campaign'");
+        s.execute("UPDATE batch SET source_sha256 = id, endpoint = 'simulator' WHERE name <> 'campaign'");
         told["ready"].as_i64()
     };
     assert_eq!(ready("--seen-within 1d"), Some(2), "the pending row counts however old it is");
@@ -209,7 +189,7 @@ fn a_row_that_a_retry_built_anew_counts() {
     let sim = s.simulate("");
     let pin = format!("serviceId,phoneNumber,session.pin\n{SERVICE},{},${{x}}\n{SERVICE},{},1\n", phone(0), phone(1));
     s.write("a.csv", &pin).mep(&format!("run a.csv --endpoint {sim}")).exits(3);
-    s.execute("queue.db", "UPDATE batch SET settings = json_set(settings, '$.expressions', 'allowed')");
+    s.execute("UPDATE batch SET settings = json_set(settings, '$.expressions', 'allowed')");
     s.mep("retry a --state rejected").exits(0);
     s.mep("run a").exits(0);
     s.write("b.csv", format!("{pin}\n"));
@@ -256,30 +236,6 @@ fn a_skipped_row_is_retried_with_a_warning_and_a_suppressed_one_never() {
 }
 
 #[test]
-fn a_row_that_another_batch_has_sent_meanwhile_is_not_retried() {
-    let s = Scenario::new();
-    let sim = s.simulate("--fault 12002=100%");
-    let port = sim.to_string();
-    s.write("a.csv", campaign(0..3)).mep(&format!("run a.csv --endpoint {sim}")).exits(3);
-    drop(sim);
-    let sim = s.simulate_at(&port, "");
-    s.write("b.csv", saved_again(0..1)).mep(&format!("run b.csv --endpoint {sim}")).exits(0);
-    s.write("c.csv", saved_again(1..2)).mep(&format!("import c.csv --endpoint {sim}")).exits(0);
-    s.execute("queue.db", "UPDATE invocation SET finished_at = 0 WHERE state = 'accepted'");
-    let told = s.mep("retry a --state rejected --line 2").exits(0);
-    for words in ["1 row not put back", "line 2 of batch `b`, which is accepted", "`mep-batch import FILE --again`"] {
-        assert!(told.output().contains(words), "{words}: {}", told.output());
-    }
-    let told = s.mep("retry a --state rejected --json").exits(0).json();
-    assert_eq!((&told["pending"], &told["stillRefused"]), (&1.into(), &json!([])));
-    let pending = "not sent: the same request as line 2 of batch `c`, which is pending";
-    assert_eq!(told["heldBack"][1], json!({ "line": 3, "message": pending }));
-    s.mep("run").exits(3);
-    assert_eq!((s.states().as_str(), sim.received()), ("3 accepted, 2 rejected", 3));
-    s.audit(5);
-}
-
-#[test]
 fn a_refused_row_that_was_mended_into_another_batch_is_not_retried() {
     let s = Scenario::new();
     let sim = s.simulate("");
@@ -290,7 +246,7 @@ fn a_refused_row_that_was_mended_into_another_batch_is_not_retried() {
     s.write("old.csv", pins("1", 1..2)).mep(&format!("run old.csv --endpoint {sim}")).exits(0);
     s.write("a.csv", pins("${x}", 0..2)).mep(&format!("run a.csv --endpoint {sim}")).exits(3);
     s.write("m.csv", pins("2", 0..1)).mep(&format!("run m.csv --endpoint {sim}")).exits(0);
-    s.execute("queue.db", "UPDATE batch SET settings = json_set(settings, '$.expressions', 'allowed')");
+    s.execute("UPDATE batch SET settings = json_set(settings, '$.expressions', 'allowed')");
     let told = s.mep("retry a --state rejected --json").exits(0).json();
     assert_eq!(told["pending"], 1, "what an older batch told says nothing of the row");
     let mended = "not sent: line 2 of batch `m`, which was imported later, has the same phone number";
@@ -309,7 +265,7 @@ fn a_rebuilt_row_is_not_sent_beside_another_to_the_same_person() {
     s.write("a.csv", pins).mep(&format!("run a.csv --endpoint {sim} --service {SERVICE}")).exits(3);
     drop(sim);
     let sim = s.simulate_at(&port, "");
-    s.execute("queue.db", "UPDATE batch SET settings = json_set(settings, '$.expressions', 'allowed')");
+    s.execute("UPDATE batch SET settings = json_set(settings, '$.expressions', 'allowed')");
     let told = s.mep("retry a --state rejected --json").exits(0).json();
     assert_eq!((&told["pending"], &told["stillRefused"][1]["line"]), (&1.into(), &4.into()));
     s.mep("run a").exits(3);
@@ -420,20 +376,6 @@ fn a_check_counts_no_number_that_is_on_the_list() {
 }
 
 #[test]
-fn the_list_is_read_again_at_each_start() {
-    let s = Scenario::new();
-    let sim = s.simulate("");
-    s.campaign(6).write("out.txt", list([0]));
-    s.mep(&format!("import campaign.csv --endpoint {sim} --suppress out.txt")).exits(0);
-    s.mep("run campaign --limit 1 --concurrency 1").exits(5);
-    s.write("out.txt", list([0, 1, 2, 3]));
-    s.mep("run").exits(0).says("2 rows of batch `campaign` skipped: on the suppression list");
-    assert_eq!((s.states().as_str(), sim.received()), ("3 accepted, 3 skipped", 3));
-    nobody_was_texted(&sim, [0, 2, 3]);
-    s.audit(6);
-}
-
-#[test]
 fn a_batch_is_given_a_list_later_and_the_change_is_recorded() {
     let s = Scenario::new();
     let sim = s.simulate("");
@@ -485,7 +427,7 @@ fn a_row_that_comes_back_while_a_run_is_alive_is_held_against_the_list() {
     let sim = s.simulate_at(&port, "--latency 100ms");
     s.write("long.csv", campaign(10..60)).write("out.txt", list([0]));
     s.mep(&format!("import long.csv --endpoint {sim}")).exits(0);
-    s.execute("queue.db", "UPDATE gate SET closed_until = NULL, closed_because = NULL, recent = 0");
+    s.execute("UPDATE gate SET closed_until = NULL, closed_because = NULL, recent = 0");
     let running = s.start("run campaign long --concurrency 1 --suppress out.txt");
     sim.until_received(3);
     s.mep("resolve campaign --all --as not-sent --reason asked --yes").exits(0);
@@ -520,7 +462,7 @@ fn a_batch_whose_list_is_lost_while_it_is_sent_is_left() {
     s.campaign(60).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
     let running = s.start("run --concurrency 1");
     sim.until_received(2);
-    s.execute("queue.db", "UPDATE batch SET settings = json_set(settings, '$.suppress', '/nowhere/out.txt')");
+    s.execute("UPDATE batch SET settings = json_set(settings, '$.suppress', '/nowhere/out.txt')");
     running.finish().exits(5).says("batch `campaign` is left").says("/nowhere/out.txt");
     assert!(sim.received() < 60, "{}", sim.received());
     s.audit(60);
@@ -533,7 +475,6 @@ fn a_killed_import_leaves_nothing_that_counts() {
     s.campaign(3).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
     // As a kill right before the last commit leaves it.
     s.execute(
-        "queue.db",
         "UPDATE batch SET name = NULL, imported_at = NULL, row_count = NULL, source_sha256 = ''; DELETE FROM state_count;
          DELETE FROM action",
     );

@@ -1,6 +1,7 @@
 //! Workbooks, from the bytes that spreadsheet programs write to judged rows.
 
 mod audit;
+mod cluster;
 mod scenario;
 mod workbook;
 

@@ -1,13 +1,11 @@
-//! The database's tables, read whole and read-only.
+//! The database's tables, read whole and read-only, from a file of SQLite or a database of PostgreSQL.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::Path;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqliteConnection};
+use serde::{Deserialize, Deserializer};
+
+use super::tables::Tables;
 
 /// Everything that the database says.
 pub(super) struct Evidence {
@@ -15,8 +13,9 @@ pub(super) struct Evidence {
     pub(super) batches: Vec<i64>,
     pub(super) rows: Vec<Row>,
     pub(super) counts: BTreeMap<(i64, String), i64>,
+    /// Runs that nobody has ended; on PostgreSQL one may stay that was killed and left nothing in flight.
     pub(super) open_runs: Vec<i64>,
-    /// What SQLite itself finds wrong.
+    /// What the database itself finds wrong.
     pub(super) damage: Vec<String>,
     attempts: HashMap<i64, Vec<Attempt>>,
     acts: HashMap<i64, Vec<Act>>,
@@ -35,11 +34,14 @@ pub(super) struct Row {
     pub(super) reason: Option<String>,
     pub(super) message: Option<String>,
     pub(super) request_id: Option<String>,
+    #[serde(deserialize_with = "flag")]
     pub(super) possible_duplicate: bool,
+    #[serde(deserialize_with = "flag")]
     pub(super) is_refused_by_tool: bool,
     pub(super) body: Option<String>,
     pub(super) phone: i64,
     /// Whether a later import finds it by its number.
+    #[serde(deserialize_with = "flag")]
     pub(super) has_fingerprint: bool,
 }
 
@@ -47,7 +49,14 @@ pub(super) struct Row {
 pub(super) struct Attempt {
     row: i64,
     pub(super) number: i64,
+    #[serde(deserialize_with = "flag")]
     pub(super) was_sent: bool,
+    /// Whether whoever ended its run wrote it first, as unknown.
+    #[serde(deserialize_with = "flag")]
+    pub(super) judged: bool,
+    /// Whether its own run told what came of it all the same, after that.
+    #[serde(deserialize_with = "flag")]
+    pub(super) late: bool,
     pub(super) outcome: String,
     pub(super) message: Option<String>,
     pub(super) request_id: Option<String>,
@@ -63,34 +72,49 @@ pub(super) struct Act {
     pub(super) attempt: i64,
 }
 
-/// One JSON object a row, so that the fields are found by their names.
 const BATCHES: &str = "SELECT row_count FROM batch WHERE name IS NOT NULL";
-const ROWS: &str = "SELECT json_object('id', i.id, 'name', b.name, 'line', i.line, 'batch', b.id,
+/// One JSON object a row, so that the fields are found by their names.
+const ROWS: &str = "SELECT CAST(json_object('id', i.id, 'name', b.name, 'line', i.line, 'batch', b.id,
         'endpoint', b.endpoint, 'service', b.service_id, 'state', i.state, 'attempt', i.attempt, 'reason', i.reason,
-        'message', i.message,
-        'request_id', i.request_id, 'possible_duplicate', json(iif(i.possible_duplicate, 'true', 'false')),
-        'is_refused_by_tool', json(iif(i.refused_by = 'mep-batch', 'true', 'false')), 'body', c.body,
-        'phone', coalesce(c.phone, 0), 'has_fingerprint', json(iif(EXISTS (SELECT 1 FROM fingerprint AS f
-            WHERE f.phone = c.phone AND f.invocation_id = i.id), 'true', 'false')))
+        'message', i.message, 'request_id', i.request_id, 'possible_duplicate', i.possible_duplicate,
+        'is_refused_by_tool', CASE WHEN i.refused_by = 'mep-batch' THEN 1 ELSE 0 END, 'body', c.body,
+        'phone', COALESCE(c.phone, 0), 'has_fingerprint', CASE WHEN EXISTS (SELECT 1 FROM fingerprint AS f
+            WHERE f.phone = c.phone AND f.invocation_id = i.id) THEN 1 ELSE 0 END) AS TEXT)
     FROM invocation AS i JOIN batch AS b ON b.id = i.batch_id JOIN content AS c ON c.invocation_id = i.id
     WHERE b.name IS NOT NULL ORDER BY i.id";
-const ATTEMPTS: &str = "SELECT json_object('row', invocation_id, 'number', number,
-        'was_sent', json(iif(sent_at IS NOT NULL, 'true', 'false')), 'outcome', outcome, 'message', message,
-        'request_id', request_id)
+const ATTEMPTS: &str = "SELECT CAST(json_object('row', invocation_id, 'number', number,
+        'was_sent', CASE WHEN sent_at IS NOT NULL THEN 1 ELSE 0 END, 'judged', judged, 'late', late,
+        'outcome', outcome, 'message', message, 'request_id', request_id) AS TEXT)
     FROM attempt ORDER BY invocation_id, number";
-const ACTS: &str = "SELECT json_object('row', invocation_id, 'kind', kind, 'who', who, 'was', was, 'became', became,
-        'attempt', attempt)
+const ACTS: &str = "SELECT CAST(json_object('row', invocation_id, 'kind', kind, 'who', who, 'was', was,
+        'became', became, 'attempt', attempt) AS TEXT)
     FROM action_row JOIN action ON action.id = action_id ORDER BY action_id";
-const COUNTS: &str = "SELECT batch_id, state, invocations FROM state_count
-    WHERE batch_id IN (SELECT id FROM batch WHERE name IS NOT NULL)";
+const COUNTS: &str = "SELECT CAST(json_object('batch', batch_id, 'state', state, 'invocations', invocations) AS TEXT)
+    FROM state_count WHERE batch_id IN (SELECT id FROM batch WHERE name IS NOT NULL)";
 const OPEN_RUNS: &str = "SELECT id FROM run WHERE ended_at IS NULL";
-const DAMAGE: &str = "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'
-    UNION ALL SELECT 'a foreign key of ' || \"table\" FROM pragma_foreign_key_check";
 
 impl Evidence {
-    pub(super) fn read(database: &Path) -> Evidence {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(read(database)).expect("the database can be read")
+    /// Reads what is at a path or at a URL of PostgreSQL.
+    pub(super) fn read(address: &str) -> Evidence {
+        let mut tables = Tables::open(address);
+        let mut attempts: HashMap<i64, Vec<Attempt>> = HashMap::new();
+        for attempt in tables.objects::<Attempt>(ATTEMPTS) {
+            attempts.entry(attempt.row).or_default().push(attempt);
+        }
+        let mut acts: HashMap<i64, Vec<Act>> = HashMap::new();
+        for act in tables.objects::<Act>(ACTS) {
+            acts.entry(act.row).or_default().push(act);
+        }
+        let counts = tables.objects::<Count>(COUNTS);
+        Evidence {
+            batches: tables.numbers(BATCHES),
+            rows: tables.objects(ROWS),
+            counts: counts.into_iter().map(|count| ((count.batch, count.state), count.invocations)).collect(),
+            open_runs: if tables.has_many_runs() { Vec::new() } else { tables.numbers(OPEN_RUNS) },
+            damage: tables.damage(),
+            attempts,
+            acts,
+        }
     }
 
     pub(super) fn attempts_of(&self, row: &Row) -> &[Attempt] {
@@ -102,37 +126,16 @@ impl Evidence {
     }
 }
 
-/// One transaction, so that a run that is alive changes nothing in between.
-async fn read(database: &Path) -> sqlx::Result<Evidence> {
-    let options = SqliteConnectOptions::new().filename(database).read_only(true);
-    let mut connection = SqliteConnection::connect_with(&options).await?;
-    let mut tx = connection.begin().await?;
-    let mut attempts: HashMap<i64, Vec<Attempt>> = HashMap::new();
-    for attempt in objects::<Attempt>(ATTEMPTS, &mut tx).await? {
-        attempts.entry(attempt.row).or_default().push(attempt);
-    }
-    let mut acts: HashMap<i64, Vec<Act>> = HashMap::new();
-    for act in objects::<Act>(ACTS, &mut tx).await? {
-        acts.entry(act.row).or_default().push(act);
-    }
-    let counts: Vec<(i64, String, i64)> = sqlx::query_as(COUNTS).fetch_all(&mut *tx).await?;
-    let evidence = Evidence {
-        batches: sqlx::query_scalar(BATCHES).fetch_all(&mut *tx).await?,
-        rows: objects(ROWS, &mut tx).await?,
-        counts: counts.into_iter().map(|(batch, state, count)| ((batch, state), count)).collect(),
-        open_runs: sqlx::query_scalar(OPEN_RUNS).fetch_all(&mut *tx).await?,
-        damage: sqlx::query_scalar(DAMAGE).fetch_all(&mut *tx).await?,
-        attempts,
-        acts,
-    };
-    tx.rollback().await?;
-    connection.close().await?;
-    Ok(evidence)
+#[derive(Deserialize)]
+struct Count {
+    batch: i64,
+    state: String,
+    invocations: i64,
 }
 
-async fn objects<T: DeserializeOwned>(sql: &'static str, connection: &mut SqliteConnection) -> sqlx::Result<Vec<T>> {
-    let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(connection).await?;
-    Ok(rows.iter().map(|row| serde_json::from_str(row).expect("an object with these fields")).collect())
+/// A truth value that is stored as 0 or 1.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(u8::deserialize(deserializer)? == 1)
 }
 
 /// A row as a violation names it.

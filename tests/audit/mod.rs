@@ -5,8 +5,10 @@
 
 mod evidence;
 mod receipt;
+mod summary;
+mod tables;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use evidence::{Act, Attempt, Evidence, Row};
@@ -17,10 +19,11 @@ const REPEATABLE: [&str; 5] = ["retry", "throttled", "misconfigured", "unreached
 
 /// What is audited, and against what.
 pub(crate) struct Audit {
-    pub(crate) database: PathBuf,
+    /// A path, or a URL of PostgreSQL.
+    pub(crate) database: String,
     pub(crate) receipts: Vec<PathBuf>,
-    /// Rows in all files that were imported.
-    pub(crate) rows: u64,
+    /// Rows in all files that were imported; `None`: as many as the importer counted.
+    pub(crate) rows: Option<u64>,
     /// Whether no process is alive and a last `run` has ended.
     pub(crate) is_settled: bool,
     /// Unknown rows that the kills and the ambiguous answers explain.
@@ -30,8 +33,11 @@ pub(crate) struct Audit {
 impl Audit {
     /// What is wrong, a line each; empty where the promise holds.
     pub(crate) fn violations(&self) -> Vec<String> {
+        // A run may be alive: what was received before the database is read is known there, and what is accepted there
+        // was received before the receipts are read again.
+        let before = self.receipts_now();
         let evidence = Evidence::read(&self.database);
-        let receipts: Vec<Receipt> = self.receipts.iter().flat_map(|file| receipts_of(file)).collect();
+        let after = self.receipts_now();
         let mut found = evidence.damage.clone();
         self.rows_are_accounted_for(&evidence, &mut found);
         counts_equal_rows(&evidence, &mut found);
@@ -39,13 +45,15 @@ impl Audit {
             let (attempts, acts) = (evidence.attempts_of(row), evidence.acts_of(row));
             self.state_is_final(row, &mut found);
             history_leads_to_state(row, attempts, acts, &mut found);
+            late_outcomes_were_judged_first(row, attempts, &mut found);
             unknown_has_its_cause(row, attempts, &mut found);
             skipped_is_never_sent(row, attempts, &mut found);
             if row.body.is_some() != row.has_fingerprint {
                 found.push(format!("1: {row} is not found by its number"));
             }
         }
-        receipts_match_attempts(&evidence, &receipts, &mut found);
+        receipts_match_attempts(&evidence, &before, &mut found);
+        accepted_is_proved(&evidence, &after, &mut found);
         let unknown = evidence.rows.iter().filter(|row| row.state == "unknown").count();
         if self.unknown_max.is_some_and(|max| unknown > max) {
             found.push(format!("7: {unknown} rows are unknown, more than the {:?} explained", self.unknown_max));
@@ -53,11 +61,16 @@ impl Audit {
         found
     }
 
+    fn receipts_now(&self) -> Vec<Receipt> {
+        self.receipts.iter().flat_map(|file| receipts_of(file)).collect()
+    }
+
     fn rows_are_accounted_for(&self, evidence: &Evidence, found: &mut Vec<String>) {
-        let stored: i64 = evidence.batches.iter().sum();
-        if stored != self.rows.cast_signed() || evidence.rows.len() as u64 != self.rows {
+        let counted = evidence.batches.iter().sum::<i64>().cast_unsigned();
+        let rows = self.rows.unwrap_or(counted);
+        if counted != rows || evidence.rows.len() as u64 != rows {
             let there = evidence.rows.len();
-            found.push(format!("1: {} rows went in, {stored} were counted, {there} are stored", self.rows));
+            found.push(format!("1: {rows} rows went in, {counted} were counted, {there} are stored"));
         }
         for run in evidence.open_runs.iter().filter(|_| self.is_settled) {
             found.push(format!("2: run {run} has not ended"));
@@ -111,7 +124,10 @@ fn history_leads_to_state(row: &Row, attempts: &[Attempt], acts: &[Act], found: 
     if row.state != "sending" && !possible.contains(&row.state.as_str()) {
         found.push(format!("9: the history of {row} leads to {possible:?}"));
     }
-    if attempts.iter().any(|attempt| attempt.outcome == "retry") && !row.possible_duplicate {
+    let was_put_back = |attempt: &Attempt| acts.iter().any(|act| act.attempt == attempt.number);
+    // A late outcome of a row that an operator had put back asks for no repetition any more.
+    let mut repetitions = attempts.iter().filter(|attempt| !(attempt.late && was_put_back(attempt)));
+    if repetitions.any(|attempt| attempt.outcome == "retry") && !row.possible_duplicate {
         found.push(format!("9: {row} was repeated on the vendor's word and is no possible duplicate"));
     }
 }
@@ -127,10 +143,18 @@ fn possible_states<'a>(row: &Row, attempts: &[Attempt], acts: &'a [Act]) -> Vec<
 }
 
 fn states_after_the_last_event<'a>(row: &Row, attempts: &[Attempt], acts: &'a [Act]) -> Vec<&'a str> {
-    if let Some(last) = acts.iter().rfind(|act| act.attempt == row.attempt) {
-        return vec![last.became.as_str()];
+    let last = attempts.last();
+    let Some(act) = acts.iter().rfind(|act| act.attempt == row.attempt) else { return states_by_outcome(row, last) };
+    let mut possible = vec![act.became.as_str()];
+    // What came of it after all settles a row that was put back and not taken since.
+    if act.became == "pending" && last.is_some_and(|last| last.late) {
+        possible.extend(states_by_outcome(row, last));
     }
-    match attempts.last().map(|attempt| attempt.outcome.as_str()) {
+    possible
+}
+
+fn states_by_outcome(row: &Row, last: Option<&Attempt>) -> Vec<&'static str> {
+    match last.map(|attempt| attempt.outcome.as_str()) {
         None if row.is_refused_by_tool => vec!["rejected"],
         None => vec!["pending", "skipped", "cancelled"],
         Some("accepted") => vec!["accepted"],
@@ -141,6 +165,18 @@ fn states_after_the_last_event<'a>(row: &Row, attempts: &[Attempt], acts: &'a [A
         Some("unknown" | "foreign") => vec!["unknown"],
         Some("skipped") => vec!["skipped"],
         Some(_) => vec![],
+    }
+}
+
+/// Who ends another run writes its rows' attempts as unknown, and only such an attempt has a late outcome.
+fn late_outcomes_were_judged_first(row: &Row, attempts: &[Attempt], found: &mut Vec<String>) {
+    for Attempt { number, outcome, judged, late, .. } in attempts {
+        if *late && !judged {
+            found.push(format!("9: attempt {number} of {row} is late, and nobody had judged it"));
+        }
+        if *judged && !late && outcome != "unknown" {
+            found.push(format!("9: attempt {number} of {row} was judged to be {outcome} by another than its run"));
+        }
     }
 }
 
@@ -211,10 +247,19 @@ fn judge_receipts(evidence: &Evidence, rows: &[&Row], receipts: &[&Receipt], fou
                 .push(format!("5: request {} was answered 202 ({id}), and {} knows nothing of it", receipt.n, rows[0]));
         }
     }
-    for row in rows.iter().filter(|row| row.state == "accepted") {
+}
+
+/// What is accepted, and not by an operator's word, was answered so: the receipt of that very request has its ID.
+fn accepted_is_proved(evidence: &Evidence, receipts: &[Receipt], found: &mut Vec<String>) {
+    let answered: HashSet<(&str, &str, &str)> = receipts
+        .iter()
+        .filter_map(|receipt| Some((receipt.service_id.as_deref()?, receipt.body.as_str(), receipt.accepted_as()?)))
+        .collect();
+    for row in evidence.rows.iter().filter(|row| row.state == "accepted" && row.endpoint != "simulator") {
         let by_operator = evidence.acts_of(row).iter().rfind(|act| act.attempt == row.attempt);
-        let is_proved = receipts.iter().any(|receipt| receipt.accepted_as() == row.request_id.as_deref());
-        if by_operator.is_none() && (row.request_id.is_none() || !is_proved) {
+        let key = |id| (row.service.as_str(), row.body.as_deref().unwrap_or_default(), id);
+        let is_proved = row.request_id.as_deref().is_some_and(|id| answered.contains(&key(id)));
+        if by_operator.is_none() && !is_proved {
             found.push(format!("4: {row} has no receipt with its request ID {:?}", row.request_id));
         }
     }

@@ -9,6 +9,8 @@ use serde::Deserialize;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Receipt {
     pub(crate) n: u64,
+    /// When it came, as RFC 3339.
+    pub(crate) at: String,
     pub(crate) service_id: Option<String>,
     pub(crate) phone_number: Option<String>,
     pub(crate) body: String,

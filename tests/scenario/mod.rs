@@ -2,6 +2,8 @@
 #![expect(dead_code, reason = "each file of tests uses a part of it")]
 
 mod process;
+mod queue;
+pub(crate) mod sending;
 mod simulator;
 
 use std::cell::Cell;
@@ -9,15 +11,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection, Row};
 use tempfile::TempDir;
 
-pub(crate) use process::{Done, Running};
+pub(crate) use process::{Done, Running, until};
 pub(crate) use simulator::Simulator;
 
 use crate::audit::Audit;
-use process::until;
+use crate::cluster::{self, Cluster, Database};
+use queue::Queue;
 
 /// The service of every campaign that is written here.
 pub(crate) const SERVICE: &str = "0123456789ABCDEF";
@@ -25,16 +26,53 @@ pub(crate) const SERVICE: &str = "0123456789ABCDEF";
 /// The database, by its name in the folder.
 const DATABASE: &str = "queue.db";
 
-/// A folder with a database in it, in which the program is run.
+/// The names of what came of a row, after the mapped columns.
+pub(crate) const RESULTS: [&str; 10] =
+    ["line", "state", "requestId", "httpStatus", "code", "message", "refusedBy", "attempts", "sentAt", "finishedAt"];
+
+/// The states, in the order of their names.
+pub(crate) const STATES: [&str; 8] =
+    ["accepted", "cancelled", "failed", "pending", "rejected", "sending", "skipped", "unknown"];
+
+/// A folder in which the program is run, and a database: a file in it, or one of a server's.
 pub(crate) struct Scenario {
     folder: TempDir,
+    queue: Queue,
     simulators: Cell<u32>,
 }
 
 impl Scenario {
+    /// With a file of SQLite, which the program has yet to make.
     pub(crate) fn new() -> Scenario {
+        Scenario::with(Queue::File)
+    }
+
+    /// With a database that is the scenario's alone, and empty.
+    pub(crate) fn on(database: Database) -> Scenario {
+        match database {
+            Database::Sqlite => Scenario::new(),
+            Database::Postgres => Scenario::with(Queue::of(Cluster::shared(), Cluster::database)),
+        }
+    }
+
+    /// With the database at a URL of PostgreSQL.
+    pub(crate) fn at(url: String) -> Scenario {
+        Scenario::with(Queue::Server(url, None))
+    }
+
+    /// Another one with the same files and the same rows; nothing may be alive in this one.
+    pub(crate) fn copy(&self) -> Scenario {
+        let copy = Scenario::with(self.queue.copy());
+        for (path, content) in self.files() {
+            let name = path.strip_prefix(self.folder()).expect("a file of the folder");
+            copy.write(name.to_str().expect("a name of a test"), content);
+        }
+        copy
+    }
+
+    fn with(queue: Queue) -> Scenario {
         let folder = tempfile::Builder::new().prefix("mep-batch-").tempdir().expect("a folder");
-        Scenario { folder, simulators: Cell::new(0) }
+        Scenario { folder, queue, simulators: Cell::new(0) }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -45,8 +83,19 @@ impl Scenario {
         self.folder().join(name)
     }
 
+    /// The file that is the database.
+    #[track_caller]
     pub(crate) fn database(&self) -> PathBuf {
+        assert!(matches!(self.queue, Queue::File), "the database is no file");
         self.path(DATABASE)
+    }
+
+    /// The database's path or URL.
+    pub(crate) fn address(&self) -> String {
+        match &self.queue {
+            Queue::File => self.path(DATABASE).to_str().expect("the name of a temporary folder is text").to_owned(),
+            Queue::Server(url, _) => url.clone(),
+        }
     }
 
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> &Scenario {
@@ -65,7 +114,7 @@ impl Scenario {
 
     /// Waits until a query finds this.
     #[track_caller]
-    pub(crate) fn until_stored(&self, sql: &'static str, found: &str) {
+    pub(crate) fn until_stored(&self, sql: &str, found: &str) {
         until(sql, || self.query(sql) == [found]);
     }
 
@@ -86,10 +135,15 @@ impl Scenario {
         Running::start(&mut self.command(line), b"")
     }
 
-    /// The program with a clean environment, in the folder and with its database there.
+    /// The program with a clean environment, in the folder and with its database.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = self.command_without_database(line);
-        command.args(["--db", DATABASE]);
+        match &self.queue {
+            Queue::File => command.args(["--db", DATABASE]),
+            // A password is refused in a flag.
+            Queue::Server(url, _) if cluster::has_password(url) => command.env("MEP_BATCH_DB", url),
+            Queue::Server(url, _) => command.args(["--db", url]),
+        };
         command
     }
 
@@ -127,19 +181,14 @@ impl Scenario {
         rows.join(", ")
     }
 
-    /// The first column of what a query finds, as text.
-    pub(crate) fn query(&self, sql: &'static str) -> Vec<String> {
-        within_sqlite(&self.database(), async move |connection| {
-            let rows = sqlx::query(sql).fetch_all(connection).await?;
-            rows.iter().map(|row| row.try_get_unchecked::<String, _>(0)).collect()
-        })
+    /// The first column of what a query finds, as text; a truth value is 1 or 0.
+    pub(crate) fn query(&self, sql: &str) -> Vec<String> {
+        self.queue.query(&self.address(), sql)
     }
 
     /// Changes the database behind the program's back.
-    pub(crate) fn execute(&self, name: &str, sql: &'static str) {
-        within_sqlite(&self.path(name), async move |connection| {
-            sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
-        });
+    pub(crate) fn execute(&self, sql: &str) {
+        self.queue.execute(&self.address(), sql);
     }
 
     /// Holds everything that is stored against everything that was received; nothing is alive any more.
@@ -163,9 +212,9 @@ impl Scenario {
     #[track_caller]
     fn audit_with(&self, rows: u64, is_settled: bool, unknown_max: Option<usize>) {
         let receipts = (0..self.simulators.get()).map(|n| self.path(&format!("receipts-{n}.ndjson"))).collect();
-        let audit = Audit { database: self.database(), receipts, rows, is_settled, unknown_max };
+        let audit = Audit { database: self.address(), receipts, rows: Some(rows), is_settled, unknown_max };
         let violations = audit.violations();
-        assert!(violations.is_empty(), "{}", violations.join("\n"));
+        assert!(violations.is_empty(), "{}\n{}", violations.join("\n"), audit.summary().join("\n"));
     }
 
     /// The content of every file in the folder, by its path.
@@ -204,16 +253,4 @@ pub(crate) fn phone(person: u32) -> String {
 /// A sample of the repository.
 pub(crate) fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)
-}
-
-fn within_sqlite<T>(database: &Path, work: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let done = runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(database).create_if_missing(true);
-        let mut connection = SqliteConnection::connect_with(&options).await?;
-        let done = work(&mut connection).await?;
-        connection.close().await?;
-        Ok::<T, sqlx::Error>(done)
-    });
-    done.expect("the database does it")
 }

@@ -1,0 +1,69 @@
+//! The database of a scenario: a file of SQLite in its folder, or one of a server's.
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Row};
+
+use crate::cluster::{self, Cluster};
+
+pub(super) enum Queue {
+    File,
+    /// At that URL, of a server that is asked to forget it in the end.
+    Server(String, Option<&'static Cluster>),
+}
+
+impl Queue {
+    /// A database that the cluster makes so.
+    pub(super) fn of(cluster: &'static Cluster, make: impl FnOnce(&Cluster) -> String) -> Queue {
+        Queue::Server(make(cluster), Some(cluster))
+    }
+
+    pub(super) fn copy(&self) -> Queue {
+        match self {
+            Queue::File => Queue::File,
+            Queue::Server(url, cluster) => {
+                let cluster = cluster.expect("the shared server copies databases of its own");
+                Queue::of(cluster, |cluster| cluster.copy(url))
+            }
+        }
+    }
+
+    /// The first column of what a query finds in the queue at this address.
+    pub(super) fn query(&self, address: &str, sql: &str) -> Vec<String> {
+        match self {
+            Queue::Server(url, _) => cluster::first_column(url, sql),
+            Queue::File => within_sqlite(address, async |connection| {
+                let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
+                rows.iter().map(|row| row.try_get_unchecked::<String, _>(0)).collect()
+            }),
+        }
+    }
+
+    pub(super) fn execute(&self, address: &str, sql: &str) {
+        match self {
+            Queue::Server(url, _) => cluster::execute(url, sql),
+            Queue::File => within_sqlite(address, async |connection| {
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
+            }),
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        if let Queue::Server(url, Some(cluster)) = self {
+            cluster.forget(url);
+        }
+    }
+}
+
+fn within_sqlite<T>(database: &str, work: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let done = runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(database).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let done = work(&mut connection).await?;
+        connection.close().await?;
+        Ok::<T, sqlx::Error>(done)
+    });
+    done.expect("the database does it")
+}
