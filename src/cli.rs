@@ -8,6 +8,7 @@ mod config;
 mod confirm;
 mod context;
 mod credentials;
+mod database;
 mod dry_run;
 mod exclusion_text;
 mod exit;
@@ -47,7 +48,7 @@ use exit::Exit;
 /// Runs the program with its arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let command = match config::command(&arguments) {
+    let command = match database::refuse_typed_password(&arguments).and_then(|()| config::command(&arguments)) {
         Ok(command) => command,
         Err(error) => return failure::before_parsing(&arguments, &error),
     };

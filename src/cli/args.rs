@@ -41,8 +41,9 @@ pub(super) struct Cli {
 
 #[derive(Debug, Args)]
 pub(super) struct Global {
-    /// The database [default: $XDG_DATA_HOME/mep-batch/queue.db]
-    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    /// The queue: a SQLite file, or `postgres://USER@HOST/DATABASE`, which several machines may share; a password is given by
+    /// MEP_BATCH_DB or PGPASSFILE [default: $XDG_DATA_HOME/mep-batch/queue.db]
+    #[arg(long, global = true, value_name = "PATH|URL", hide_default_value = true, help_heading = "Global options")]
     pub(super) db: Option<String>,
     /// The configuration [default: $XDG_CONFIG_HOME/mep-batch/mep-batch.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]

@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use super::args::Cli;
 use super::failure::Usage;
-use super::mapping;
+use super::{database, mapping};
 
 /// The table of the file that holds the contract's bounds; its keys are flags that begin with its name.
 const CONTRACT: &str = "contract";
@@ -153,6 +153,9 @@ fn with_default(command: Command, path: &Path, key: &str, values: &[String]) -> 
     if !known.iter().any(|long| long == key) {
         let hint = closest(key, &known).map(|near| format!("\nhint: did you mean `{near}`?")).unwrap_or_default();
         bail!(Usage(format!("`{key}` in `{}` is no setting{hint}", path.display())));
+    }
+    if key == "db" {
+        database::refuse_readable_password(path, values)?;
     }
     Ok(set_default(command, key, values))
 }

@@ -1,11 +1,10 @@
 //! What every command has: the database's place, the output, who types, and the contract's bounds.
 
-use std::path::PathBuf;
-
 use anyhow::bail;
 
 use super::actor::actor;
 use super::args::Global;
+use super::database;
 use super::failure::Usage;
 use super::output::Output;
 use crate::mep::{Bounds, PhoneNumberJson};
@@ -23,7 +22,7 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(global: &Global) -> anyhow::Result<Context> {
         Ok(Context {
-            database: database(global.db.as_deref())?,
+            database: database::address(global.db.as_deref())?,
             out: Output::new(global.json, global.quiet),
             actor: actor(),
             bounds: Bounds {
@@ -57,26 +56,4 @@ pub(super) async fn batch(store: &Store, name: &str) -> anyhow::Result<Batch> {
         format!("there is: {}", known.join(", "))
     };
     bail!(Usage(format!("there is no batch named `{name}` in `{}`\nhint: {hint}", store.address())))
-}
-
-/// The database's path: one for each user, so that cron and a terminal mean the same.
-fn database(flag: Option<&str>) -> anyhow::Result<Address> {
-    match flag {
-        Some(text) => match text.parse() {
-            Ok(address) => Ok(address),
-            Err(why) => bail!(Usage(format!(
-                "the database's address cannot be read: {why}\nhint: `--db PATH`, or `--db postgres://USER@HOST/DATABASE`"
-            ))),
-        },
-        None => {
-            let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-            let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
-            match data {
-                Some(data) => Ok(Address::File(data.join("mep-batch/queue.db"))),
-                None => bail!(Usage(
-                    "neither XDG_DATA_HOME nor HOME is set\nhint: `--db PATH` names the database".to_owned()
-                )),
-            }
-        }
-    }
 }

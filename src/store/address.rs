@@ -9,6 +9,9 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 /// How an address begins that is no path.
 const SCHEMES: [&str; 2] = ["postgres:", "postgresql:"];
 
+/// Where PostgreSQL listens if nothing is said.
+const PORT: u16 = 5432;
+
 /// Parameters of an address that are understood. Others are refused: a misspelt `sslmode` would leave a connection open
 /// to whoever listens.
 const PARAMETERS: [&str; 13] = [
@@ -38,12 +41,18 @@ pub enum Address {
 
 impl Address {
     /// Whether the text of an address holds a password, for all to see who list this machine's processes.
+    ///
+    /// An `@` or `#` behind the host may be the rest of one that was not written with percent signs: then it counts as one.
     #[must_use]
     pub fn has_password(text: &str) -> bool {
-        let Some((_, rest)) = text.split_once("://").filter(|_| is_postgres(text)) else { return false };
-        let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-        let user = place.split('/').next().unwrap_or_default().rsplit_once('@').map(|(user, _)| user);
-        user.is_some_and(|user| user.contains(':')) || parameters.split('&').any(|pair| name_of(pair) == "password")
+        if !is_postgres(text) {
+            return false;
+        }
+        let parts = Parts::of(text);
+        let user = parts.authority.rsplit_once('@').map(|(user, _)| user);
+        user.is_some_and(|user| user.contains(':'))
+            || (parts.is_torn() && parts.authority.contains(':'))
+            || parts.parameter("password")
     }
 
     /// The file, where it is one.
@@ -64,17 +73,34 @@ impl FromStr for Address {
         if !is_postgres(text) {
             return Ok(Address::File(PathBuf::from(text)));
         }
-        let (_, parameters) = text.split_once('?').unwrap_or((text, ""));
-        for name in parameters.split('&').filter(|pair| !pair.is_empty()).map(name_of) {
+        if !text.contains("://") {
+            return Err("a PostgreSQL address begins with `postgres://`".to_owned());
+        }
+        let parts = Parts::of(text);
+        if parts.is_torn() {
+            return Err(
+                "an `@`, `/`, `?` or `#` in a user's name or password is written %40, %2F, %3F or %23".to_owned()
+            );
+        }
+        for name in parts.parameters.split('&').filter(|pair| !pair.is_empty()).map(name_of) {
             if !PARAMETERS.contains(&name.as_str()) && !name.starts_with("options[") {
                 return Err(format!("`{name}` is no parameter of a PostgreSQL address"));
             }
         }
-        let says_sslmode = parameters.split('&').any(|pair| name_of(pair) == "sslmode")
-            || std::env::var_os("PGSSLMODE").is_some_and(|mode| !mode.is_empty());
+        let mut text = text.to_owned();
+        let mut add = |name: &str, value: &str| {
+            let before = if text.contains('?') { '&' } else { '?' };
+            text.push_str(&format!("{before}{name}={}", percent_encoded(value)));
+        };
+        if let Some(host) = parts.host_of_ipv6() {
+            add("host", host); // the driver would look for its brackets' name
+        }
+        if !parts.names_user() && !is_set("PGUSER") {
+            add("user", &account().ok_or("it names no user, and the name of your account is not known")?);
+        }
         let options: PgConnectOptions = text.parse().map_err(|error: sqlx::Error| reason(&error))?;
-        let options = if says_sslmode || is_local(&options) { options } else { options.ssl_mode(PgSslMode::Require) };
-        Ok(Address::Postgres(Box::new(options)))
+        let mode = ssl_mode(&parts, &options)?;
+        Ok(Address::Postgres(Box::new(options.ssl_mode(mode))))
     }
 }
 
@@ -83,12 +109,18 @@ impl fmt::Display for Address {
         match self {
             Address::File(path) => write!(f, "{}", path.display()),
             Address::Postgres(options) => {
-                write!(f, "postgres://{}@", options.get_username())?;
-                match options.get_socket() {
-                    Some(socket) => write!(f, "{}", socket.display())?,
-                    None => write!(f, "{}:{}", options.get_host(), options.get_port())?,
+                let (user, host, port) = (options.get_username(), options.get_host(), options.get_port());
+                let database = options.get_database().unwrap_or(user);
+                match socket_folder(options) {
+                    Some(folder) if port == PORT => {
+                        write!(f, "postgres:///{database}?host={}&user={user}", folder.display())
+                    }
+                    Some(folder) => {
+                        write!(f, "postgres:///{database}?host={}&port={port}&user={user}", folder.display())
+                    }
+                    None if host.contains(':') => write!(f, "postgres://{user}@[{host}]:{port}/{database}"),
+                    None => write!(f, "postgres://{user}@{host}:{port}/{database}"),
                 }
-                write!(f, "/{}", options.get_database().unwrap_or_else(|| options.get_username()))
             }
         }
     }
@@ -100,8 +132,80 @@ impl fmt::Debug for Address {
     }
 }
 
+/// The parts of an address as they are written.
+struct Parts<'a> {
+    /// User, password, host and port.
+    authority: &'a str,
+    /// What stands behind them and before the parameters.
+    path: &'a str,
+    parameters: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Parts<'a> {
+        let rest = text.split_once(':').map_or("", |(_, rest)| rest);
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        Parts { authority, path, parameters }
+    }
+
+    /// Whether something stands where it has no meaning, as the rest of a password does that was cut at its `/`.
+    fn is_torn(&self) -> bool {
+        self.path.contains(['@', '#']) || self.parameters.contains(['@', '#'])
+    }
+
+    fn parameter(&self, name: &str) -> bool {
+        self.parameters.split('&').any(|pair| name_of(pair) == name)
+    }
+
+    fn names_user(&self) -> bool {
+        self.authority.rsplit_once('@').is_some_and(|(user, _)| !user.is_empty()) || self.parameter("user")
+    }
+
+    fn host_of_ipv6(&self) -> Option<&'a str> {
+        let host = self.authority.rsplit_once('@').map_or(self.authority, |(_, host)| host);
+        Some(host.strip_prefix('[')?.split_once(']')?.0)
+    }
+}
+
+/// How the connection is encrypted: as the address or PGSSLMODE says, else `require` where it leaves this machine.
+fn ssl_mode(parts: &Parts<'_>, options: &PgConnectOptions) -> Result<PgSslMode, String> {
+    // The driver takes a misspelt variable for none.
+    if let Ok(mode) = std::env::var("PGSSLMODE")
+        && !mode.is_empty()
+        && mode.parse::<PgSslMode>().is_err()
+    {
+        return Err(format!("PGSSLMODE is `{mode}`, which is no `sslmode`"));
+    }
+    let is_said = parts.parameter("sslmode") || is_set("PGSSLMODE");
+    let mode = if is_said || is_local(options) { options.get_ssl_mode() } else { PgSslMode::Require };
+    let knows_root = parts.parameter("sslrootcert") || is_set("PGSSLROOTCERT");
+    Ok(if matches!(mode, PgSslMode::Allow) {
+        PgSslMode::Prefer // the driver's `allow` never encrypts; PostgreSQL's own does where the server asks for it
+    } else if matches!(mode, PgSslMode::Require) && knows_root {
+        PgSslMode::VerifyCa // as PostgreSQL's own does: who names a certificate wants the server held against it
+    } else {
+        mode
+    })
+}
+
 fn is_postgres(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// The name of the account that this process runs as, which PostgreSQL takes for the user's where none is named.
+fn account() -> Option<String> {
+    let id = rustix::process::geteuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut lines = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let listed = lines.find(|fields| fields.get(2) == Some(&id.as_str())).map(|fields| fields[0].to_owned());
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    listed.or_else(|| variable("USER")).or_else(|| variable("LOGNAME"))
 }
 
 /// A parameter's name, percent signs undone where they spell a plain one.
@@ -124,13 +228,26 @@ fn name_of(pair: &str) -> String {
     plain
 }
 
+/// A parameter's value as an address carries it.
+fn percent_encoded(value: &str) -> String {
+    let encode = |byte: u8| {
+        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    value.bytes().map(encode).collect()
+}
+
+/// The folder of the server's socket, where that is how it is reached.
+fn socket_folder(options: &PgConnectOptions) -> Option<&Path> {
+    let host = Some(options.get_host()).filter(|host| host.starts_with('/')).map(Path::new);
+    options.get_socket().map(PathBuf::as_path).or(host)
+}
+
 /// Whether what goes over the connection stays on this machine.
 fn is_local(options: &PgConnectOptions) -> bool {
     let host = options.get_host();
-    options.get_socket().is_some()
+    socket_folder(options).is_some()
         || host == "localhost"
-        || host.starts_with('/')
-        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What is wrong with an address, without the address.
@@ -146,9 +263,13 @@ mod tests {
         text.parse().expect("an address")
     }
 
-    fn ssl_mode(text: &str) -> PgSslMode {
+    fn refused(text: &str) -> String {
+        text.parse::<Address>().expect_err("refused")
+    }
+
+    fn options(text: &str) -> Box<PgConnectOptions> {
         match address(text) {
-            Address::Postgres(options) => options.get_ssl_mode(),
+            Address::Postgres(options) => options,
             Address::File(path) => panic!("{} is no PostgreSQL", path.display()),
         }
     }
@@ -167,26 +288,58 @@ mod tests {
             assert!(shown.contains("postgres://me@db:5432/queue") && !shown.contains("s3cret"), "{shown}");
         }
         assert!(Address::has_password("postgres://me@db/queue?user=x&p%61ssword=s3cret"));
-        for text in ["postgres://me@db:5433/queue", "postgres://db/queue?sslmode=disable", "a:b@c.db"] {
+        for text in ["postgres://me@db:5433/queue", "postgres://db/queue?sslmode=disable", "postgres:///q", "a:b@c.db"]
+        {
             assert!(!Address::has_password(text), "{text}");
         }
-        let refused = "postgres://me:s3cret@db:port/queue".parse::<Address>().expect_err("no port");
-        assert!(!refused.contains("s3cret"), "{refused}");
+        let no_port = refused("postgres://me:s3cret@db:port/queue");
+        assert!(!no_port.contains("s3cret"), "{no_port}");
+    }
+
+    #[test]
+    fn a_password_that_was_not_written_with_percent_signs_is_no_host_port_or_database() {
+        for text in ["12/s3cret@db", "12?s3cret@db", "12#s3cret@db", "p@12/s3cret@db", "12/s3cret#@db"] {
+            let text = format!("postgres://me:{text}/queue");
+            assert!(Address::has_password(&text), "{text}");
+            let told = refused(&text);
+            assert!(told.contains("%2F") && !told.contains("s3cret"), "{told}");
+        }
+        assert!(Address::has_password("postgres:me:s3cret@db/queue"));
+        assert_eq!(refused("postgres:me:s3cret@db/queue"), "a PostgreSQL address begins with `postgres://`");
+        assert_eq!(address("postgres://me:12%2Fs3cret@db/queue").to_string(), "postgres://me@db:5432/queue");
+    }
+
+    #[test]
+    fn a_socket_and_an_ipv6_address_are_hosts() {
+        for text in ["postgres:///q?host=/run/pg&port=5433&user=me", "postgres://me@%2Frun%2Fpg:5433/q"] {
+            assert_eq!(address(text).to_string(), "postgres:///q?host=/run/pg&port=5433&user=me");
+        }
+        assert_eq!(options("postgres://me@[::1]:5433/q").get_host(), "::1");
+        assert_eq!(address("postgres://me@[::1]:5433/q").to_string(), "postgres://me@[::1]:5433/q");
+    }
+
+    #[test]
+    fn a_user_that_is_not_named_is_the_account() {
+        let account = account().expect("an account");
+        assert_eq!(options("postgres:///q?host=/run/pg").get_username(), account);
+        assert_eq!(options("postgres://db/q?user=me").get_username(), "me");
     }
 
     #[test]
     fn a_misspelt_parameter_is_refused() {
-        let refused = "postgres://db/queue?sslmod=require".parse::<Address>().expect_err("misspelt");
-        assert_eq!(refused, "`sslmod` is no parameter of a PostgreSQL address");
+        assert_eq!(refused("postgres://db/queue?sslmod=require"), "`sslmod` is no parameter of a PostgreSQL address");
     }
 
     #[test]
     fn beyond_this_machine_the_connection_is_encrypted_unless_the_address_says_otherwise() {
+        let ssl_mode = |text: &str| options(text).get_ssl_mode();
         assert!(matches!(ssl_mode("postgres://db/queue"), PgSslMode::Require));
         assert!(matches!(ssl_mode("postgres://db/queue?sslmode=verify-full"), PgSslMode::VerifyFull));
         assert!(matches!(ssl_mode("postgres://db/queue?sslmode=disable"), PgSslMode::Disable));
-        for local in ["postgres://localhost/queue", "postgres://127.0.0.1/queue", "postgres:///queue?host=/run/pg"] {
-            assert!(!matches!(ssl_mode(local), PgSslMode::Require), "{local}");
+        assert!(matches!(ssl_mode("postgres://db/queue?sslmode=allow"), PgSslMode::Prefer));
+        assert!(matches!(ssl_mode("postgres://db/queue?sslrootcert=ca.pem"), PgSslMode::VerifyCa));
+        for local in ["localhost/queue", "127.0.0.1/queue", "[::1]/queue", "/queue?host=/run/pg"] {
+            assert!(!matches!(ssl_mode(&format!("postgres://{local}")), PgSslMode::Require), "{local}");
         }
     }
 }

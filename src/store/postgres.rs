@@ -130,11 +130,15 @@ pub(super) fn is_lost(cause: &sqlx::Error) -> bool {
         })
 }
 
-/// What failed, with the way out where the code tells one.
+/// What failed, with the way out where one is known.
 pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Error {
     let hint = match code_of(&cause).as_deref() {
-        Some("28000" | "28P01") => {
-            "\nhint: give the password by MEP_BATCH_DB or a PGPASSFILE, and see the server's pg_hba.conf"
+        Some("28000") => {
+            "\nhint: the role has to be there, and the server's pg_hba.conf says from where it may connect, by TLS (`sslmode`) or without"
+        }
+        Some("28P01") => {
+            "\nhint: give the password by MEP_BATCH_DB, PGPASSWORD or a PGPASSFILE (a line \
+             `host:port:database:user:password`, readable by its owner alone)"
         }
         Some("3D000") => "\nhint: an administrator makes it: CREATE DATABASE name OWNER user",
         Some("42501") => "\nhint: the README's `Several machines` lists what the user must be granted",
@@ -144,9 +148,7 @@ pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Err
         Some("53100") => "\nhint: the server's disk is full; make room and type `mep-batch run` again",
         Some("55P03") => "\nhint: another transaction has held it for a long time; see pg_stat_activity",
         Some(_) => "",
-        None if matches!(cause, sqlx::Error::Tls(_)) => "\nhint: see `sslmode` and `sslrootcert` of the address",
-        None if matches!(cause, sqlx::Error::Io(_)) => "\nhint: check the server, its address and the network",
-        None => "",
+        None => hint_of_connection(&cause),
     };
     Error::Database { doing, place: place.to_owned(), cause, hint }
 }
@@ -157,6 +159,27 @@ pub(super) fn text_of(cause: &sqlx::Error) -> String {
     match server {
         Some(error) => format!("{} (SQLSTATE {})", error.message(), error.code()),
         None => cause.to_string(),
+    }
+}
+
+/// The way out where no server has said what is wrong.
+fn hint_of_connection(cause: &sqlx::Error) -> &'static str {
+    const TLS: &str =
+        "\nhint: `sslrootcert=FILE` names whom to trust, and `sslmode` how far: verify-full, verify-ca, require";
+    if let sqlx::Error::Tls(cause) = cause {
+        return if cause.to_string().contains("does not support") {
+            "\nhint: turn on `ssl` on the server; or, where nobody can listen, say `sslmode=disable`"
+        } else {
+            TLS
+        };
+    }
+    let sqlx::Error::Io(io) = cause else { return "" };
+    if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        TLS
+    } else if io.kind() == std::io::ErrorKind::NotFound {
+        "\nhint: the server's socket is not there, or a file that the address names (`sslrootcert`, `sslcert`, `sslkey`)"
+    } else {
+        "\nhint: check the server, its address and the network"
     }
 }
 
