@@ -76,7 +76,11 @@ async fn settle_settings(
     settings: Settings,
 ) -> anyhow::Result<()> {
     let account = args.sending.account.as_deref().unwrap_or(&batch.account);
-    let _lock = if account == batch.account { None } else { lock(context, store).await? };
+    let is_changed = account != batch.account;
+    if is_changed && store.is_shared() {
+        store.refuse_beside_a_run().await?;
+    }
+    let _lock = if is_changed { lock(context, store).await? } else { None };
     store.change_settings(batch, &settings, account, &context.actor, UnixMillis::now()).await?;
     Ok(())
 }

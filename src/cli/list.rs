@@ -93,7 +93,7 @@ fn shown(batch: &Batch, row: &InvocationView, reveal: bool) -> [String; SHOWN.le
         let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
         match value {
             None | Some(FieldValue::Other(Value::Null)) => String::new(),
-            Some(FieldValue::Other(Value::String(text))) if reveal || name == "message" => {
+            Some(FieldValue::Other(Value::String(text))) if reveal || matches!(name, "message" | "requestId") => {
                 text.escape_debug().take(SHOWN_CHARS).collect()
             }
             Some(FieldValue::Other(Value::String(text))) => {

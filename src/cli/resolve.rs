@@ -10,14 +10,19 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
 use super::output::counted;
+use super::silent_runs;
 use crate::action::{self, Resolution, Word};
 use crate::invocation::{State, UnixMillis, mask_phone};
 use crate::store::{Batch, Store, UnknownView, Verdict};
 
 pub(super) async fn resolve(context: &mut Context, args: ResolveArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
-    settle_dead_runs(context, &store).await?;
     let batch = context::batch(&store, &args.batch).await?;
+    if store.is_shared() {
+        silent_runs::judge(context, &store, batch.id).await?;
+    } else {
+        settle_dead_runs(context, &store).await?;
+    }
     let mut rows = store.unknown_rows(batch.id).await?;
     if !args.line.is_empty() {
         for line in &args.line {
@@ -48,9 +53,7 @@ async fn settle_dead_runs(context: &Context, store: &Store) -> anyhow::Result<()
     }
     // Where the lock is held a run lives, and what it has in flight is its own.
     let who = format!("pid {} on {}, resolving", std::process::id(), context.actor.host);
-    if !store.is_shared()
-        && let Ok(_lock) = store.admit_run(&who).await
-    {
+    if let Ok(_lock) = store.admit_run(&who).await {
         store.settle_dead_runs(UnixMillis::now()).await?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::args::ShowArgs;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
-use crate::invocation::{SkipReason, mask_phone};
+use crate::invocation::{Outcome, SkipReason, State, mask_phone};
 use crate::report;
 use crate::store::{AttemptView, Batch, Filter, InvocationView, RowAction};
 
@@ -36,6 +36,12 @@ pub(super) async fn show(context: &mut Context, args: ShowArgs) -> anyhow::Resul
     Ok(Exit::Complete)
 }
 
+/// Whether an attempt before the one that was accepted was accepted too.
+fn is_texted_twice(row: &InvocationView, attempts: &[AttemptView]) -> bool {
+    let earlier = |attempt: &AttemptView| attempt.is_late && attempt.outcome == Outcome::Accepted.as_str();
+    row.state == State::Accepted && attempts.iter().any(|attempt| attempt.number < row.attempt && earlier(attempt))
+}
+
 fn body_of(row: &InvocationView, reveal: bool) -> Option<String> {
     row.body.as_ref().map(|body| if reveal { body.clone() } else { report::masked_body(body) })
 }
@@ -58,7 +64,7 @@ fn json_of(
     actions: &[RowAction],
     reveal: bool,
 ) -> Value {
-    let attempts: Vec<Value> = attempts
+    let requests: Vec<Value> = attempts
         .iter()
         .map(|attempt| {
             json!({
@@ -72,6 +78,7 @@ fn json_of(
                 "message": attempt.message,
                 "requestId": attempt.request_id,
                 "answer": String::from_utf8_lossy(&attempt.answer),
+                "late": attempt.is_late,
                 "run": attempt.run,
             })
         })
@@ -102,9 +109,10 @@ fn json_of(
         "requestId": row.request_id,
         "dueAt": (row.due_at.0 > 0).then(|| row.due_at.to_string()),
         "possibleDuplicate": row.possible_duplicate,
+        "textedTwice": is_texted_twice(row, attempts),
         "body": body_of(row, reveal),
         "cells": cells,
-        "attempts": attempts,
+        "attempts": requests,
         "actions": actions,
     })
 }
@@ -123,7 +131,9 @@ fn text_of(
     if let Some(request_id) = &row.request_id {
         let _ = writeln!(text, "  request ID {request_id}");
     }
-    if row.possible_duplicate {
+    if is_texted_twice(row, attempts) {
+        text.push_str("  texted twice: an earlier attempt was accepted too, which was known too late\n");
+    } else if row.possible_duplicate {
         text.push_str("  an earlier attempt may have texted the person already\n");
     }
     match body_of(row, reveal) {
@@ -144,6 +154,9 @@ fn text_of(
         let sent = attempt.sent_at.map_or("not sent".to_owned(), |at| format!("sent {at}"));
         let _ = write!(text, "Attempt {}: {}, {sent}, known {}", attempt.number, attempt.outcome, attempt.finished_at);
         let _ = writeln!(text, ", by {}", attempt.run);
+        if attempt.is_late {
+            text.push_str("  late: this run was thought dead, and the row was unknown until it told\n");
+        }
         if let Some(status) = attempt.http_status {
             let code = attempt.code.map(|code| format!(", code {code}")).unwrap_or_default();
             let id = attempt.request_id.as_ref().map(|id| format!(", request ID {id}")).unwrap_or_default();

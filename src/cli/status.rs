@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::args::StatusArgs;
 use super::context::{self, Context};
 use super::exit::Exit;
-use super::output::grouped;
+use super::output::{counted, grouped};
+use super::run_table;
 use crate::invocation::{State, UnixMillis};
 use crate::report::{self, BatchStatus, Standing};
 use crate::store::Address;
@@ -17,6 +18,7 @@ pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::R
         None => store.batches().await?,
     };
     let mut worst = Standing::Complete;
+    let mut runs = String::new();
     if batches.is_empty() {
         context.out.note("no batches yet\nhint: `mep-batch import FILE --endpoint E` makes one\n");
     }
@@ -27,11 +29,13 @@ pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::R
             context.out.data(&format!("{}\n", serde_json::to_string(&status)?));
         } else {
             let mut text = accounting(&status, store.address());
-            text.push_str(&details(&status));
+            text.push_str(&details(&status, store.address()));
             text.push('\n');
             context.out.data(&text);
+            runs = run_table::text_of(&status.runs, store.is_shared());
         }
     }
+    context.out.data(&runs);
     store.close().await;
     Ok(if args.exit_code { worst.into() } else { Exit::Complete })
 }
@@ -54,8 +58,15 @@ pub(super) fn accounting(status: &BatchStatus, database: &Address) -> String {
             grouped(total)
         )
     };
-    if status.possible_duplicates > 0 {
-        let count = grouped(status.possible_duplicates);
+    if status.texted_twice > 0 {
+        let count = grouped(status.texted_twice);
+        let _ = writeln!(
+            text,
+            "{count} of the accepted were texted twice: an earlier attempt was accepted too, known too late"
+        );
+    }
+    if status.possible_duplicates > status.texted_twice {
+        let count = grouped(status.possible_duplicates - status.texted_twice);
         let _ = writeln!(
             text,
             "{count} of the accepted may have been texted twice: an earlier attempt's fate is not known"
@@ -76,7 +87,7 @@ pub(super) fn accounting(status: &BatchStatus, database: &Address) -> String {
     text
 }
 
-fn details(status: &BatchStatus) -> String {
+fn details(status: &BatchStatus, database: &Address) -> String {
     let mut text = String::new();
     for waiting in &status.waiting_for {
         let why = match waiting.reason {
@@ -91,27 +102,20 @@ fn details(status: &BatchStatus) -> String {
         let until = waiting.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
         let _ = writeln!(text, "{:>10}  wait{until} {why}", grouped(waiting.rows));
     }
-    for run in &status.runs {
-        let (host, pid, last) = (&run.host, run.pid, &run.last_seen_at);
-        let _ = if run.alive {
-            writeln!(
-                text,
-                "Run on {host} (pid {pid}) since {}, {} in flight, seen last {last}",
-                run.started_at, run.in_flight
-            )
-        } else {
-            writeln!(text, "Run on {host} (pid {pid}) died after {last}")
-        };
-    }
     if let Some(why) = status.last_stop.as_ref().filter(|_| status.states[State::Pending] > 0) {
         let _ = writeln!(text, "The last run stopped: {why}");
     }
     if status.orphaned > 0 {
-        let rows = grouped(status.orphaned);
-        let _ = writeln!(
-            text,
-            "{rows} rows were in flight when their run died; `mep-batch run` or `resolve` makes them unknown"
-        );
+        let (rows, name) = (counted(status.orphaned.unsigned_abs(), "row"), &status.batch);
+        let _ = if database.file().is_some() {
+            writeln!(text, "{rows} in flight when their run died: `mep-batch run` or `resolve` makes them unknown")
+        } else {
+            writeln!(
+                text,
+                "{rows} in flight in runs that are silent. A living run makes them unknown after 30 s;\n\
+                 where none lives, `mep-batch run` or `mep-batch resolve {name}` does"
+            )
+        };
     }
     text
 }

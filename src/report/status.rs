@@ -25,12 +25,15 @@ pub struct BatchStatus {
     pub states: Counts,
     /// Whether the states add up to the rows in the file.
     pub adds_up: bool,
-    /// Rows that a run had in flight when it died: they are unknown, and become so at the next `run` or `resolve`.
+    /// Rows that a run had in flight when it died: they are unknown, and become so at the next `run` or `resolve`. Where the
+    /// queue is shared: when it fell silent, and a `run` or `resolve` has to see for itself that it stays so.
     pub orphaned: i64,
     /// Why the last run stopped, where it stopped for a fault.
     pub last_stop: Option<String>,
-    /// Accepted rows of which an earlier attempt may have got through too.
+    /// Accepted rows of which an earlier attempt may have got through too; those of which it did among them.
     pub possible_duplicates: i64,
+    /// Accepted rows of which an earlier attempt did get through: its run was thought dead, and told so late.
+    pub texted_twice: i64,
     /// When it was imported.
     pub imported_at: String,
     /// When an operator confirmed its number; null where none did.
@@ -58,6 +61,8 @@ pub struct RunStatus {
     pub alive: bool,
     /// Its last sign of life: a turn comes at least once a second, a heartbeat every five.
     pub last_seen_at: String,
+    /// How long ago that was, by the database's clock.
+    pub silent_for_ms: u64,
     /// Rows that it has in flight.
     pub in_flight: i64,
 }
@@ -122,6 +127,7 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
         states: counts,
         adds_up: counts.total() == batch.rows,
         possible_duplicates: store.possible_duplicates(batch.id).await?,
+        texted_twice: store.texted_twice(batch.id).await?,
         imported_at: batch.imported_at.to_string(),
         confirmed_at: batch.confirmed_at.map(|at| at.to_string()),
         next_due_at: next_due.map(|due| due.max(batch.imported_at).to_string()),
@@ -164,6 +170,7 @@ fn run_status(run: &RunView) -> RunStatus {
         pid: run.pid,
         started_at: run.started_at.to_string(),
         last_seen_at: run.seen_at.to_string(),
+        silent_for_ms: u64::try_from(run.silent.as_millis()).unwrap_or(u64::MAX),
         in_flight: run.sending,
     }
 }

@@ -148,7 +148,7 @@ async fn look(store: Arc<Store>, run: Run, which: Which) -> store::Result<Seen> 
         let next = if counts[State::Pending] > 0 { store.next_due(batch.id).await? } else { None };
         seen.push((batch, counts, next));
     }
-    let signs = if store.is_shared() { store.signs_of_life(&run).await? } else { Vec::new() };
+    let signs = if store.is_shared() { store.signs_of_life(Some(&run)).await? } else { Vec::new() };
     Ok(Seen { batches: seen, signs })
 }
 

@@ -28,6 +28,12 @@ const HOLDER_LENGTH_MAX: u64 = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder(String);
 
+impl Holder {
+    pub(super) fn new(who: String) -> Holder {
+        Holder(who)
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_empty() { "a process that did not say who it is" } else { &self.0 })

@@ -152,6 +152,22 @@ impl Store {
         query(COUNT).bind(batch.0).fetch_value(&self.readers()).await.map_err(self.failed("count possible duplicates"))
     }
 
+    /// How many accepted rows of a batch were texted twice: an earlier attempt, whose run was thought dead, turned out to have
+    /// been accepted too.
+    pub async fn texted_twice(&self, batch: BatchId) -> Result<i64> {
+        const COUNT: &str = "SELECT COUNT(DISTINCT a.invocation_id) FROM attempt AS a
+            JOIN invocation AS i ON i.id = a.invocation_id
+            WHERE a.late = 1 AND a.invocation_id > $1 AND a.invocation_id < $2 AND a.outcome = 'accepted'
+              AND a.number < i.attempt AND i.state = 'accepted'";
+        let (start, end) = batch.row_bounds();
+        query(COUNT)
+            .bind(start)
+            .bind(end)
+            .fetch_value(&self.readers())
+            .await
+            .map_err(self.failed("count who was texted twice"))
+    }
+
     /// How many request IDs of a batch stand on more than one row: the service named two requests alike.
     ///
     /// Reads all of the batch's rows.

@@ -1,8 +1,10 @@
 //! Runs: starting, showing that they live, ending, and what a run sees of the others.
 
+use std::time::Duration;
+
 use super::action::Actor;
 use super::connection::{Tx, Writer};
-use super::lock::RunLock;
+use super::lock::{Holder, RunLock};
 use super::statement::{Sql, query};
 use super::{Address, Error, Result, Store};
 use crate::invocation::{RunId, UnixMillis};
@@ -43,6 +45,8 @@ pub struct RunView {
     pub started_at: UnixMillis,
     /// When it showed last that it lives.
     pub seen_at: UnixMillis,
+    /// How long ago that was, by the clock that said when.
+    pub silent: Duration,
     /// Whether it lives. In a file the lock proves it; on a server it has shown it lately, by the server's clock.
     pub is_alive: bool,
     /// Rows that it has in flight.
@@ -96,6 +100,13 @@ impl Store {
         Ok(None)
     }
 
+    /// Says that a run is in the way, where one has not ended: on a server, where no lock says so.
+    pub async fn refuse_beside_a_run(&self) -> Result<()> {
+        let Some(run) = self.open_runs().await?.into_iter().next() else { return Ok(()) };
+        let who = format!("pid {} on {}, started at {}", run.pid, run.host, run.started_at);
+        Err(Error::Held { place: self.place.clone(), holder: Holder::new(who) })
+    }
+
     /// Registers a run; its first turn is number 1.
     pub async fn start_run(&self, token: &str, actor: &Actor, now: UnixMillis) -> Result<Run> {
         const START: Sql = Sql {
@@ -130,11 +141,11 @@ impl Store {
         done.map(drop).map_err(self.failed("end the run"))
     }
 
-    /// What the runs show of their lives that have not ended, but this one.
-    pub async fn signs_of_life(&self, but: &Run) -> Result<Vec<SignOfLife>> {
-        const SIGNS: &str = "SELECT id, beat, turn FROM run WHERE ended_at IS NULL AND id <> $1";
+    /// What the runs show of their lives that have not ended, but this one, where a run asks.
+    pub async fn signs_of_life(&self, but: Option<&Run>) -> Result<Vec<SignOfLife>> {
+        const SIGNS: &str = "SELECT id, beat, turn FROM run WHERE ended_at IS NULL AND id <> COALESCE($1, 0)";
         let failed = || self.failed("look for other runs");
-        let rows = query(SIGNS).bind(but.id.0).fetch_all(&self.readers()).await.map_err(failed())?;
+        let rows = query(SIGNS).bind(but.map(|run| run.id.0)).fetch_all(&self.readers()).await.map_err(failed())?;
         let read = |row: &super::statement::Row| {
             Ok(SignOfLife { run: RunId(row.get(0)?), beat: row.get(1)?, turn: row.get(2)? })
         };
@@ -190,7 +201,7 @@ impl Store {
             };
         }
         const OPEN: Sql = Sql {
-            sqlite: open_runs!("MAX(turned_at, beat_at)", "0"),
+            sqlite: open_runs!("MAX(turned_at, beat_at)", "CAST((julianday('now') - 2440587.5) * 86400000 AS BIGINT)"),
             postgres: open_runs!("GREATEST(turned_at, beat_at)", server_now!()),
         };
         let failed = || self.failed("list the runs");
@@ -209,6 +220,7 @@ impl Store {
                     pid: number("pid")?,
                     started_at: UnixMillis(number("started_at")?),
                     seen_at: UnixMillis(seen_at),
+                    silent: UnixMillis(now).since(UnixMillis(seen_at)),
                     is_alive: if self.is_shared() { now - seen_at <= SILENT_FOR_MS } else { is_locked },
                     sending: number("sending")?,
                 })
