@@ -17,10 +17,14 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// What every connection that writes is told.
 ///
 /// `idle_in_transaction_session_timeout`: a machine that is stopped or cut off in the middle of a transaction must not hold
-/// its locks until somebody notices. It is well below the time after which a run is judged dead.
+/// its locks until somebody notices. It is well below the time after which a run is judged dead. `tcp_keepalives_…`: nor must
+/// the lock of an import, which lasts longer than a transaction. A socket of this machine leaves them as they are.
 const SETTINGS: &str = "
     SELECT set_config('lock_timeout', $1, false),
            set_config('idle_in_transaction_session_timeout', '10s', false),
+           set_config('tcp_keepalives_idle', '15', false),
+           set_config('tcp_keepalives_interval', '5', false),
+           set_config('tcp_keepalives_count', '3', false),
            set_config('synchronous_commit',
                       CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
                            ELSE current_setting('synchronous_commit') END, false)";
@@ -144,6 +148,10 @@ pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Err
         Some("42501") => "\nhint: the README's `Several machines` lists what the user must be granted",
         Some("42P01" | "3F000") => {
             "\nhint: `mep-batch import` makes the tables, in the schema that the address leads to"
+        }
+        Some("26000" | "42P05") => {
+            "\nhint: a pool that gives each transaction another connection stands between: use the server's own port, or a pool \
+             in session mode"
         }
         Some("53100") => "\nhint: the server's disk is full; make room and type `mep-batch run` again",
         Some("55P03") => "\nhint: another transaction has held it for a long time; see pg_stat_activity",
