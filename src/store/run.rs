@@ -132,10 +132,12 @@ impl Store {
         Ok(Run { id: RunId(id), token: token.to_owned() })
     }
 
-    /// Notes that the run has ended by itself.
+    /// Notes that the run has ended by itself, unless rows of it are still `sending`: those that it could not store. Then it is
+    /// left for others to find dead, who make them unknown.
     pub async fn end_run(&self, run: &Run, how: &str, now: UnixMillis) -> Result<()> {
         const END: &str =
-            "UPDATE run SET ended_at = $3, ended_how = $4 WHERE id = $1 AND token = $2 AND ended_at IS NULL";
+            "UPDATE run SET ended_at = $3, ended_how = $4 WHERE id = $1 AND token = $2 AND ended_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM invocation WHERE run_id = $1 AND state = 'sending')";
         let mut writer = self.writer().await?;
         let done = query(END).bind(run.id.0).bind(&run.token).bind(now.0).bind(how).execute(&mut *writer).await;
         done.map(drop).map_err(self.failed("end the run"))
