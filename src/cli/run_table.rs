@@ -7,7 +7,10 @@ use super::output::grouped;
 use crate::report::RunStatus;
 
 /// Characters of a machine's name, so that the table fits on a terminal of 80.
-const HOST_CHARS: usize = 24;
+const HOST_CHARS: usize = 16;
+
+/// Characters of a time up to its minute.
+const MINUTE_CHARS: usize = 16;
 
 /// The table; nothing where no run has begun and not ended.
 pub(super) fn text_of(runs: &[RunStatus], is_shared: bool) -> String {
@@ -18,7 +21,7 @@ pub(super) fn text_of(runs: &[RunStatus], is_shared: bool) -> String {
     table.load_style(NOTHING).set_header(["Run", "since", "in flight", "seen"]);
     for run in runs {
         let host: String = run.host.chars().take(HOST_CHARS).collect();
-        let since = run.started_at.split_once('.').map_or(run.started_at.clone(), |(second, _)| format!("{second}Z"));
+        let since = run.started_at.get(..MINUTE_CHARS).map_or(run.started_at.clone(), |minute| format!("{minute}Z"));
         let seen = format!("{}{}", ago(run.silent_for_ms), verdict(run, is_shared));
         table.add_row([format!("{host} (pid {})", run.pid), since, grouped(run.in_flight), seen]);
     }
@@ -53,7 +56,7 @@ mod tests {
         let at = "2026-07-01T12:00:00.123Z".to_owned();
         RunStatus {
             host: host.to_owned(),
-            pid: 4711,
+            pid: 4_194_304,
             started_at: at.clone(),
             alive,
             last_seen_at: at,
