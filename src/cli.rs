@@ -28,6 +28,7 @@ mod progress;
 mod resolve;
 mod retry;
 mod run;
+mod run_end;
 mod run_table;
 mod same_reading;
 mod show;

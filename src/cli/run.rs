@@ -13,20 +13,18 @@ use super::args::RunArgs;
 use super::choice::choose;
 use super::context::Context;
 use super::credentials;
-use super::exit::{self, Exit};
+use super::exit::Exit;
 use super::failure::Usage;
 use super::import::{self, Imported};
 use super::output::counted;
 use super::progress::Teller;
 use super::stand_in::StandIn;
-use super::status::accounting;
-use super::{check, dry_run, exclusion_text, phone_rules, problems, same_reading, signals, suppression};
+use super::{check, dry_run, exclusion_text, phone_rules, problems, run_end, same_reading, signals, suppression};
 use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{BatchId, State, UnixMillis};
 use crate::mep::Endpoint;
-use crate::report::{self, BatchStatus, Standing};
-use crate::run::{self, Connections, Ended, Ending, Options, Routes, Which};
+use crate::run::{self, Connections, Options, Routes, Which};
 use crate::store::{ActionKind, Batch, Confirmation, RunLock, Store};
 
 /// Requests in flight where nothing is said: sibling APIs of the vendor allow 4 connections.
@@ -88,7 +86,7 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         run::run(Arc::clone(&store), lock, &context.actor, options, routes, interrupts, &mut observer).await?;
     stand_in.stop().await;
     ended.batches.extend(dead);
-    let exit = tell_end(context, &store, &ended, started).await?;
+    let exit = run_end::tell(context, &store, &ended, started).await?;
     store.close().await;
     Ok(exit)
 }
@@ -232,71 +230,4 @@ async fn settle_dead_runs(context: &mut Context, store: &Store) -> anyhow::Resul
         ));
     }
     Ok(dead.batches)
-}
-
-/// The accounting of each batch, why the run ended, and the next command to type.
-async fn tell_end(context: &mut Context, store: &Store, ended: &Ended, started: Instant) -> anyhow::Result<Exit> {
-    let mut statuses: Vec<BatchStatus> = Vec::new();
-    for batch in store.batches().await?.iter().filter(|batch| ended.batches.contains(&batch.id)) {
-        statuses.push(report::status(store, batch, UnixMillis::now()).await?);
-        warn_of_repeated_request_ids(context, store, batch).await?;
-    }
-    if context.out.is_quiet() {
-        ended.left.iter().for_each(|why| context.out.note(&format!("{why}\n")));
-    }
-    let worst = statuses.iter().map(report::standing).min().unwrap_or(Standing::Complete);
-    let exit = exit::of_run(&ended.ending, worst);
-    for status in &statuses {
-        if context.out.is_json() {
-            let mut object = serde_json::to_value(status)?;
-            object["exitCode"] = exit.code().into();
-            object["elapsedMs"] = u64::try_from(started.elapsed().as_millis())?.into();
-            context.out.data(&format!("{object}\n"));
-        } else {
-            let text = accounting(status, store.address());
-            context.out.outcome(&text);
-        }
-    }
-    if statuses.is_empty() && context.out.is_json() {
-        context.out.data(&format!("{}\n", json!({ "exitCode": exit.code() })));
-    } else if statuses.is_empty() {
-        context.out.outcome("nothing is left to send\n");
-    }
-    context.out.note(&ending_text(&ended.ending));
-    Ok(exit)
-}
-
-/// The service's name for a request is an operator's only proof: one that stands on several rows proves less.
-async fn warn_of_repeated_request_ids(context: &mut Context, store: &Store, batch: &Batch) -> anyhow::Result<()> {
-    let (repeated, batch) = (store.repeated_request_ids(batch.id).await?, &batch.name);
-    if repeated > 0 {
-        let ids = counted(repeated.unsigned_abs(), "request ID");
-        context.out.note(&format!(
-            "warning: {ids} in batch `{batch}` stand on more than one row\n\
-             hint: `mep-batch list {batch} --request-id ID` shows them; ask the vendor's support which request each names\n"
-        ));
-    }
-    Ok(())
-}
-
-fn ending_text(ending: &Ending) -> String {
-    match ending {
-        Ending::Done => String::new(),
-        Ending::Waiting(until) => {
-            let due = until.map(|until| format!("; the next row is due at {until}")).unwrap_or_default();
-            format!("nothing more can be sent for now{due}\n")
-        }
-        Ending::LimitReached => "as many rows as `--limit` allows have been taken\n".to_owned(),
-        Ending::Interrupted(_, 0) => "interrupted; everything in flight was finished\n".to_owned(),
-        Ending::Interrupted(_, abandoned) => {
-            let rows = counted(*abandoned as u64, "row");
-            format!("interrupted; {rows} abandoned in flight and unknown now\n")
-        }
-        Ending::Stopped(why) => format!("stopped: {why}\n"),
-        Ending::StoreFailed(why, 0) => format!("error: {why}\n"),
-        Ending::StoreFailed(why, lost) => format!(
-            "error: {why}\n{lost} outcomes could not be stored; each is in the log above. Their rows become unknown at the next \
-             run: `mep-batch resolve BATCH` takes what the log says\n"
-        ),
-    }
 }
