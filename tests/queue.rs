@@ -16,33 +16,44 @@ use scenario::{RESULTS, Running, STATES, Scenario, campaign, phone, sample};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
-    either::run(&[(
-        On::Either,
-        facts![
-            the_same_command_again_sends_nothing,
-            the_sample_of_mistakes_adds_up,
-            the_same_content_is_imported_twice_only_on_demand,
-            list_show_and_export_agree_with_the_database,
-            a_mended_file_sends_only_what_is_new,
-            a_row_that_another_batch_has_sent_meanwhile_is_not_retried,
-            the_list_is_read_again_at_each_start,
-            a_limit_takes_so_many_rows_and_no_more,
-            a_rate_holds_from_the_first_second_and_over_restarts,
-            int_drains_what_is_in_flight,
-            a_second_int_abandons_what_is_in_flight_and_says_how_much,
-            a_file_is_imported_beside_a_run_and_sent_by_one_without_names,
-            a_killed_import_leaves_no_batch_and_the_next_sweeps_what_it_left,
-            two_imports_of_one_file_at_the_same_time_make_one_batch,
-            a_row_that_is_sent_again_unsure_is_a_possible_duplicate_and_a_sure_one_is_none,
-            rejected_and_failed_rows_go_back_on_demand_and_unknown_ones_never,
-            a_row_that_this_tool_refused_stays_refused,
-            a_429_has_all_rows_wait_and_loses_none,
-            a_closed_gate_stays_closed_for_the_next_run,
-            a_stopped_run_goes_on_once_its_cause_is_mended,
-            the_vendors_1010_is_repeated_and_counted_as_a_possible_duplicate,
-            a_mixed_day_adds_up,
-        ],
-    )])
+    either::run(&[
+        (On::Postgres, facts![another_programs_tables_are_left_alone]),
+        (
+            On::Either,
+            facts![
+                the_same_command_again_sends_nothing,
+                the_sample_of_mistakes_adds_up,
+                the_same_content_is_imported_twice_only_on_demand,
+                list_show_and_export_agree_with_the_database,
+                a_mended_file_sends_only_what_is_new,
+                a_row_that_another_batch_has_sent_meanwhile_is_not_retried,
+                the_list_is_read_again_at_each_start,
+                a_limit_takes_so_many_rows_and_no_more,
+                a_rate_holds_from_the_first_second_and_over_restarts,
+                int_drains_what_is_in_flight,
+                a_second_int_abandons_what_is_in_flight_and_says_how_much,
+                a_file_is_imported_beside_a_run_and_sent_by_one_without_names,
+                a_killed_import_leaves_no_batch_and_the_next_sweeps_what_it_left,
+                two_imports_of_one_file_at_the_same_time_make_one_batch,
+                a_row_that_is_sent_again_unsure_is_a_possible_duplicate_and_a_sure_one_is_none,
+                rejected_and_failed_rows_go_back_on_demand_and_unknown_ones_never,
+                a_row_that_this_tool_refused_stays_refused,
+                a_429_has_all_rows_wait_and_loses_none,
+                a_closed_gate_stays_closed_for_the_next_run,
+                a_stopped_run_goes_on_once_its_cause_is_mended,
+                the_vendors_1010_is_repeated_and_counted_as_a_possible_duplicate,
+                a_mixed_day_adds_up,
+            ],
+        ),
+    ])
+}
+
+fn another_programs_tables_are_left_alone(database: Database) {
+    let s = Scenario::on(database);
+    s.mep("status").exits(9).says("there is no queue");
+    s.execute("CREATE TABLE batch (id INT)");
+    s.campaign(1).mep("import campaign.csv --endpoint simulator").exits(9).says("another program's tables");
+    assert_eq!(s.query("SELECT count(*)::text FROM batch"), ["0"]);
 }
 
 /// A suppression list of these people.

@@ -28,9 +28,17 @@ fn main() -> ExitCode {
                 three_runs_keep_one_rate,
                 a_refusal_of_the_credentials_that_one_sees_stops_all,
                 a_429_that_one_sees_has_all_wait,
+                a_turn_that_was_cut_off_before_its_commit_is_repeated,
             ],
         ),
-        (On::OwnPostgres, facts![a_server_that_ends_and_comes_back_loses_and_repeats_nothing]),
+        (
+            On::OwnPostgres,
+            facts![
+                a_server_that_ends_and_comes_back_loses_and_repeats_nothing,
+                a_server_with_another_history_stops_a_run,
+                a_turn_that_was_committed_unseen_hands_out_its_rows_once,
+            ],
+        ),
     ])
 }
 
@@ -140,6 +148,68 @@ fn a_server_that_ends_and_comes_back_loses_and_repeats_nothing(_: Database) {
     assert!((200..ROWS as usize).contains(&at_end), "the server ended too late: {at_end}");
     assert_eq!((s.states(), sim.received()), (format!("{ROWS} accepted"), ROWS as usize));
     s.audit_unknown(ROWS.into(), 0);
+}
+
+fn a_server_with_another_history_stops_a_run(_: Database) {
+    const ROWS: u32 = 2_000;
+    let cluster = Cluster::own(&[("restore_command", "false")], &[]);
+    let s = Scenario::at(cluster.database());
+    let sim = s.simulate("--latency 5ms..20ms");
+    imported(&s, &sim, ROWS, "");
+    let [run] = start(&s, "");
+    sim.until_received(200);
+    cluster.stop_immediate();
+    cluster.start_another_history();
+    run.finish().exits(9).says("another history");
+    assert!(sim.received() < ROWS as usize, "the server took over too late");
+}
+
+/// Makes room inside the commit that takes the row at line 20: the server stays in it for a while.
+const SLOW_COMMIT: &str = "
+    CREATE SEQUENCE naps;
+    CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM nextval('naps'), pg_sleep(1.5); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER nap AFTER UPDATE ON invocation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        WHEN (NEW.state = 'sending' AND NEW.line = 20) EXECUTE FUNCTION nap()";
+
+/// What the server is in the middle of.
+const NAPPING: &str = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+
+/// How often that row was taken and not given back, commits that came to nothing included: a sequence keeps what it counts.
+const TAKEN: &str = "SELECT last_value - (SELECT count(*) FROM attempt WHERE outcome = 'given-back'
+        AND invocation_id = (SELECT id FROM invocation WHERE line = 20)) FROM naps";
+
+/// A run whose commit of a turn in the middle of the batch goes on.
+fn start_into_slow_commit(s: &Scenario, sim: &Simulator) -> Running {
+    imported(s, sim, 40, "");
+    s.execute(SLOW_COMMIT);
+    let running = s.start(&format!("run campaign --concurrency {CONCURRENCY}"));
+    s.until_stored(&format!("SELECT count(*) {NAPPING}"), "1");
+    running
+}
+
+fn a_turn_that_was_cut_off_before_its_commit_is_repeated(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--latency 5ms..20ms");
+    let running = start_into_slow_commit(&s, &sim);
+    s.execute(&format!("SELECT pg_terminate_backend(pid) {NAPPING}"));
+    running.finish().exits(0);
+    assert_eq!(count(&s, TAKEN), 2);
+    assert_eq!((s.states().as_str(), sim.received()), ("40 accepted", 40));
+    s.audit_unknown(40, 0);
+}
+
+fn a_turn_that_was_committed_unseen_hands_out_its_rows_once(_: Database) {
+    let cluster = Cluster::own(&[], &[]);
+    let (proxy, url) = cluster.by_proxy(&cluster.database());
+    let s = Scenario::at(url);
+    let sim = s.simulate("--latency 5ms..20ms");
+    let running = start_into_slow_commit(&s, &sim);
+    proxy.cut();
+    running.finish().exits(0);
+    assert_eq!(count(&s, TAKEN), 1);
+    assert_eq!((s.states().as_str(), sim.received()), ("40 accepted", 40));
+    s.audit_unknown(40, 0);
 }
 
 fn three_runs_keep_one_rate(database: Database) {

@@ -1,36 +1,108 @@
-//! The store's promises, held against a real database: turns, guards, counts, intake, operators' acts.
+//! The store's promises, held against real databases: turns, guards, counts, intake, operators' acts, late outcomes.
 
-use std::path::PathBuf;
+mod cluster;
+mod either;
+
+use std::process::ExitCode;
 use std::time::Duration;
 
+use cluster::{Cluster, Database};
+use either::{On, facts};
 use mep_batch::invocation::{
     BatchId, Counts, Findings, Fingerprint, ImportedRow, InvocationId, Outcome, RowContent, Settings, Settlement,
     SkipReason, State, Suppressed, Taken, UnixMillis,
 };
 use mep_batch::store::{
-    Actor, Address, Batch, Claim, Error, Filter, NewBatch, RetrySelection, Run, RunLock, Store, Turn, Verdict,
+    Actor, Address, Batch, Claim, ClosedBecause, Error, Filter, Gate, InvocationView, NewBatch, RetrySelection, Run,
+    RunLock, Store, Turn, Verdict,
 };
 
 const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
 
+fn main() -> ExitCode {
+    either::run(&[
+        (
+            On::Either,
+            facts![async
+                a_turn_that_is_not_committed_leaves_nothing_behind,
+                a_turns_number_is_claimed_once_and_an_ended_run_takes_nothing,
+                an_outcome_is_stored_with_its_attempt_and_answer,
+                an_outcome_of_another_attempt_changes_nothing,
+                what_a_dead_run_left_is_unknown_with_its_cause,
+                retries_are_taken_before_rows_never_tried_and_not_before_they_are_due,
+                an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next,
+                a_taken_name_is_refused_and_a_free_one_is_found,
+                a_verdict_moves_only_the_attempt_that_was_looked_at,
+                of_two_equal_requests_the_accepted_one_is_told_and_of_others_the_newest,
+                suppressing_skips_what_is_pending_and_nothing_else,
+                a_row_that_is_skipped_when_it_is_taken_keeps_its_reason,
+                a_retried_row_counts_its_attempts_on_and_its_tries_anew,
+                a_late_outcome_settles_its_own_unknown_row,
+                a_late_outcome_spares_the_request_that_an_operator_asked_for,
+                a_late_outcome_overrules_no_operator,
+                a_late_outcome_of_an_earlier_attempt_is_stored_and_marks_the_row,
+                a_late_outcome_is_stored_once,
+                a_run_that_shows_something_new_is_not_ended,
+                a_gate_is_one_for_all_who_send_there,
+                two_that_make_the_tables_at_once_make_them_once
+            ],
+        ),
+        (On::Sqlite, facts![async who_has_the_lock_is_named_and_a_replaced_lock_file_is_noticed]),
+        (On::Postgres, facts![async two_runs_that_take_at_once_take_different_rows]),
+    ])
+}
+
 struct Fixture {
     store: Store,
-    path: PathBuf,
-    _folder: tempfile::TempDir,
+    _place: Place,
+}
+
+/// A folder, or a database, of a test's own.
+struct Place {
+    folder: tempfile::TempDir,
+    database: Option<String>,
+}
+
+impl Place {
+    fn new(database: Database) -> Place {
+        let folder = tempfile::tempdir().expect("a folder");
+        let create = || tokio::task::block_in_place(|| Cluster::shared().database());
+        Place { folder, database: (database == Database::Postgres).then(create) }
+    }
+
+    fn address(&self) -> Address {
+        match &self.database {
+            Some(url) => url.parse().expect("an address"),
+            None => Address::File(self.folder.path().join("queue.db")),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(url) = &self.database {
+            tokio::task::block_in_place(|| Cluster::shared().forget(url));
+        }
+    }
 }
 
 fn actor() -> Actor {
     Actor { who: "op".to_owned(), host: "here".to_owned(), version: "0".to_owned() }
 }
 
+/// An empty store.
+async fn empty(database: Database) -> Fixture {
+    let place = Place::new(database);
+    let store = Store::open(&place.address(), true).await.expect("a store");
+    Fixture { store, _place: place }
+}
+
 /// A store with a batch of so many pending rows, at lines 2 and on.
-async fn with_rows(rows: u32) -> (Fixture, Batch) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("queue.db");
-    let store = Store::open(&Address::File(path.clone()), true).await.expect("a store");
-    import(&store, "a", rows).await;
-    let batch = store.batch_named("a").await.expect("read").expect("the batch");
-    (Fixture { store, path, _folder: folder }, batch)
+async fn with_rows(database: Database, rows: u32) -> (Fixture, Batch) {
+    let fixture = empty(database).await;
+    import(&fixture.store, "a", rows).await;
+    let batch = fixture.store.batch_named("a").await.expect("read").expect("the batch");
+    (fixture, batch)
 }
 
 async fn import(store: &Store, name: &str, rows: u32) {
@@ -133,9 +205,8 @@ fn lines(taken: &[Taken]) -> Vec<u32> {
     lines
 }
 
-#[tokio::test]
-async fn a_turn_that_is_not_committed_leaves_nothing_behind() {
-    let (fixture, batch) = with_rows(4).await;
+async fn a_turn_that_is_not_committed_leaves_nothing_behind(database: Database) {
+    let (fixture, batch) = with_rows(database, 4).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     {
         let mut writer = fixture.store.turn_writer().await.expect("the writer");
@@ -148,9 +219,8 @@ async fn a_turn_that_is_not_committed_leaves_nothing_behind() {
     assert!(matches!(writer.begin(&run, 1, NOW).await, Ok(Claim::Committed)));
 }
 
-#[tokio::test]
-async fn a_turns_number_is_claimed_once_and_an_ended_run_takes_nothing() {
-    let (fixture, batch) = with_rows(2).await;
+async fn a_turns_number_is_claimed_once_and_an_ended_run_takes_nothing(database: Database) {
+    let (fixture, batch) = with_rows(database, 2).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     take(&fixture.store, &run, 1, &batch, 1).await;
     let stranger = Run { token: "another".to_owned(), ..run.clone() };
@@ -168,9 +238,8 @@ async fn a_turns_number_is_claimed_once_and_an_ended_run_takes_nothing() {
     assert_eq!(turn.take(batch.id, 1).await.expect("asked"), []);
 }
 
-#[tokio::test]
-async fn an_outcome_is_stored_with_its_attempt_and_answer() {
-    let (fixture, batch) = with_rows(2).await;
+async fn an_outcome_is_stored_with_its_attempt_and_answer(database: Database) {
+    let (fixture, batch) = with_rows(database, 2).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 2).await;
     settle(&fixture.store, &run, 2, &[&settlement(&taken[0], Outcome::Accepted, State::Accepted)]).await;
@@ -183,9 +252,8 @@ async fn an_outcome_is_stored_with_its_attempt_and_answer() {
     assert_eq!((row.request_id.as_deref(), row.sent_at), (Some("ID"), Some(NOW)));
 }
 
-#[tokio::test]
-async fn an_outcome_of_another_attempt_changes_nothing() {
-    let (fixture, batch) = with_rows(2).await;
+async fn an_outcome_of_another_attempt_changes_nothing(database: Database) {
+    let (fixture, batch) = with_rows(database, 2).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 2).await;
     let right = settlement(&taken[0], Outcome::Accepted, State::Accepted);
@@ -196,9 +264,8 @@ async fn an_outcome_of_another_attempt_changes_nothing() {
     assert_eq!((counts[State::Accepted], counts[State::Sending], counts[State::Unknown]), (1, 1, 0));
 }
 
-#[tokio::test]
-async fn what_a_dead_run_left_is_unknown_with_its_cause() {
-    let (fixture, batch) = with_rows(5).await;
+async fn what_a_dead_run_left_is_unknown_with_its_cause(database: Database) {
+    let (fixture, batch) = with_rows(database, 5).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 3).await;
     settle(&fixture.store, &run, 2, &[&settlement(&taken[0], Outcome::Accepted, State::Accepted)]).await;
@@ -210,14 +277,14 @@ async fn what_a_dead_run_left_is_unknown_with_its_cause() {
     assert_eq!(fixture.store.settle_dead_runs(NOW).await.expect("settled").unknown, 0);
 }
 
-#[tokio::test]
-async fn retries_are_taken_before_rows_never_tried_and_not_before_they_are_due() {
-    let (fixture, batch) = with_rows(4).await;
+async fn retries_are_taken_before_rows_never_tried_and_not_before_they_are_due(database: Database) {
+    let (fixture, batch) = with_rows(database, 4).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 2).await;
     let mut due = settlement(&taken[0], Outcome::Retry, State::Pending);
     let mut later = settlement(&taken[1], Outcome::Retry, State::Pending);
-    (due.due_at, later.due_at) = (NOW, NOW.after(Duration::from_secs(1)));
+    // A server's turns go by its own clock.
+    (due.due_at, later.due_at) = (UnixMillis(1), NOW.after(Duration::from_hours(87_600)));
     settle(&fixture.store, &run, 2, &[&due, &later]).await;
     let first = take(&fixture.store, &run, 3, &batch, 1).await;
     assert_eq!((first[0].attempt.id, first[0].attempt.number), (due.id, 2));
@@ -226,9 +293,8 @@ async fn retries_are_taken_before_rows_never_tried_and_not_before_they_are_due()
     assert_eq!((waiting.rows, waiting.next_due_at), (1, later.due_at));
 }
 
-#[tokio::test]
-async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next() {
-    let (fixture, _) = with_rows(1).await;
+async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next(database: Database) {
+    let (fixture, _) = with_rows(database, 1).await;
     let lock = fixture.store.import_lock().await.expect("the lock");
     let mut intake = fixture.store.begin_intake(lock, NOW).await.expect("an intake");
     intake.add(&[ready(2), ready(3)]).await.expect("a chunk");
@@ -242,9 +308,8 @@ async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next() {
     assert_eq!(rows, 4);
 }
 
-#[tokio::test]
-async fn a_taken_name_is_refused_and_a_free_one_is_found() {
-    let (fixture, _) = with_rows(1).await;
+async fn a_taken_name_is_refused_and_a_free_one_is_found(database: Database) {
+    let (fixture, _) = with_rows(database, 1).await;
     let begin = async || {
         let lock = fixture.store.import_lock().await.expect("the lock");
         fixture.store.begin_intake(lock, NOW).await.expect("an intake")
@@ -256,9 +321,8 @@ async fn a_taken_name_is_refused_and_a_free_one_is_found() {
     assert_eq!(name, "a-2");
 }
 
-#[tokio::test]
-async fn a_verdict_moves_only_the_attempt_that_was_looked_at() {
-    let (fixture, batch) = with_rows(2).await;
+async fn a_verdict_moves_only_the_attempt_that_was_looked_at(database: Database) {
+    let (fixture, batch) = with_rows(database, 2).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     take(&fixture.store, &run, 1, &batch, 2).await;
     fixture.store.settle_dead_runs(NOW).await.expect("settled");
@@ -275,9 +339,8 @@ async fn a_verdict_moves_only_the_attempt_that_was_looked_at() {
     assert_eq!(counts(&fixture.store, &batch).await[State::Accepted], 1);
 }
 
-#[tokio::test]
-async fn of_two_equal_requests_the_accepted_one_is_told_and_of_others_the_newest() {
-    let (fixture, batch) = with_rows(2).await;
+async fn of_two_equal_requests_the_accepted_one_is_told_and_of_others_the_newest(database: Database) {
+    let (fixture, batch) = with_rows(database, 2).await;
     let store = &fixture.store;
     let run = store.start_run("t", &actor(), NOW).await.expect("a run");
     let taken = take(store, &run, 1, &batch, 1).await;
@@ -302,9 +365,8 @@ async fn of_two_equal_requests_the_accepted_one_is_told_and_of_others_the_newest
     assert_eq!(told(&[says(2, 1)], &[], NOW).await, []);
 }
 
-#[tokio::test]
-async fn suppressing_skips_what_is_pending_and_nothing_else() {
-    let (fixture, batch) = with_rows(4).await;
+async fn suppressing_skips_what_is_pending_and_nothing_else(database: Database) {
+    let (fixture, batch) = with_rows(database, 4).await;
     import(&fixture.store, "b", 4).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     take(&fixture.store, &run, 1, &batch, 1).await;
@@ -318,9 +380,8 @@ async fn suppressing_skips_what_is_pending_and_nothing_else() {
     assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [4, 5]);
 }
 
-#[tokio::test]
-async fn a_row_that_is_skipped_when_it_is_taken_keeps_its_reason() {
-    let (fixture, batch) = with_rows(1).await;
+async fn a_row_that_is_skipped_when_it_is_taken_keeps_its_reason(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 1).await;
     let skipped = Settlement {
@@ -335,9 +396,8 @@ async fn a_row_that_is_skipped_when_it_is_taken_keeps_its_reason() {
     assert_eq!(counts(&fixture.store, &batch).await[State::Skipped], 1);
 }
 
-#[tokio::test]
-async fn a_retried_row_counts_its_attempts_on_and_its_tries_anew() {
-    let (fixture, batch) = with_rows(1).await;
+async fn a_retried_row_counts_its_attempts_on_and_its_tries_anew(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 1).await;
     let failed = Settlement { tries: 5, ..settlement(&taken[0], Outcome::Failed, State::Failed) };
@@ -349,18 +409,188 @@ async fn a_retried_row_counts_its_attempts_on_and_its_tries_anew() {
     assert_eq!((again[0].attempt.number, again[0].attempt.tries), (2, 0));
 }
 
-#[tokio::test]
-async fn who_has_the_lock_is_named_and_a_replaced_lock_file_is_noticed() {
-    let (fixture, _) = with_rows(1).await;
-    let lock = RunLock::acquire(&fixture.path, "pid 7 on here").expect("the lock");
-    let Err(Error::Held { holder, .. }) = RunLock::acquire(&fixture.path, "me") else {
-        panic!("the lock is held");
+async fn who_has_the_lock_is_named_and_a_replaced_lock_file_is_noticed(database: Database) {
+    let (fixture, _) = with_rows(database, 1).await;
+    let path = fixture.store.address().file().expect("a file");
+    let lock = RunLock::acquire(path, "pid 7 on here").expect("the lock");
+    let Err(Error::Held { holder, .. }) = RunLock::acquire(path, "me") else {
+        unreachable!("the lock is held");
     };
     assert_eq!(holder.to_string(), "pid 7 on here");
     assert!(lock.still_holds());
-    let file = fixture.path.with_extension("db.lock");
+    let file = path.with_extension("db.lock");
     std::fs::remove_file(&file).expect("removed");
     assert!(!lock.still_holds());
     std::fs::write(&file, "").expect("replaced");
     assert!(!lock.still_holds());
+}
+
+/// A run that was ended while it had the row in flight; what it took.
+async fn judged(store: &Store, batch: &Batch) -> (Run, Taken) {
+    let run = store.start_run("judged", &actor(), NOW).await.expect("a run");
+    let taken = take(store, &run, 1, batch, 1).await.remove(0);
+    let judge = store.start_run("judge", &actor(), NOW).await.expect("a run");
+    let [sign] = store.signs_of_life(Some(&judge)).await.expect("read")[..] else {
+        unreachable!("there is one other run")
+    };
+    let settled = store.end_silent_run(sign, NOW).await.expect("ended").expect("it showed nothing new");
+    assert_eq!((settled.unknown, &settled.batches[..]), (1, &[batch.id][..]));
+    (run, taken)
+}
+
+/// The only row of the batch.
+async fn row(store: &Store, batch: &Batch) -> InvocationView {
+    store.page(batch.id, &Filter::default(), 0, 1).await.expect("rows").remove(0)
+}
+
+async fn resolve(store: &Store, batch: &Batch, row: InvocationId, verdict: Verdict) {
+    let decided = store.resolve(batch.id, &[(row, 1)], verdict, None, "r", &actor(), NOW).await;
+    assert_eq!(decided.expect("decided"), 1);
+}
+
+async fn a_late_outcome_settles_its_own_unknown_row(database: Database) {
+    for (outcome, state) in [(Outcome::Accepted, State::Accepted), (Outcome::GivenBack, State::Pending)] {
+        let (fixture, batch) = with_rows(database, 1).await;
+        let (run, taken) = judged(&fixture.store, &batch).await;
+        assert_eq!(counts(&fixture.store, &batch).await[State::Unknown], 1);
+        settle(&fixture.store, &run, 2, &[&settlement(&taken, outcome, state)]).await;
+        assert_eq!(counts(&fixture.store, &batch).await[state], 1);
+        let attempts = fixture.store.attempts(&[taken.attempt.id]).await.expect("attempts");
+        assert_eq!(attempts.len(), 1);
+        assert_eq!((attempts[0].outcome.as_str(), attempts[0].is_late), (outcome.as_str(), true));
+    }
+}
+
+async fn a_late_outcome_spares_the_request_that_an_operator_asked_for(database: Database) {
+    for verdict in [Verdict::NotSent, Verdict::Resend] {
+        let (fixture, batch) = with_rows(database, 1).await;
+        let store = &fixture.store;
+        let (run, taken) = judged(store, &batch).await;
+        resolve(store, &batch, taken.attempt.id, verdict).await;
+        settle(store, &run, 2, &[&settlement(&taken, Outcome::Accepted, State::Accepted)]).await;
+        let row = row(store, &batch).await;
+        assert_eq!(
+            (row.state, row.possible_duplicate, row.request_id.as_deref()),
+            (State::Accepted, false, Some("ID"))
+        );
+        let next = store.start_run("next", &actor(), NOW).await.expect("a run");
+        assert_eq!(take(store, &next, 1, &batch, 1).await, []);
+    }
+}
+
+async fn a_late_outcome_overrules_no_operator(database: Database) {
+    let late = [
+        (Outcome::Rejected, State::Rejected, Verdict::Abandoned),
+        (Outcome::Unknown, State::Unknown, Verdict::NotSent),
+    ];
+    for (outcome, state, verdict) in late {
+        let (fixture, batch) = with_rows(database, 1).await;
+        let (run, taken) = judged(&fixture.store, &batch).await;
+        resolve(&fixture.store, &batch, taken.attempt.id, verdict).await;
+        settle(&fixture.store, &run, 2, &[&settlement(&taken, outcome, state)]).await;
+        assert_eq!(row(&fixture.store, &batch).await.state, verdict.state());
+        assert_eq!(counts(&fixture.store, &batch).await[verdict.state()], 1);
+    }
+}
+
+async fn a_late_outcome_of_an_earlier_attempt_is_stored_and_marks_the_row(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
+    let store = &fixture.store;
+    let (run, first) = judged(store, &batch).await;
+    resolve(store, &batch, first.attempt.id, Verdict::NotSent).await;
+    let next = store.start_run("next", &actor(), NOW).await.expect("a run");
+    let second = take(store, &next, 1, &batch, 1).await.remove(0);
+    settle(store, &run, 2, &[&settlement(&first, Outcome::Accepted, State::Accepted)]).await;
+    assert_eq!(row(store, &batch).await.state, State::Sending, "the second attempt has the row");
+    settle(store, &next, 2, &[&settlement(&second, Outcome::Accepted, State::Accepted)]).await;
+    let row = row(store, &batch).await;
+    assert_eq!((row.state, row.attempt, row.possible_duplicate), (State::Accepted, 2, true));
+    let attempts = store.attempts(&[row.id]).await.expect("attempts");
+    let told: Vec<_> = attempts.iter().map(|attempt| (attempt.outcome.as_str(), attempt.is_late)).collect();
+    assert_eq!(told, [("accepted", true), ("accepted", false)]);
+    assert_eq!(counts(store, &batch).await[State::Accepted], 1);
+}
+
+async fn a_late_outcome_is_stored_once(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
+    let (run, taken) = judged(&fixture.store, &batch).await;
+    settle(&fixture.store, &run, 2, &[&settlement(&taken, Outcome::Accepted, State::Accepted)]).await;
+    settle(&fixture.store, &run, 3, &[&settlement(&taken, Outcome::Failed, State::Failed)]).await;
+    assert_eq!(row(&fixture.store, &batch).await.state, State::Accepted);
+    let attempts = fixture.store.attempts(&[taken.attempt.id]).await.expect("attempts");
+    assert_eq!((attempts.len(), attempts[0].outcome.as_str()), (1, "accepted"));
+}
+
+async fn a_run_that_shows_something_new_is_not_ended(database: Database) {
+    let (fixture, batch) = with_rows(database, 2).await;
+    let store = &fixture.store;
+    let (run, judge) = (store.start_run("a", &actor(), NOW).await, store.start_run("b", &actor(), NOW).await);
+    let (run, judge) = (run.expect("a run"), judge.expect("a run"));
+    let seen = store.signs_of_life(Some(&judge)).await.expect("read")[0];
+    take(store, &run, 1, &batch, 1).await;
+    assert_eq!(store.end_silent_run(seen, NOW).await.expect("asked"), None, "it has made a turn");
+    let seen = store.signs_of_life(Some(&judge)).await.expect("read")[0];
+    let mut heart = store.heart().await.expect("a connection");
+    store.beat(&mut heart, &run).await.expect("beaten");
+    assert_eq!(store.end_silent_run(seen, NOW).await.expect("asked"), None, "its heart has beaten");
+    assert_eq!(counts(store, &batch).await[State::Sending], 1);
+    store.end_run(&run, "done", NOW).await.expect("ended");
+    assert_eq!(store.signs_of_life(Some(&judge)).await.expect("read"), []);
+}
+
+async fn two_runs_that_take_at_once_take_different_rows(database: Database) {
+    let (fixture, batch) = with_rows(database, 5).await;
+    let other = Store::open(fixture.store.address(), false).await.expect("a store");
+    let (one, two) = (fixture.store.start_run("a", &actor(), NOW).await, other.start_run("b", &actor(), NOW).await);
+    let (one, two) = (one.expect("a run"), two.expect("a run"));
+    let (mut first, mut second) =
+        (fixture.store.turn_writer().await.expect("w"), other.turn_writer().await.expect("w"));
+    let mut first = granted(first.begin(&one, 1, NOW).await);
+    let mut second = granted(second.begin(&two, 1, NOW).await);
+    let mut taken = lines(&first.take(batch.id, 3).await.expect("rows"));
+    taken.extend(lines(&second.take(batch.id, 3).await.expect("rows")));
+    first.commit().await.expect("committed");
+    second.commit().await.expect("committed");
+    assert_eq!(taken, [2, 3, 4, 5, 6]);
+    assert_eq!(counts(&fixture.store, &batch).await[State::Sending], 5);
+}
+
+async fn a_gate_is_one_for_all_who_send_there(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
+    let store = &fixture.store;
+    let gate = store.gate(&batch.endpoint, "account").await.expect("a gate");
+    let run = store.start_run("a", &actor(), NOW).await.expect("a run");
+    let probe = take(store, &run, 1, &batch, 1).await.remove(0);
+    let changed = Gate {
+        closed: Some((NOW, ClosedBecause::Ambiguous)),
+        probe: Some(probe.attempt.id),
+        failed_probes: 2,
+        recent: 5,
+        next_send_us: 7,
+        period_us: 8,
+        paced_at_us: 9,
+        stops: 1,
+        stopped_by: Some("why".to_owned()),
+        ..gate.clone()
+    };
+    let mut writer = store.turn_writer().await.expect("the writer");
+    let mut turn = granted(writer.begin(&run, 2, NOW).await);
+    assert_eq!(turn.gates(&[gate.id], true).await.expect("read"), [gate]);
+    turn.store_gate(&changed).await.expect("stored");
+    turn.commit().await.expect("committed");
+    drop(writer);
+    let found = store.gate(&batch.endpoint, "account").await.expect("a gate");
+    assert_eq!(found, Gate { is_probing: true, ..changed.clone() }, "its probe is in flight");
+    settle(store, &run, 3, &[&settlement(&probe, Outcome::Accepted, State::Accepted)]).await;
+    assert_eq!(store.find_gate(&batch.endpoint, "account").await.expect("read"), Some(changed));
+}
+
+async fn two_that_make_the_tables_at_once_make_them_once(database: Database) {
+    let place = Place::new(database);
+    let address = place.address();
+    let open = || Store::open(&address, true);
+    let (one, two, three, four) = tokio::join!(open(), open(), open(), open());
+    for store in [one, two, three, four] {
+        assert!(store.expect("a store").batches().await.expect("batches").is_empty());
+    }
 }

@@ -140,6 +140,8 @@ CREATE TABLE attempt (
 
 -- What came of attempts whose run was thought dead: rarely any, and `status` looks for rows that were texted twice.
 CREATE INDEX attempt_late ON attempt (invocation_id, number) WHERE late = 1;
+-- What a run that was thought dead has not told of: it asks for it when it wakes up.
+CREATE INDEX attempt_judged ON attempt (run_id) WHERE judged = 1 AND late = 0;
 
 -- How many invocations are in each state: kept by each transaction that changes a state, in that transaction.
 CREATE TABLE state_count (

@@ -21,8 +21,8 @@ pub(super) struct Order {
     pub(super) wanted: Vec<Wanted>,
     /// Rows to take at most, of all of them.
     pub(super) free: u32,
-    /// Whether to look for rows of this run that are `sending`.
-    pub(super) asks_sending: bool,
+    /// Whether to look for attempts of this run of which no outcome is stored.
+    pub(super) asks_unsettled: bool,
 }
 
 /// What came of one attempt.
@@ -63,8 +63,8 @@ pub(super) struct Done {
     pub(super) sell_by: SellBy,
     /// Whether somebody else has ended this run.
     pub(super) is_ended: bool,
-    /// The rows of this run that are `sending`, where that was asked; what this turn took is not among them.
-    pub(super) sending: Vec<Attempt>,
+    /// The attempts of this run of which no outcome is stored, where that was asked; what this turn took is not among them.
+    pub(super) unsettled: Vec<Attempt>,
 }
 
 /// What was taken of one batch.
@@ -99,7 +99,7 @@ async fn fill(turn: &mut Turn<'_>, order: Order) -> store::Result<Done> {
     let (now, sell_by) = (turn.now(), SellBy::from_now());
     let settlements: Vec<&Settlement> = order.outcomes.iter().map(|outcome| &*outcome.settlement).collect();
     turn.settle(&settlements).await?;
-    let sending = if order.asks_sending { turn.sending().await? } else { Vec::new() };
+    let unsettled = if order.asks_unsettled { turn.unsettled().await? } else { Vec::new() };
     let mut gates = order.gates;
     read_gates(turn, &mut gates, &order.outcomes, &order.stops).await?;
     let mut swings = Vec::new();
@@ -116,7 +116,7 @@ async fn fill(turn: &mut Turn<'_>, order: Order) -> store::Result<Done> {
             turn.store_gate(&changed).await?;
         }
     }
-    Ok(Done { now, gates, swings, taken, sell_by, is_ended: turn.is_ended(), sending })
+    Ok(Done { now, gates, swings, taken, sell_by, is_ended: turn.is_ended(), unsettled })
 }
 
 /// Reads the gates as they stand: exclusively where this turn may change one, so that no two runs spend one token or send

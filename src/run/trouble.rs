@@ -75,7 +75,9 @@ impl Engine<'_> {
                 trouble.is_lost &= error.is_lost() || error.is_busy();
                 let (since, is_lost) = (trouble.since, trouble.is_lost);
                 let known = self.finished.iter().filter(|finished| finished.slot.is_some()).count();
-                let is_worth_it = is_lost || !self.finished.is_empty();
+                // What stands there now is another database, or another history of it: that does not mend itself.
+                let is_hopeless = matches!(error, store::Error::Fenced(_));
+                let is_worth_it = !is_hopeless && (is_lost || !self.finished.is_empty());
                 let has_patience = since.elapsed() <= self.grace(is_lost) && is_worth_it;
                 if self.slots.in_flight() > known || has_patience {
                     return None;
@@ -110,13 +112,13 @@ impl Engine<'_> {
             }
             self.set_unconfirmed(None);
         }
-        // Once more: what is `sending` of this run, and in no slot, was taken by a turn of which only the commit is known.
+        // Once more: an attempt without an outcome, and in no slot, was taken by a turn of which only the commit is known.
         let included = self.finished.len();
         match self.make_mending_turn(included, true).await? {
             Made::Before => return Err(store::Error::Fenced("another process goes by its name".to_owned())),
             Made::Now(done) => {
                 let strays: Vec<Attempt> =
-                    done.sending.iter().copied().filter(|attempt| !self.slots.hold(attempt)).collect();
+                    done.unsettled.iter().copied().filter(|attempt| !self.slots.hold(attempt)).collect();
                 self.committed(included);
                 self.take_over(*done);
                 self.give_back(&strays);
@@ -136,8 +138,8 @@ impl Engine<'_> {
     }
 
     /// A turn that takes nothing: this run is in trouble.
-    async fn make_mending_turn(&mut self, included: usize, asks_sending: bool) -> store::Result<Made> {
-        self.make_turn(included, asks_sending).await.map_err(|Failure { error, may_be_done }| {
+    async fn make_mending_turn(&mut self, included: usize, asks_unsettled: bool) -> store::Result<Made> {
+        self.make_turn(included, asks_unsettled).await.map_err(|Failure { error, may_be_done }| {
             if may_be_done {
                 self.set_unconfirmed(Some(included));
             }

@@ -71,19 +71,19 @@ impl Engine<'_> {
     }
 
     /// Has a turn made that stores the first outcomes of those that have come, and takes what it may.
-    pub(super) async fn make_turn(&mut self, included: usize, asks_sending: bool) -> Result<Made, Failure> {
+    pub(super) async fn make_turn(&mut self, included: usize, asks_unsettled: bool) -> Result<Made, Failure> {
         if self.lock.as_ref().is_some_and(|lock| !lock.still_holds()) {
             let error = fenced("the database or its lock file was replaced while it ran");
             return Err(Failure { error, may_be_done: false });
         }
-        let order = self.order(included, asks_sending);
+        let order = self.order(included, asks_unsettled);
         let making = order::make(Arc::clone(&self.store), order);
         // A turn's own failure is an answer too: only silence is not.
         let made = patiently(&self.store, "make a turn", async { Ok(making.await) }).await;
         made.unwrap_or_else(|error| Err(Failure { error, may_be_done: true }))
     }
 
-    fn order(&self, included: usize, asks_sending: bool) -> Order {
+    fn order(&self, included: usize, asks_unsettled: bool) -> Order {
         let now = self.now();
         let outcome = |finished: &super::slots::Finished| Outcome {
             settlement: Arc::clone(&finished.settlement),
@@ -100,7 +100,7 @@ impl Engine<'_> {
             stops: self.stops.clone(),
             wanted: if self.may_take() { due.map(want).collect() } else { Vec::new() },
             free: self.free(),
-            asks_sending,
+            asks_unsettled,
         }
     }
 
@@ -125,7 +125,10 @@ impl Engine<'_> {
         done.swings.into_iter().for_each(|(place, swing)| self.tell_swing(place, swing));
         done.taken.into_iter().for_each(|took| self.hand_out(took, done.sell_by));
         if let Some(why) = self.gates.iter().find_map(|gate| gate.keeper.stopped_by_another()) {
-            self.end(Ending::Stopped(format!("another run met a fault that stops all: {why}")));
+            self.end(Ending::Stopped(format!(
+                "another run met a fault that stops all: {why}\n\
+                 hint: mend it there and here, then type `mep-batch run` again"
+            )));
         }
         if done.is_ended {
             self.end(Ending::StoreFailed(

@@ -145,7 +145,7 @@ async fn find_version_on_server(place: &str, writer: &mut Writer) -> Result<Opti
     const FIND: &str = "
         SELECT COALESCE(current_schema(), '') AS name,
                (SELECT COUNT(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace
-                AND relkind IN ('r', 'p', 'v', 'm')) AS objects,
+                AND relkind IN ('r', 'p', 'v', 'm') AND relname <> '_sqlx_migrations') AS objects,
                to_regclass(quote_ident(current_schema()) || '._sqlx_migrations') IS NOT NULL
                AND to_regclass(quote_ident(current_schema()) || '.invocation') IS NOT NULL AS migrated";
     let failed = |cause| postgres::error("read the database", place, cause);
@@ -155,6 +155,7 @@ async fn find_version_on_server(place: &str, writer: &mut Writer) -> Result<Opti
         let why = "its search_path leads to no schema";
         return Err(foreign(place, why, "an administrator makes it: CREATE SCHEMA name AUTHORIZATION user"));
     }
+    // The driver's own list stands there before the tables do: another process may just be making them.
     if found.get::<i64>("objects").map_err(failed)? == 0 {
         return Ok(None);
     }

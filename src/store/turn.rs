@@ -172,12 +172,27 @@ impl Turn<'_> {
         Ok(taken)
     }
 
-    /// The rows of this run that are `sending`, whatever this process knows of them.
-    pub async fn sending(&mut self) -> Result<Vec<Attempt>> {
+    /// The attempts of this run of which it has stored no outcome, whatever this process knows of them: its rows that are
+    /// `sending`, and those that somebody has made unknown because it was thought dead.
+    pub async fn unsettled(&mut self) -> Result<Vec<Attempt>> {
+        const JUDGED: &str = "SELECT i.id, a.number, i.tries, i.retry_until, i.possible_duplicate, a.taken_at
+            FROM attempt AS a JOIN invocation AS i ON i.id = a.invocation_id
+            WHERE a.run_id = $1 AND a.judged = 1 AND a.late = 0";
+        let mut unsettled = self.sending().await?;
+        unsettled.extend(self.attempts(JUDGED).await?);
+        Ok(unsettled)
+    }
+
+    /// The rows of this run that are `sending`.
+    async fn sending(&mut self) -> Result<Vec<Attempt>> {
         const SENDING: &str = "SELECT id, attempt, tries, retry_until, possible_duplicate, taken_at FROM invocation
             WHERE run_id = $1 AND state = 'sending'";
+        self.attempts(SENDING).await
+    }
+
+    async fn attempts(&mut self, sql: &'static str) -> Result<Vec<Attempt>> {
         let failed = || self.store.failed("read the rows in flight");
-        let rows = query(SENDING).bind(self.run.id.0).fetch_all(&mut self.tx).await.map_err(failed())?;
+        let rows = query(sql).bind(self.run.id.0).fetch_all(&mut self.tx).await.map_err(failed())?;
         let read = |row: &Row| read_attempt(row, UnixMillis(row.get(5)?));
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
     }
@@ -225,7 +240,8 @@ impl Turn<'_> {
 
     /// Moves the rows to their next states, from the one in which they are.
     async fn move_on(&mut self, settlements: &[&Settlement], was: State) -> Result<()> {
-        // What the service answered belongs to the row once the row is done; while it waits, only why it waits.
+        // What the service answered belongs to the row once the row is done; while it waits, only why it waits. While an
+        // attempt has the row, an earlier one may have turned out to have texted the person.
         const MOVE: &str = "
             WITH j AS MATERIALIZED (
                 SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS attempt, value ->> 2 AS state,
@@ -236,7 +252,9 @@ impl Turn<'_> {
                        CAST(value ->> 12 AS BIGINT) AS finished_at, value ->> 13 AS reason
                 FROM json_each($1))
             UPDATE invocation SET state = j.state, due_at = j.due_at, tries = j.tries, retry_until = j.retry_until,
-                possible_duplicate = j.possible_duplicate, http_status = j.http_status, code = j.code,
+                possible_duplicate = CASE WHEN invocation.state = 'sending' AND invocation.possible_duplicate = 1 THEN 1
+                                          ELSE j.possible_duplicate END,
+                http_status = j.http_status, code = j.code,
                 message = j.message, refused_by = j.refused_by, request_id = j.request_id, finished_at = j.finished_at,
                 reason = j.reason
             FROM j

@@ -4,25 +4,6 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row, TypeInfo, ValueRef};
 use tokio::runtime::Runtime;
 
-/// A connection that stays open, for locks that are to be held and sessions that are to be ended.
-pub(crate) struct Session {
-    runtime: Runtime,
-    connection: PgConnection,
-}
-
-impl Session {
-    pub(crate) fn open(url: &str) -> Session {
-        let runtime = runtime();
-        let connection = runtime.block_on(PgConnection::connect(url)).expect("the server answers");
-        Session { runtime, connection }
-    }
-
-    pub(crate) fn execute(&mut self, sql: impl Into<String>) {
-        let done = sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(&mut self.connection);
-        self.runtime.block_on(done).expect("the database does it");
-    }
-}
-
 /// The first column of what a query finds, as text; a truth value is 1 or 0, as in SQLite.
 pub(crate) fn first_column(url: &str, sql: impl Into<String>) -> Vec<String> {
     let sql = AssertSqlSafe(sql.into());
@@ -46,7 +27,7 @@ pub(crate) fn execute(url: &str, sql: impl Into<String>) {
 }
 
 /// Does some work on a connection of its own.
-pub(crate) fn in_database<T>(url: &str, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> T {
+fn in_database<T>(url: &str, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> T {
     let done = runtime().block_on(async {
         let mut connection = PgConnection::connect(url).await?;
         let done = work(&mut connection).await?;

@@ -4,13 +4,15 @@
 mod account;
 mod binaries;
 pub(crate) mod connection;
+mod proxy;
 mod server;
 
 use std::sync::OnceLock;
 
-pub(crate) use connection::{execute, first_column};
+use connection::execute;
 
 use binaries::Binaries;
+use proxy::Proxy;
 use server::Server;
 
 /// The URL of a server where the tests may create databases.
@@ -69,7 +71,8 @@ impl Cluster {
         let server = Server::create(binaries, settings, files);
         server.start();
         let socket = server.socket_folder().to_string_lossy().replace('/', "%2F");
-        let root = Url { before: "postgres://postgres@localhost/".to_owned(), after: format!("?host={socket}") };
+        let before = format!("postgres://postgres@localhost:{}/", server.port());
+        let root = Url { before, after: format!("?host={socket}") };
         Cluster { root, server: Some(server) }
     }
 
@@ -101,8 +104,16 @@ impl Cluster {
     /// The same database over TCP, with these parameters of a URL, such as `sslmode=require`.
     pub(crate) fn over_tcp(&self, database: &str, parameters: &str) -> String {
         let name = self.root.name_in(database);
-        let port = self.own_server().port().expect("a port among the settings");
+        let port = self.own_server().port();
         format!("postgres://postgres@127.0.0.1:{port}/{name}?{parameters}")
+    }
+
+    /// The same database by a way that can be cut.
+    pub(crate) fn by_proxy(&self, database: &str) -> (Proxy, String) {
+        let server = self.own_server();
+        let proxy = Proxy::to(server.socket_folder().join(format!(".s.PGSQL.{}", server.port())));
+        let url = proxy.url(self.root.name_in(database));
+        (proxy, url)
     }
 
     /// Ends the server as a power cut would, but for the disk.
@@ -113,6 +124,12 @@ impl Cluster {
     /// Starts it again; waits until it answers.
     pub(crate) fn start(&self) {
         self.own_server().start();
+    }
+
+    /// Starts it again as a standby that takes over: with another history. `restore_command` is set, and finds nothing.
+    pub(crate) fn start_another_history(&self) {
+        self.own_server().write("recovery.signal", "");
+        self.start();
     }
 
     /// The server's log.

@@ -73,8 +73,9 @@ impl Server {
         &self.folder
     }
 
-    pub(super) fn port(&self) -> Option<&str> {
-        self.port.as_deref()
+    /// The number that the socket's name ends in, whether there is a port of TCP or not.
+    pub(super) fn port(&self) -> &str {
+        self.port.as_deref().unwrap_or("5432")
     }
 
     pub(super) fn log(&self) -> String {
@@ -104,7 +105,7 @@ impl Server {
     }
 
     /// Writes a file that is the server's alone, as it asks of a key.
-    fn write(&self, name: &str, content: &str) {
+    pub(super) fn write(&self, name: &str, content: &str) {
         let path = self.data().join(name);
         std::fs::write(&path, content).expect("a file of the server can be written");
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("a mode");

@@ -13,10 +13,10 @@ pub(crate) type Fact = (&'static str, fn(Database));
 /// The list of these functions of a [`Database`], by their names; after `async`: asynchronous ones.
 macro_rules! facts {
     (async $($fact:ident),+ $(,)?) => {
-        &[$((stringify!($fact), |database: $crate::cluster::Database| {
+        &[$((stringify!($fact), (|database: $crate::cluster::Database| {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             runtime.expect("a runtime").block_on($fact(database));
-        })),+] as &[$crate::either::Fact]
+        }) as fn($crate::cluster::Database))),+] as &[$crate::either::Fact]
     };
     ($($fact:ident),+ $(,)?) => {
         &[$((stringify!($fact), $fact as fn($crate::cluster::Database))),+] as &[$crate::either::Fact]

@@ -30,7 +30,7 @@ impl Queue {
     /// The first column of what a query finds in the queue at this address.
     pub(super) fn query(&self, address: &str, sql: &str) -> Vec<String> {
         match self {
-            Queue::Server(url, _) => cluster::first_column(url, sql),
+            Queue::Server(url, _) => cluster::connection::first_column(url, sql),
             Queue::File => within_sqlite(address, async |connection| {
                 let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
                 rows.iter().map(|row| row.try_get_unchecked::<String, _>(0)).collect()
@@ -40,7 +40,7 @@ impl Queue {
 
     pub(super) fn execute(&self, address: &str, sql: &str) {
         match self {
-            Queue::Server(url, _) => cluster::execute(url, sql),
+            Queue::Server(url, _) => cluster::connection::execute(url, sql),
             Queue::File => within_sqlite(address, async |connection| {
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
             }),
