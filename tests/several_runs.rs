@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             facts![
                 a_server_that_ends_and_comes_back_loses_and_repeats_nothing,
                 a_server_with_another_history_stops_a_run,
+                what_a_server_that_stays_away_was_not_told_is_in_the_log,
                 a_turn_that_was_committed_unseen_hands_out_its_rows_once,
             ],
         ),
@@ -148,6 +149,28 @@ fn a_server_that_ends_and_comes_back_loses_and_repeats_nothing(_: Database) {
     assert!((200..ROWS as usize).contains(&at_end), "the server ended too late: {at_end}");
     assert_eq!((s.states(), sim.received()), (format!("{ROWS} accepted"), ROWS as usize));
     s.audit_unknown(ROWS.into(), 0);
+}
+
+fn what_a_server_that_stays_away_was_not_told_is_in_the_log(_: Database) {
+    const ROWS: u32 = 2_000;
+    let cluster = Cluster::own(&[], &[]);
+    let s = Scenario::at(cluster.database());
+    let sim = s.simulate("--latency 300ms");
+    imported(&s, &sim, ROWS, "");
+    let [run] = start(&s, "--db-grace 2s");
+    sim.until_received(40);
+    cluster.stop_immediate();
+    let told = run.finish().exits(9).says("could not be stored; each is in the log above");
+    let received = sim.received();
+    cluster.start();
+    let stored = s.query("SELECT request_id FROM invocation WHERE request_id IS NOT NULL");
+    for receipt in sim.receipts() {
+        let id = receipt.request_id.expect("every request was accepted");
+        assert!(stored.contains(&id) || told.stderr.contains(&id), "{id} is neither stored nor in the log");
+    }
+    assert!(received - stored.len() <= CONCURRENCY && received < ROWS as usize);
+    s.mep("run campaign --limit 0 --max-unknown 100").exits(4).says("judged dead");
+    s.audit_unknown(ROWS.into(), CONCURRENCY);
 }
 
 fn a_server_with_another_history_stops_a_run(_: Database) {

@@ -32,8 +32,6 @@ const CONCURRENCY_FOR_REAL: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not
 const CONCURRENCY_ELSEWHERE: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 /// How long a turn waits for another process's transaction before the run looks whether somebody interrupts it.
 const TURN_PATIENCE: Duration = Duration::from_secs(1);
-/// How long a run looks for a database server that is gone.
-const STORE_GRACE: Duration = Duration::from_secs(300);
 
 pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
@@ -76,7 +74,7 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         let detail = json!({ "limit": args.limit, "concurrency": concurrency.get() });
         store.record_action(batch.id, ActionKind::Run, &context.actor, UnixMillis::now(), &detail).await?;
     }
-    let options = Options { which, concurrency, limit: args.limit, wait: args.wait, store_grace: STORE_GRACE };
+    let options = Options { which, concurrency, limit: args.limit, wait: args.wait, store_grace: args.db_grace };
     let mut teller = Teller::new(context.out.is_quiet());
     let mut observer = |event: run::Event<'_>| teller.tell(event);
     let interrupts = signals::listen()?;

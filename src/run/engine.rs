@@ -210,13 +210,16 @@ impl<'a> Engine<'a> {
         if open.is_empty() {
             return Some(Ending::Done);
         }
-        if self.limit_left == 0 {
+        let out_of_patience = self.options.wait.is_some_and(|wait| self.waited >= wait);
+        // What a dead run had in flight would stay so: it is judged before this one ends.
+        let has_to_judge =
+            self.judge.has_suspects(Instant::now()) && open.iter().any(|sending| sending.counts[State::Sending] > 0);
+        if self.limit_left == 0 && (!has_to_judge || out_of_patience) {
             return Some(Ending::LimitReached);
         }
         if open.iter().all(|sending| sending.too_many_unknown()) {
             return Some(Ending::Stopped(too_many_unknown(open[0])));
         }
-        let out_of_patience = self.options.wait.is_some_and(|wait| self.waited >= wait);
         (out_of_patience && self.is_waiting()).then(|| Ending::Waiting(self.waits_for().and_then(|(_, until)| until)))
     }
 
@@ -224,8 +227,8 @@ impl<'a> Engine<'a> {
     pub(super) fn is_waiting(&self) -> bool {
         let now = self.now();
         let shut = |sending: &Sending| self.gates[sending.gate].keeper.is_shut(now);
-        self.slots.in_flight() == 0
-            && self.batches.iter().all(|s| s.is_done() || s.is_held() || !s.is_due(now) || shut(s))
+        let takes_none = |s: &Sending| s.is_done() || s.is_held() || !s.is_due(now) || shut(s);
+        self.slots.in_flight() == 0 && (self.limit_left == 0 || self.batches.iter().all(takes_none))
     }
 
     /// Waits for the next outcome, interrupt or moment at which something can be done.

@@ -17,11 +17,22 @@ pub const SILENCE: Duration = Duration::from_secs(30);
 /// may have been stopped itself.
 const LOOK_EVERY_MAX: Duration = Duration::from_secs(10);
 
+/// A run that lives shows something new at least this often, twice its heartbeat.
+const SUSPICIOUS_AFTER: Duration = Duration::from_secs(10);
+
 /// Watches other runs.
 #[derive(Debug, Default)]
 pub struct Judge {
     looked: Option<Instant>,
-    seen: Vec<(SignOfLife, Instant)>,
+    watched: Vec<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    sign: SignOfLife,
+    since: Instant,
+    /// Whether it has shown something new since it was seen first.
+    has_moved: bool,
 }
 
 impl Judge {
@@ -37,21 +48,31 @@ impl Judge {
             self.interrupted();
         }
         self.looked = Some(now);
-        self.seen.retain(|(seen, _)| signs.contains(seen));
+        self.watched.retain(|watched| signs.iter().any(|sign| sign.run == watched.sign.run));
         let mut dead = Vec::new();
         for sign in signs {
-            match self.seen.iter().find(|(seen, _)| seen == sign) {
-                Some((_, since)) if now.duration_since(*since) >= SILENCE => dead.push(*sign),
+            match self.watched.iter_mut().find(|watched| watched.sign.run == sign.run) {
+                Some(watched) if watched.sign != *sign => {
+                    *watched = Watched { sign: *sign, since: now, has_moved: true };
+                }
+                Some(watched) if now.duration_since(watched.since) >= SILENCE => dead.push(*sign),
                 Some(_) => {}
-                None => self.seen.push((*sign, now)),
+                None => self.watched.push(Watched { sign: *sign, since: now, has_moved: false }),
             }
         }
         dead
     }
 
+    /// Whether a run of those seen may be dead, for all that is known yet.
+    #[must_use]
+    pub fn has_suspects(&self, now: Instant) -> bool {
+        let is_suspect = |watched: &Watched| !watched.has_moved || now.duration_since(watched.since) > SUSPICIOUS_AFTER;
+        self.watched.iter().any(is_suspect)
+    }
+
     /// The database did not answer: what was seen before proves nothing any more.
     pub fn interrupted(&mut self) {
-        self.seen.clear();
+        self.watched.clear();
     }
 }
 
@@ -98,6 +119,17 @@ mod tests {
         judge.interrupted();
         assert_eq!(dead_at(&mut judge, start, 90..=119, sign(1, 5)), [0; 0], "the database was gone");
         assert_eq!(dead_at(&mut judge, start, 120..=120, sign(1, 5)), [120]);
+    }
+
+    #[test]
+    fn a_run_is_suspect_until_it_has_shown_something_new_lately() {
+        let (mut judge, start) = (Judge::new(), Instant::now());
+        assert!(!judge.has_suspects(start));
+        judge.look(&[sign(1, 5)], start);
+        assert!(judge.has_suspects(start));
+        judge.look(&[sign(1, 6)], start + Duration::from_secs(5));
+        assert!(!judge.has_suspects(start + Duration::from_secs(15)));
+        assert!(judge.has_suspects(start + Duration::from_secs(16)));
     }
 
     #[test]

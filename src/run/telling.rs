@@ -1,5 +1,7 @@
 //! What a run tells of itself while it goes on: how far it is, and why it waits.
 
+use tokio::time::Instant;
+
 use super::engine::Engine;
 use super::sending::Due;
 use super::{Event, Progress};
@@ -22,8 +24,13 @@ impl Engine<'_> {
     pub(super) fn waits_for(&self) -> Option<(String, Option<UnixMillis>)> {
         let now = self.now();
         self.batches.iter().filter(|sending| !sending.is_done()).find_map(|sending| {
-            if sending.counts[State::Pending] == 0 {
-                return Some(("other runs finish what they have in flight".to_owned(), None));
+            if sending.counts[State::Pending] == 0 || self.limit_left == 0 {
+                let others = if self.judge.has_suspects(Instant::now()) {
+                    "another run may have died; it is watched for 30 s before it is judged"
+                } else {
+                    "other runs finish what they have in flight"
+                };
+                return Some((others.to_owned(), None));
             }
             match (self.gates[sending.gate].keeper.closed(), sending.due) {
                 (Some((until, because)), _) => Some((because.to_string(), Some(until))),

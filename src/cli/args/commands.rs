@@ -65,6 +65,9 @@ pub(in crate::cli) struct RunArgs {
     /// For a connection
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s", help_heading = "Process options")]
     pub(in crate::cli) connect_timeout: Duration,
+    /// How long to look for a database server that is gone before the run ends and logs what it could not store
+    #[arg(long, value_name = "TIME", value_parser = parse_time_or_0, default_value = "5m", help_heading = "Process options")]
+    pub(in crate::cli) db_grace: Duration,
     /// A file that holds the password and that only its owner can read
     #[arg(long, value_name = "FILE", help_heading = "Process options")]
     pub(in crate::cli) password_file: Option<PathBuf>,
