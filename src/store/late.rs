@@ -3,7 +3,7 @@
 use super::connection::Tx;
 use super::run::Run;
 use super::statement::{Row, Sql, query};
-use super::{ids_text, turn};
+use super::{ids_text, settle};
 use crate::invocation::{InvocationId, Outcome, Settlement, State};
 
 /// A row as a late outcome finds it.
@@ -65,7 +65,7 @@ async fn correct_attempts(
         WHERE attempt.invocation_id = j.id AND attempt.number = j.attempt AND attempt.run_id = $2
           AND attempt.judged = 1 AND attempt.late = 0
         RETURNING attempt.invocation_id, attempt.number";
-    let correct = query(CORRECT).bind(turn::outcomes_text(settlements)).bind(run.id.0);
+    let correct = query(CORRECT).bind(settle::outcomes_text(settlements)).bind(run.id.0);
     let rows = correct.fetch_all(&mut *tx).await?;
     rows.iter().map(|row| Ok((InvocationId(row.get(0)?), row.small(1)?))).collect()
 }

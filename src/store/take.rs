@@ -1,0 +1,105 @@
+//! The taking of rows: a turn moves due ones to `sending`, and knows which of its run's have no outcome yet.
+
+use super::counts::note_move;
+use super::statement::{Row, Sql, query};
+use super::{Result, Turn};
+use crate::invocation::{Attempt, BatchId, InvocationId, State, Taken, UnixMillis};
+
+impl Turn<'_> {
+    /// Takes up to `limit` due rows of the batch, retries first, and moves them to `sending`. Of a run that was ended: none.
+    pub async fn take(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
+        // Retries before rows never tried: the first part finds those, and what it leaves of the limit is for the rest.
+        macro_rules! take {
+            ($these:literal) => {
+                concat!(
+                    "UPDATE invocation SET state = 'sending', attempt = attempt + 1, run_id = $4, taken_at = $2 WHERE ",
+                    $these,
+                    " RETURNING id, attempt, tries, retry_until, possible_duplicate,
+                        (SELECT body FROM content WHERE invocation_id = invocation.id)"
+                )
+            };
+        }
+        const TAKE: Sql = Sql {
+            sqlite: take!(
+                "id IN (
+                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                    AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
+                    UNION ALL
+                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                    AND due_at = 0 ORDER BY id LIMIT $3)
+                    LIMIT $3)"
+            ),
+            // Locked in a list that is made once: in the planner's hands a LIMIT below an UPDATE can be run again and again.
+            postgres: concat!(
+                "WITH due AS MATERIALIZED (
+                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                    AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3
+                                    FOR UPDATE SKIP LOCKED) AS retries
+                    UNION ALL
+                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                    AND due_at = 0 ORDER BY id LIMIT $3
+                                    FOR UPDATE SKIP LOCKED) AS firsts
+                    LIMIT $3) ",
+                take!("id IN (SELECT id FROM due) AND state = 'pending'")
+            ),
+        };
+        if self.is_ended {
+            return Ok(Vec::new());
+        }
+        let failed = || self.store.failed("take due rows");
+        let rows = query(TAKE)
+            .bind(batch.0)
+            .bind(self.now.0)
+            .bind(i64::from(limit))
+            .bind(self.run.id.0)
+            .fetch_all(&mut self.tx)
+            .await
+            .map_err(failed())?;
+        let mut taken = Vec::with_capacity(rows.len());
+        for row in &rows {
+            note_move(&mut self.moved, batch, State::Pending, State::Sending);
+            let attempt = read_attempt(row, self.now).map_err(failed())?;
+            let body: Option<String> = row.get(5).map_err(failed())?;
+            let body = body.ok_or_else(|| self.store.misread("a pending row", &"it has no body"))?;
+            taken.push(Taken { attempt, body });
+        }
+        Ok(taken)
+    }
+
+    /// The attempts of this run of which it has stored no outcome, whatever this process knows of them: its rows that are
+    /// `sending`, and those that somebody has made unknown because it was thought dead.
+    pub async fn unsettled(&mut self) -> Result<Vec<Attempt>> {
+        const JUDGED: &str = "SELECT i.id, a.number, i.tries, i.retry_until, i.possible_duplicate, a.taken_at
+            FROM attempt AS a JOIN invocation AS i ON i.id = a.invocation_id
+            WHERE a.run_id = $1 AND a.judged = 1 AND a.late = 0";
+        let mut unsettled = self.sending().await?;
+        unsettled.extend(self.attempts(JUDGED).await?);
+        Ok(unsettled)
+    }
+
+    /// The rows of this run that are `sending`.
+    pub(super) async fn sending(&mut self) -> Result<Vec<Attempt>> {
+        const SENDING: &str = "SELECT id, attempt, tries, retry_until, possible_duplicate, taken_at FROM invocation
+            WHERE run_id = $1 AND state = 'sending'";
+        self.attempts(SENDING).await
+    }
+
+    async fn attempts(&mut self, sql: &'static str) -> Result<Vec<Attempt>> {
+        let failed = || self.store.failed("read the rows in flight");
+        let rows = query(sql).bind(self.run.id.0).fetch_all(&mut self.tx).await.map_err(failed())?;
+        let read = |row: &Row| read_attempt(row, UnixMillis(row.get(5)?));
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
+    }
+}
+
+/// A row of those that were taken, from the columns in which both statements name it.
+fn read_attempt(row: &Row, taken_at: UnixMillis) -> sqlx::Result<Attempt> {
+    Ok(Attempt {
+        id: InvocationId(row.get(0)?),
+        number: row.small(1)?,
+        tries: row.small(2)?,
+        retry_until: row.get::<Option<i64>>(3)?.map(UnixMillis),
+        possible_duplicate: row.get::<i64>(4)? != 0,
+        taken_at,
+    })
+}
