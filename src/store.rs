@@ -53,7 +53,7 @@ pub use refused::Refused;
 pub use run::{Heart, Run, RunView, STOPPED, SignOfLife};
 pub use scratch::{Repeat, RepeatOf, Scratch, Seen};
 pub use told::Told;
-pub use turn::{Claim, Turn, TurnWriter};
+pub use turn::{Claim, ClosedTurn, Turn, TurnWriter};
 pub use view::{AttemptView, Filter, InvocationView, UnknownView, Waiting};
 
 use connection::{Readers, Writer};

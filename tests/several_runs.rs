@@ -28,6 +28,8 @@ fn main() -> ExitCode {
                 three_runs_keep_one_rate,
                 a_refusal_of_the_credentials_that_one_sees_stops_all,
                 a_429_that_one_sees_has_all_wait,
+                one_row_of_all_runs_probes_at_a_time,
+                a_lock_on_the_counts_is_waited_for,
                 a_turn_that_was_cut_off_before_its_commit_is_repeated,
             ],
         ),
@@ -184,7 +186,12 @@ fn a_server_with_another_history_stops_a_run(_: Database) {
     cluster.stop_immediate();
     cluster.start_another_history();
     run.finish().exits(9).says("another history");
-    assert!(sim.received() < ROWS as usize, "the server took over too late");
+    let received = sim.received();
+    assert!(received < ROWS as usize, "the server took over too late");
+    s.mep("run campaign").exits(9).says("--accept-history");
+    assert_eq!(sim.received(), received, "nobody has looked yet");
+    s.mep("run campaign --limit 10 --accept-history --wait 0").exits(5);
+    s.mep("run campaign --limit 10 --wait 0").exits(5);
 }
 
 /// Makes room inside the commit that takes the row at line 20: the server stays in it for a while.
@@ -285,6 +292,36 @@ fn a_429_that_one_sees_has_all_wait(database: Database) {
         assert!(meanwhile <= 3 * RUNS * CONCURRENCY, "{meanwhile} requests; without a gate there are some ninety");
     }
     s.audit_unknown(300, 0);
+}
+
+fn one_row_of_all_runs_probes_at_a_time(database: Database) {
+    let s = Scenario::on(database);
+    s.write("campaign.csv", campaign(0..100));
+    s.mep("import campaign.csv --endpoint http://127.0.0.1:9 --probe-after 1s").exits(0);
+    for run in start::<4>(&s, "--wait 8s") {
+        run.finish().exits(5);
+    }
+    let taken = s.query("SELECT taken_at::text FROM attempt ORDER BY taken_at");
+    let taken: Vec<i64> = taken.iter().map(|at| at.parse().expect("a time")).collect();
+    // Until the first of them has closed the gate, each run sends what it has slots for.
+    let probes: Vec<i64> = taken.iter().copied().filter(|at| at - taken[0] > 900).collect();
+    assert!(probes.len() > 1, "{taken:?}");
+    assert!(probes.windows(2).all(|pair| pair[1] - pair[0] > 900), "{probes:?}");
+}
+
+fn a_lock_on_the_counts_is_waited_for(database: Database) {
+    const ROWS: u32 = 500;
+    let s = Scenario::on(database);
+    let sim = s.simulate("--latency 5ms..20ms");
+    imported(&s, &sim, ROWS, "");
+    let runs: [Running; 2] = start(&s, "");
+    sim.until_received(50);
+    s.execute("BEGIN; SELECT * FROM state_count FOR UPDATE; SELECT pg_sleep(3); COMMIT");
+    for run in runs {
+        run.finish().exits(0);
+    }
+    assert_eq!((s.states(), sim.received()), (format!("{ROWS} accepted"), ROWS as usize));
+    s.audit_unknown(ROWS.into(), 0);
 }
 
 /// When the requests came, in milliseconds, in that order.

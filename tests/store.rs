@@ -42,6 +42,7 @@ fn main() -> ExitCode {
                 a_late_outcome_overrules_no_operator,
                 a_late_outcome_of_an_earlier_attempt_is_stored_and_marks_the_row,
                 a_late_outcome_is_stored_once,
+                a_row_whose_earlier_attempt_was_accepted_is_not_sent_once_more,
                 a_run_that_shows_something_new_is_not_ended,
                 a_gate_is_one_for_all_who_send_there,
                 two_that_make_the_tables_at_once_make_them_once
@@ -173,12 +174,16 @@ fn granted(claim: Result<Claim<'_>, Error>) -> Turn<'_> {
     turn
 }
 
+async fn commit(turn: Turn<'_>) {
+    turn.close().await.expect("closed").commit().await.expect("committed");
+}
+
 /// A committed turn that takes rows.
 async fn take(store: &Store, run: &Run, number: i64, batch: &Batch, limit: u32) -> Vec<Taken> {
     let mut writer = store.turn_writer().await.expect("the writer");
     let mut turn = granted(writer.begin(run, number, NOW).await);
     let taken = turn.take(batch.id, limit).await.expect("rows");
-    turn.commit().await.expect("committed");
+    commit(turn).await;
     taken
 }
 
@@ -186,7 +191,7 @@ async fn settle(store: &Store, run: &Run, number: i64, settlements: &[&Settlemen
     let mut writer = store.turn_writer().await.expect("the writer");
     let mut turn = granted(writer.begin(run, number, NOW).await);
     turn.settle(settlements).await.expect("settled");
-    turn.commit().await.expect("committed");
+    commit(turn).await;
 }
 
 async fn counts(store: &Store, batch: &Batch) -> Counts {
@@ -511,6 +516,23 @@ async fn a_late_outcome_of_an_earlier_attempt_is_stored_and_marks_the_row(databa
     assert_eq!(counts(store, &batch).await[State::Accepted], 1);
 }
 
+async fn a_row_whose_earlier_attempt_was_accepted_is_not_sent_once_more(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
+    let store = &fixture.store;
+    let (run, first) = judged(store, &batch).await;
+    resolve(store, &batch, first.attempt.id, Verdict::NotSent).await;
+    let next = store.start_run("next", &actor(), NOW).await.expect("a run");
+    let second = take(store, &next, 1, &batch, 1).await.remove(0);
+    let given_back =
+        Settlement { request_id: None, sent_at: None, ..settlement(&second, Outcome::GivenBack, State::Pending) };
+    settle(store, &next, 2, &[&given_back]).await;
+    settle(store, &run, 2, &[&settlement(&first, Outcome::Accepted, State::Accepted)]).await;
+    let row = row(store, &batch).await;
+    assert_eq!((row.state, row.attempt, row.request_id.as_deref()), (State::Accepted, 2, Some("ID")));
+    assert_eq!(take(store, &next, 3, &batch, 1).await, []);
+    assert_eq!(counts(store, &batch).await[State::Accepted], 1);
+}
+
 async fn a_late_outcome_is_stored_once(database: Database) {
     let (fixture, batch) = with_rows(database, 1).await;
     let (run, taken) = judged(&fixture.store, &batch).await;
@@ -549,8 +571,8 @@ async fn two_runs_that_take_at_once_take_different_rows(database: Database) {
     let mut second = granted(second.begin(&two, 1, NOW).await);
     let mut taken = lines(&first.take(batch.id, 3).await.expect("rows"));
     taken.extend(lines(&second.take(batch.id, 3).await.expect("rows")));
-    first.commit().await.expect("committed");
-    second.commit().await.expect("committed");
+    commit(first).await;
+    commit(second).await;
     assert_eq!(taken, [2, 3, 4, 5, 6]);
     assert_eq!(counts(&fixture.store, &batch).await[State::Sending], 5);
 }
@@ -577,7 +599,7 @@ async fn a_gate_is_one_for_all_who_send_there(database: Database) {
     let mut turn = granted(writer.begin(&run, 2, NOW).await);
     assert_eq!(turn.gates(&[gate.id], true).await.expect("read"), [gate]);
     turn.store_gate(&changed).await.expect("stored");
-    turn.commit().await.expect("committed");
+    commit(turn).await;
     drop(writer);
     let found = store.gate(&batch.endpoint, "account").await.expect("a gate");
     assert_eq!(found, Gate { is_probing: true, ..changed.clone() }, "its probe is in flight");

@@ -30,6 +30,7 @@ CREATE TABLE run (
     host       TEXT    NOT NULL,
     pid        BIGINT  NOT NULL,
     version    TEXT    NOT NULL,
+    history    TEXT    NOT NULL,              -- which server it is sent from, and which of its histories; empty: a file
     started_at BIGINT  NOT NULL,
     turn       BIGINT  NOT NULL DEFAULT 0,    -- the last turn that committed: witness of a commit whose answer was lost
     turned_at  BIGINT  NOT NULL,              -- when it did

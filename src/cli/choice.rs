@@ -8,6 +8,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::{Told, Usage};
 use super::run::lock;
+use super::silent_runs;
 use super::{import, suppression};
 use crate::invocation::{Settings, State, UnixMillis};
 use crate::mep::Endpoint;
@@ -69,7 +70,7 @@ pub(super) async fn choose(
 /// Stores what the flags change of how a batch is sent. A living run goes on with the account that it began with, so that
 /// beside one the account is not changed.
 async fn settle_settings(
-    context: &Context,
+    context: &mut Context,
     store: &Store,
     batch: &Batch,
     args: &RunArgs,
@@ -78,9 +79,10 @@ async fn settle_settings(
     let account = args.sending.account.as_deref().unwrap_or(&batch.account);
     let is_changed = account != batch.account;
     if is_changed && store.is_shared() {
+        silent_runs::judge_all(context, store).await?;
         store.refuse_beside_a_run().await?;
     }
-    let _lock = if is_changed { lock(context, store).await? } else { None };
+    let _lock = if is_changed { lock(context, store, args).await? } else { None };
     store.change_settings(batch, &settings, account, &context.actor, UnixMillis::now()).await?;
     Ok(())
 }

@@ -18,8 +18,8 @@ use super::{database, mapping};
 const CONTRACT: &str = "contract";
 
 /// What an operator says of one batch at one time: kept in a file it would be said of every batch to come.
-const TYPED_ONLY: [&str; 9] =
-    ["config", "confirm", "confirm-at-most", "again", "yes", "as", "all", "reveal", "save-mapping"];
+const TYPED_ONLY: [&str; 10] =
+    ["accept-history", "config", "confirm", "confirm-at-most", "again", "yes", "as", "all", "reveal", "save-mapping"];
 
 /// The parser, with variables and the file's defaults in it.
 pub(super) fn command(arguments: &[OsString]) -> anyhow::Result<Command> {

@@ -33,14 +33,25 @@ impl Teller {
             Event::Ending(ending) => self.ending(ending),
             Event::StoreTrouble(error, grace) => {
                 let grace = humantime::format_duration(grace);
-                self.line(&format!("error: {error}\nNothing more is sent; what was answered is tried again for {grace}."));
+                self.line(&format!(
+                    "error: {error}\nNothing more is sent; what was answered is tried again for {grace}."
+                ));
             }
             Event::StoreBack => self.line("the database is back, and has all that was answered; sending goes on"),
-            Event::Settled(settled) => self.line(&format!(
-                "another run showed no sign of life for 30 s and is judged dead; {} that it had in flight: unknown now\n\
-                 hint: `mep-batch resolve BATCH` lists what is unknown",
-                counted(settled.unknown, "row")
-            )),
+            Event::Settled(settled) => {
+                let who = settled.who.as_deref().unwrap_or("some machine");
+                let mut text = format!("the run on {who} showed no sign of life for 30 s and is judged dead");
+                if settled.unknown > 0 {
+                    let names: Vec<String> =
+                        settled.names.iter().map(|name| format!("`mep-batch resolve {name}`")).collect();
+                    text.push_str(&format!(
+                        "; {} that it had in flight: unknown now\nhint: {} lists them",
+                        counted(settled.unknown, "row"),
+                        names.join(", ")
+                    ));
+                }
+                self.line(&text);
+            }
             Event::Joined(batch) => self.line(&format!("batch `{batch}` has been imported meanwhile and is sent too")),
             Event::Left(why) => self.line(why),
         }

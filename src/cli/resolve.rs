@@ -37,6 +37,7 @@ pub(super) async fn resolve(context: &mut Context, args: ResolveArgs) -> anyhow:
     }
     let exit = match args.verdict {
         None => {
+            tell_in_flight(context, &store, &batch).await?;
             list(context, &batch, &rows, args.reveal);
             Exit::Complete
         }
@@ -46,6 +47,21 @@ pub(super) async fn resolve(context: &mut Context, args: ResolveArgs) -> anyhow:
     Ok(exit)
 }
 
+/// Says that rows are in flight, which may become unknown yet: a run that has just died is not known to be dead.
+async fn tell_in_flight(context: &mut Context, store: &Store, batch: &Batch) -> anyhow::Result<()> {
+    let sending = store.counts_of(batch.id).await?[State::Sending];
+    if sending > 0 {
+        context.out.note(&format!(
+            "{} of batch `{}` in flight: a run that died less than 30 s ago may have had them\n\
+             hint: `mep-batch status {}` says when each run was seen last\n",
+            counted(sending.unsigned_abs(), "row"),
+            batch.name,
+            batch.name
+        ));
+    }
+    Ok(())
+}
+
 /// Rows that a dead run left are unknown too; the next run would say so, and whoever resolves must not wait for it.
 async fn settle_dead_runs(context: &Context, store: &Store) -> anyhow::Result<()> {
     if !store.has_sending().await? {
@@ -53,7 +69,7 @@ async fn settle_dead_runs(context: &Context, store: &Store) -> anyhow::Result<()
     }
     // Where the lock is held a run lives, and what it has in flight is its own.
     let who = format!("pid {} on {}, resolving", std::process::id(), context.actor.host);
-    if let Ok(_lock) = store.admit_run(&who).await {
+    if let Ok(_lock) = store.admit_run(&who, false).await {
         store.settle_dead_runs(UnixMillis::now()).await?;
     }
     Ok(())
@@ -79,7 +95,7 @@ async fn decide(
         reason: args.reason.as_deref().unwrap_or_default(),
         at_once: args.yes,
     };
-    match action::resolve(store, batch, rows, &word, &context.actor, UnixMillis::now()).await? {
+    match action::resolve(store, batch, rows, &word, &context.actor, store.now().await?).await? {
         Resolution::Decided(decided) => {
             if context.out.is_json() {
                 let object = json!({ "batch": batch.name, "resolved": decided, "as": verdict.as_str(), "exitCode": 0 });

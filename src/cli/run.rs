@@ -49,7 +49,7 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         None => credentials_for(&args, &selected(&store, &Which::All).await?, false)?,
     };
     let which = choose(context, &store, &args, named).await?;
-    let lock = lock(context, &store).await.inspect_err(|_| {
+    let lock = lock(context, &store, &args).await.inspect_err(|_| {
         if has_file {
             context
                 .out
@@ -163,11 +163,11 @@ async fn import_file(context: &mut Context, store: &Store, what: &str, args: &Ru
 }
 
 /// The run lock, with a word to whoever wants it meanwhile.
-pub(super) async fn lock(context: &Context, store: &Store) -> anyhow::Result<Option<RunLock>> {
+pub(super) async fn lock(context: &Context, store: &Store, args: &RunArgs) -> anyhow::Result<Option<RunLock>> {
     let actor = &context.actor;
     let who =
         format!("pid {} on {}, started by {} at {}", std::process::id(), actor.host, actor.who, UnixMillis::now());
-    Ok(store.admit_run(&who).await?)
+    Ok(store.admit_run(&who, args.accept_history).await?)
 }
 
 /// The batches that a run sends, as they are stored now.
@@ -214,13 +214,7 @@ fn credentials_for(args: &RunArgs, batches: &[Batch], all_of_them: bool) -> anyh
 async fn settle_dead_runs(context: &mut Context, store: &Store) -> anyhow::Result<Vec<BatchId>> {
     let dead = store.settle_dead_runs(UnixMillis::now()).await?;
     if dead.unknown > 0 {
-        let names: Vec<String> = store
-            .batches()
-            .await?
-            .into_iter()
-            .filter(|batch| dead.batches.contains(&batch.id))
-            .map(|batch| format!("`mep-batch resolve {}`", batch.name))
-            .collect();
+        let names: Vec<String> = dead.names.iter().map(|name| format!("`mep-batch resolve {name}`")).collect();
         context.out.note(&format!(
             "a run died with {} in flight, unknown now\nhint: {} lists them\n",
             counted(dead.unknown, "row"),

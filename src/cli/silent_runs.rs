@@ -6,22 +6,31 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::output::counted;
-use crate::invocation::{BatchId, UnixMillis};
+use crate::invocation::BatchId;
 use crate::run::{Judge, SILENCE};
 use crate::store::{RunView, SignOfLife, Store};
 
 /// How often their signs of life are read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Ends the silent runs that have rows of the batch in flight, once this process has itself seen that they stay silent;
-/// their rows are unknown then. A run that shows that it lives is left alone.
+/// Ends the silent runs, where some of them have rows of the batch in flight: those rows are unknown then.
 pub(super) async fn judge(context: &mut Context, store: &Store, batch: BatchId) -> anyhow::Result<()> {
     let runs = store.open_runs().await?;
     let alive: Vec<_> = runs.iter().filter(|run| run.is_alive).map(|run| run.id).collect();
     if store.orphaned(batch, &alive).await? == 0 {
         return Ok(());
     }
-    let silent: Vec<RunView> = runs.into_iter().filter(|run| !run.is_alive && run.sending > 0).collect();
+    watch(context, store, runs.into_iter().filter(|run| !run.is_alive && run.sending > 0).collect()).await
+}
+
+/// Ends every silent run.
+pub(super) async fn judge_all(context: &mut Context, store: &Store) -> anyhow::Result<()> {
+    let runs = store.open_runs().await?;
+    watch(context, store, runs.into_iter().filter(|run| !run.is_alive).collect()).await
+}
+
+/// Ends these runs, once this process has itself seen that they stay silent. A run that shows that it lives is left alone.
+async fn watch(context: &mut Context, store: &Store, silent: Vec<RunView>) -> anyhow::Result<()> {
     for run in &silent {
         context.out.note(&format!(
             "{} has been silent for {} s with {} in flight: watching for {} s whether it lives\n",
@@ -38,8 +47,16 @@ pub(super) async fn judge(context: &mut Context, store: &Store, batch: BatchId) 
         // Who shows something else lives, and who shows nothing has ended, or was ended by a run.
         watched.retain(|sign| signs.contains(sign));
         for dead in judge.look(&watched, Instant::now()) {
+            let settled = match store.end_silent_run(dead, store.now().await?).await {
+                // Nobody can write, so that nobody can show that it lives: all is watched anew.
+                Err(error) if error.is_busy() => {
+                    judge.interrupted();
+                    continue;
+                }
+                settled => settled?,
+            };
             watched.retain(|sign| *sign != dead);
-            if let Some(settled) = store.end_silent_run(dead, UnixMillis::now()).await? {
+            if let Some(settled) = settled {
                 let run = silent.iter().find(|run| run.id == dead.run).map_or(String::new(), name_of);
                 context.out.note(&format!("{run} is dead: {} unknown now\n", counted(settled.unknown, "row")));
             }

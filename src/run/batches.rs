@@ -1,6 +1,7 @@
 //! The batches of a run, and what other processes change of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -12,6 +13,10 @@ use super::turns::TURN_EVERY;
 use super::{Event, Which, too_much_for_cie};
 use crate::invocation::{BatchId, Counts, State, UnixMillis};
 use crate::store::{self, Batch, Confirmation, Run, SignOfLife, Store};
+
+/// A run judges others as long as its own turns, of which one comes each second, are committed: where nobody can write, nobody
+/// can show that it lives.
+const JUDGES_FOR: Duration = Duration::from_secs(5);
 
 /// What a run reads of other processes' changes.
 struct Seen {
@@ -29,8 +34,8 @@ impl Engine<'_> {
         }
         self.looked = Some(Instant::now());
         match self.look_at_batches().await {
-            Ok(()) => {}
-            Err(error) if error.is_busy() => tracing::info!("waiting for another process's transaction: {error}"),
+            Ok(()) => self.has_looked = true,
+            Err(error) if error.is_busy() => self.wait_for_others(&error),
             Err(error) => self.fail(&error, None),
         }
     }
@@ -69,9 +74,13 @@ impl Engine<'_> {
 
     /// Ends the runs that are dead, so that what they had in flight becomes unknown.
     async fn judge_others(&mut self, signs: &[SignOfLife]) -> store::Result<()> {
+        if self.turned.elapsed() > JUDGES_FOR {
+            self.judge.interrupted();
+        }
         for sign in self.judge.look(signs, Instant::now()) {
             let store = Arc::clone(&self.store);
-            let end = async move { store.end_silent_run(sign, UnixMillis::now()).await };
+            let now = self.now();
+            let end = async move { store.end_silent_run(sign, now).await };
             if let Some(settled) = patiently(&self.store, "settle what a dead run left", end).await? {
                 (self.observer)(Event::Settled(&settled));
                 self.settled.extend(&settled.batches);

@@ -37,6 +37,10 @@ pub(super) struct Engine<'a> {
     /// Batches of which rows became unknown because their run was dead.
     pub(super) settled: Vec<BatchId>,
     pub(super) judge: Judge,
+    /// Whether it is known what there is to send.
+    pub(super) has_looked: bool,
+    /// Whether an operator has lost patience.
+    pub(super) is_abandoned: bool,
     pub(super) slots: Slots,
     /// Outcomes that are not durable yet, in the order in which they came.
     pub(super) finished: Vec<Finished>,
@@ -86,6 +90,8 @@ impl<'a> Engine<'a> {
             left: Vec::new(),
             settled: Vec::new(),
             judge: Judge::new(),
+            has_looked: false,
+            is_abandoned: false,
             slots: Slots::new(options.concurrency.get()),
             finished: Vec::new(),
             stops: Vec::new(),
@@ -134,6 +140,7 @@ impl<'a> Engine<'a> {
             Interrupt::Drain(signal) => self.end(Ending::Interrupted(signal, 0)),
             Interrupt::Abandon(signal) => {
                 self.slots.stop();
+                self.is_abandoned = true;
                 let abandoned = self.slots.abandon(&self.finished).await;
                 let unknown = abandoned.iter().filter(|f| f.settlement.state == State::Unknown).count();
                 self.finished.extend(abandoned);
@@ -172,10 +179,18 @@ impl<'a> Engine<'a> {
             self.stops.push((sending.gate, first_line(&why).to_owned()));
             stop = Some(why);
         }
-        self.finished.push(finished);
+        self.push_finished(finished);
         if let Some(why) = stop {
             self.end(Ending::Stopped(why));
         }
+    }
+
+    /// Keeps an outcome until it is stored. When its row is due again is told by the queue's clock from here on.
+    fn push_finished(&mut self, mut finished: Finished) {
+        if let Some(settlement) = Arc::get_mut(&mut finished.settlement).filter(|row| row.state == State::Pending) {
+            settlement.due_at = UnixMillis(settlement.due_at.0.saturating_add(self.clock_ahead_ms));
+        }
+        self.finished.push(finished);
     }
 
     /// What the queue's clock says, as far as is known: with it is decided what is due and what a gate lets through.
@@ -205,6 +220,9 @@ impl<'a> Engine<'a> {
         }
         if let Some(ending) = self.ending.take() {
             return Some(ending);
+        }
+        if !self.has_looked {
+            return None;
         }
         let open: Vec<&Sending> = self.batches.iter().filter(|sending| !sending.is_done()).collect();
         if open.is_empty() {

@@ -53,8 +53,8 @@ pub(super) enum Made {
 
 /// What a turn has done now.
 pub(super) struct Done {
-    /// What the queue's clock said.
-    pub(super) now: UnixMillis,
+    /// How far the queue's clock was ahead of this machine's.
+    pub(super) clock_ahead_ms: i64,
     pub(super) gates: Vec<Gatekeeper>,
     /// What became of the gates, each by its place.
     pub(super) swings: Vec<(usize, Swing)>,
@@ -89,12 +89,15 @@ pub(super) async fn make(store: Arc<Store>, order: Order) -> Result<Made, Failur
     let mut writer = store.turn_writer().await.map_err(certain)?;
     let claim = writer.begin(&order.run, order.number, UnixMillis::now()).await.map_err(certain)?;
     let Claim::Granted(mut turn) = claim else { return Ok(Made::Before) };
-    let done = fill(&mut turn, order).await.map_err(certain)?;
-    turn.commit().await.map_err(|error| Failure { error, may_be_done: true })?;
+    let clock_ahead_ms = turn.clock_ahead_ms(UnixMillis::now());
+    let done = fill(&mut turn, order, clock_ahead_ms).await.map_err(certain)?;
+    let turn = turn.close().await.map_err(certain)?;
+    // Whose commit was in the way of another transaction has been taken back, and says so.
+    turn.commit().await.map_err(|error| Failure { may_be_done: !error.is_busy(), error })?;
     Ok(Made::Now(Box::new(done)))
 }
 
-async fn fill(turn: &mut Turn<'_>, order: Order) -> store::Result<Done> {
+async fn fill(turn: &mut Turn<'_>, order: Order, clock_ahead_ms: i64) -> store::Result<Done> {
     // Read after the wait for other processes, so that it does not eat up the time in which rows may be sent.
     let (now, sell_by) = (turn.now(), SellBy::from_now());
     let settlements: Vec<&Settlement> = order.outcomes.iter().map(|outcome| &*outcome.settlement).collect();
@@ -116,7 +119,7 @@ async fn fill(turn: &mut Turn<'_>, order: Order) -> store::Result<Done> {
             turn.store_gate(&changed).await?;
         }
     }
-    Ok(Done { now, gates, swings, taken, sell_by, is_ended: turn.is_ended(), unsettled })
+    Ok(Done { clock_ahead_ms, gates, swings, taken, sell_by, is_ended: turn.is_ended(), unsettled })
 }
 
 /// Reads the gates as they stand: exclusively where this turn may change one, so that no two runs spend one token or send

@@ -72,12 +72,18 @@ impl Engine<'_> {
             Ok(()) if self.slots.in_flight() == 0 && self.finished.is_empty() => self.ending.take(),
             Ok(()) => None,
             Err(error) => {
-                trouble.is_lost &= error.is_lost() || error.is_busy();
-                let (since, is_lost) = (trouble.since, trouble.is_lost);
-                let known = self.finished.iter().filter(|finished| finished.slot.is_some()).count();
-                // What stands there now is another database, or another history of it: that does not mend itself.
+                // A server that comes back may refuse for a while: only another one, or another history, is final.
                 let is_hopeless = matches!(error, store::Error::Fenced(_));
-                let is_worth_it = !is_hopeless && (is_lost || !self.finished.is_empty());
+                trouble.is_lost &= !is_hopeless;
+                let (since, is_lost) = (trouble.since, trouble.is_lost);
+                if error.is_busy() {
+                    trouble.since = Instant::now(); // it is there, and has to be waited for as at any other time
+                }
+                if !is_lost && self.ending.is_none() {
+                    self.ending = Some(Ending::StoreFailed(error.to_string(), 0));
+                }
+                let known = self.finished.iter().filter(|finished| finished.slot.is_some()).count();
+                let is_worth_it = !is_hopeless && !self.is_abandoned && (is_lost || !self.finished.is_empty());
                 let has_patience = since.elapsed() <= self.grace(is_lost) && is_worth_it;
                 if self.slots.in_flight() > known || has_patience {
                     return None;
@@ -94,8 +100,8 @@ impl Engine<'_> {
         self.looked = None;
         if self.ending.is_none() {
             self.slots.go_on();
+            (self.observer)(Event::StoreBack);
         }
-        (self.observer)(Event::StoreBack);
     }
 
     /// On a new connection: finds out whether the failed turn had committed after all, stores what it did not, and gives back

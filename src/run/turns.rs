@@ -21,7 +21,7 @@ pub(super) const TURN_EVERY: Duration = Duration::from_secs(1);
 const STEP_BACK_EVERY: Duration = Duration::from_millis(400);
 const STEP_BACK: Duration = Duration::from_millis(2);
 /// How long a batch is left alone whose due rows another run is just taking.
-const LEFT_TO_OTHERS: Duration = Duration::from_millis(5);
+const LEFT_TO_OTHERS: Duration = Duration::from_millis(50);
 
 impl Engine<'_> {
     /// Whether there is anything to store or to take, or it is time to show that this run lives.
@@ -64,10 +64,16 @@ impl Engine<'_> {
             }
             Ok(Made::Before) => self.fail(&fenced("another process goes by its name"), None),
             Err(Failure { error, may_be_done: false }) if error.is_busy() => {
-                tracing::info!("waiting for another process's transaction: {error}");
+                self.wait_for_others(&error);
             }
             Err(Failure { error, may_be_done }) => self.fail(&error, may_be_done.then_some(included)),
         }
+    }
+
+    /// Somebody else's transaction was in the way: to be waited for. Who cannot write may not judge others, who cannot either.
+    pub(super) fn wait_for_others(&mut self, error: &store::Error) {
+        tracing::info!("waiting for another process's transaction: {error}");
+        self.judge.interrupted();
     }
 
     /// Has a turn made that stores the first outcomes of those that have come, and takes what it may.
@@ -117,7 +123,7 @@ impl Engine<'_> {
 
     /// Takes over what a turn has made: the gates as they stand now, and the rows that it has taken.
     pub(super) fn take_over(&mut self, done: Done) {
-        self.clock_ahead_ms = done.now.0 - UnixMillis::now().0;
+        self.clock_ahead_ms = done.clock_ahead_ms;
         self.stops.clear();
         for (gate, keeper) in self.gates.iter_mut().zip(done.gates) {
             gate.keeper = keeper;

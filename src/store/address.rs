@@ -71,7 +71,15 @@ impl FromStr for Address {
     /// The error does not repeat the text: it may hold a password.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if !is_postgres(text) {
-            return Ok(Address::File(PathBuf::from(text)));
+            let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+            let is_scheme = |scheme: &str| scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+            return match scheme.filter(|scheme| is_scheme(scheme)) {
+                Some(scheme) => {
+                    Err(format!("`{scheme}://` is no database that can be the queue; expected `postgres://`"))
+                }
+                None if text.is_empty() => Err("it is empty".to_owned()),
+                None => Ok(Address::File(PathBuf::from(text))),
+            };
         }
         if !text.contains("://") {
             return Err("a PostgreSQL address begins with `postgres://`".to_owned());
@@ -278,6 +286,16 @@ mod tests {
     fn what_is_no_postgres_address_is_a_path() {
         assert_eq!(address("postgres.db").file(), Some(Path::new("postgres.db")));
         assert!(address("postgresql://db/queue").file().is_none());
+    }
+
+    #[test]
+    fn a_misspelt_scheme_is_no_path_and_is_refused_without_the_rest() {
+        for text in ["postgre://me:s3cret@db/queue", "mysql://me:s3cret@db/queue"] {
+            let refused = text.parse::<Address>().expect_err("it is no path");
+            assert!(refused.contains("expected `postgres://`") && !refused.contains("s3cret"), "{refused}");
+        }
+        assert!("".parse::<Address>().is_err());
+        assert!(address("./postgre://me/queue").file().is_some());
     }
 
     #[test]

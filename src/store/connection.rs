@@ -50,6 +50,14 @@ impl Writer {
 }
 
 impl Tx<'_> {
+    /// Takes everything back at once: a transaction that is only dropped keeps its locks until the connection is used again.
+    pub(super) async fn rollback(self) -> sqlx::Result<()> {
+        match self {
+            Tx::Sqlite(transaction) => transaction.rollback().await,
+            Tx::Postgres(transaction) => transaction.rollback().await,
+        }
+    }
+
     /// Makes everything durable. An error leaves open whether it is.
     pub(super) async fn commit(self) -> sqlx::Result<()> {
         match self {

@@ -15,6 +15,10 @@ pub struct Settled {
     pub unknown: u64,
     /// The batches of those rows.
     pub batches: Vec<BatchId>,
+    /// Their names.
+    pub names: Vec<String>,
+    /// The machine and process, where it was one.
+    pub who: Option<String>,
 }
 
 impl Store {
@@ -31,8 +35,9 @@ impl Store {
         let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>().map_err(failed())?;
         let batches = lose(&mut tx, &left, now).await.map_err(failed())?;
         let runs = query(END).bind(now.0).execute(&mut tx).await.map_err(failed())?;
+        let names = names_of(&mut tx, &batches).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
-        Ok(Settled { runs, unknown: left.len() as u64, batches })
+        Ok(Settled { runs, unknown: left.len() as u64, batches, names, who: None })
     }
 
     /// Ends a run that still shows what it showed before, and moves the rows that it left `sending` to `unknown`, in one
@@ -41,21 +46,31 @@ impl Store {
     /// Whoever calls this has read the same sign for long enough to know that the run is dead. If it lives all the same,
     /// its next turn finds that it was ended: it takes nothing more, and its outcomes are late.
     pub async fn end_silent_run(&self, sign: SignOfLife, now: UnixMillis) -> Result<Option<Settled>> {
-        const END: &str = "UPDATE run SET ended_at = $4, ended_how = 'died'
-            WHERE id = $1 AND beat = $2 AND turn = $3 AND ended_at IS NULL";
+        const END: &str = "UPDATE run SET ended_at = COALESCE(ended_at, $4), ended_how = COALESCE(ended_how, 'died')
+            WHERE id = $1 AND beat = $2 AND turn = $3
+              AND (ended_at IS NULL OR EXISTS (SELECT 1 FROM invocation WHERE run_id = $1 AND state = 'sending'))
+            RETURNING host || ' (pid ' || pid || ')'";
+        // Who waits longer may find that everybody had to wait, and that the run lives.
+        const AT_ONCE: &str = "SELECT set_config('lock_timeout', '1s', true)";
         const LEFT: &str = "SELECT id FROM invocation WHERE run_id = $1 AND state = 'sending'";
         let failed = || self.failed("settle what a dead run left");
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(failed())?;
-        let end = query(END).bind(sign.run.0).bind(sign.beat).bind(sign.turn).bind(now.0);
-        if end.execute(&mut tx).await.map_err(failed())? == 0 {
-            return Ok(None);
+        if self.is_shared() {
+            query(AT_ONCE).execute(&mut tx).await.map_err(failed())?;
         }
+        let end = query(END).bind(sign.run.0).bind(sign.beat).bind(sign.turn).bind(now.0);
+        let Some(ended) = end.fetch_optional(&mut tx).await.map_err(failed())? else {
+            tx.rollback().await.map_err(failed())?;
+            return Ok(None);
+        };
+        let who = ended.get(0).map_err(failed())?;
         let left = query(LEFT).bind(sign.run.0).fetch_all(&mut tx).await.map_err(failed())?;
         let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>().map_err(failed())?;
         let batches = lose(&mut tx, &left, now).await.map_err(failed())?;
+        let names = names_of(&mut tx, &batches).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
-        Ok(Some(Settled { runs: 1, unknown: left.len() as u64, batches }))
+        Ok(Some(Settled { runs: 1, unknown: left.len() as u64, batches, names, who }))
     }
 
     /// How many rows of the batch are in flight in other runs than these.
@@ -77,6 +92,13 @@ impl Store {
             .await
             .map_err(self.failed("look for rows in flight"))
     }
+}
+
+async fn names_of(tx: &mut Tx<'_>, batches: &[BatchId]) -> sqlx::Result<Vec<String>> {
+    const NAMES: &str =
+        "SELECT name FROM batch WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id";
+    let rows = query(NAMES).bind(ids_text(batches.iter().map(|batch| batch.0))).fetch_all(&mut *tx).await?;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Moves rows from `sending` to `unknown` because their run is gone, with an attempt record each; the rows' batches.

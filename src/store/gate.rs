@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::connection::Tx;
-use super::statement::{Row, Sql, query};
+use super::statement::{Row, query};
 use super::{Result, Store, ids_text};
 use crate::invocation::{InvocationId, UnixMillis};
 use crate::mep::Endpoint;
@@ -118,17 +118,18 @@ impl Store {
 }
 
 /// The gates of these numbers as they stand. Read exclusively, they stay so until the transaction ends.
+///
+/// They are locked first and read then, by two statements: one that waited would know the gate as another run has left it,
+/// and that run's probe as it was before.
 pub(super) async fn find(tx: &mut Tx<'_>, ids: &[i64], exclusively: bool) -> sqlx::Result<Vec<Gate>> {
     const FIND: &str = select_gates!("id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id");
-    // A transaction that writes to SQLite is alone. `OF gate`: the rows that are looked at besides are nobody's to lock.
-    const FIND_EXCLUSIVELY: Sql = Sql {
-        sqlite: FIND,
-        postgres: select_gates!(
-            "id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id FOR UPDATE OF gate"
-        ),
-    };
-    let sql = if exclusively { FIND_EXCLUSIVELY } else { FIND.into() };
-    let rows = query(sql).bind(ids_text(ids.iter().copied())).fetch_all(&mut *tx).await?;
+    // A transaction that writes to SQLite is alone.
+    const LOCK: &str = "SELECT id FROM gate WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1))
+        ORDER BY id FOR UPDATE";
+    if exclusively && matches!(tx, Tx::Postgres(_)) {
+        query(LOCK).bind(ids_text(ids.iter().copied())).fetch_all(&mut *tx).await?;
+    }
+    let rows = query(FIND).bind(ids_text(ids.iter().copied())).fetch_all(&mut *tx).await?;
     rows.iter().map(read).collect()
 }
 

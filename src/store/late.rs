@@ -13,20 +13,25 @@ struct Found {
     attempt: u32,
 }
 
-/// Stores late outcomes with their attempts; those of them that move their row, each with the state in which it is.
+/// What late outcomes lead to.
+#[derive(Default)]
+pub(super) struct Late<'s> {
+    /// Those that move their row as any outcome does, each with the state in which it is.
+    pub(super) moving: Vec<(State, &'s Settlement)>,
+    /// Rows that were put back to be sent once more and need not be: an earlier attempt was accepted. They are accepted now.
+    pub(super) spared: Vec<InvocationId>,
+}
+
+/// Stores late outcomes with their attempts, and what they lead to.
 ///
 /// Whose attempt has its outcome already is passed over: it was stored by this run itself.
-pub(super) async fn write<'s>(
-    tx: &mut Tx<'_>,
-    run: &Run,
-    settlements: &[&'s Settlement],
-) -> sqlx::Result<Vec<(State, &'s Settlement)>> {
+pub(super) async fn write<'s>(tx: &mut Tx<'_>, run: &Run, settlements: &[&'s Settlement]) -> sqlx::Result<Late<'s>> {
     let known = correct_attempts(tx, run, settlements).await?;
     let rows = find_rows(tx, settlements).await?;
     if !known.is_empty() {
         tracing::warn!("this run was thought dead: {} of its outcomes are late", known.len());
     }
-    let mut moving = Vec::new();
+    let mut late = Late::default();
     for settlement in settlements.iter().copied() {
         let (line, attempt, outcome) = (settlement.id.line(), settlement.attempt, settlement.outcome.as_str());
         let row = rows.iter().find(|row| row.id == settlement.id);
@@ -36,12 +41,15 @@ pub(super) async fn write<'s>(
         };
         tracing::info!(line, attempt, outcome, "this run was thought dead: its outcome is late");
         if row.attempt == attempt {
-            moving.extend(row.state.after_late(settlement.state).map(|_| (row.state, settlement)));
+            late.moving.extend(row.state.after_late(settlement.state).map(|_| (row.state, settlement)));
+        } else if settlement.outcome == Outcome::Accepted && row.state == State::Pending {
+            accept(tx, settlement).await?;
+            late.spared.push(settlement.id);
         } else if settlement.outcome == Outcome::Accepted {
             mark_duplicate(tx, settlement.id).await?;
         }
     }
-    Ok(moving)
+    Ok(late)
 }
 
 /// Puts the true outcomes in the place of what whoever judged the run wrote; the attempts for which that was so.
@@ -86,6 +94,22 @@ async fn find_rows(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> sqlx::Result
         Ok(Found { id: InvocationId(row.get(0)?), state, attempt: row.small(2)? })
     };
     query(FIND).bind(ids).fetch_all(&mut *tx).await?.iter().map(read).collect()
+}
+
+/// Accepts a row that waits to be sent once more: its person has been texted. The caller has locked it.
+async fn accept(tx: &mut Tx<'_>, settlement: &Settlement) -> sqlx::Result<()> {
+    const ACCEPT: &str =
+        "UPDATE invocation SET state = 'accepted', request_id = $2, http_status = $3, finished_at = $4,
+            code = NULL, message = NULL
+        WHERE id = $1 AND state = 'pending'";
+    query(ACCEPT)
+        .bind(settlement.id.0)
+        .bind(settlement.request_id.as_deref())
+        .bind(settlement.http_status.map(i64::from))
+        .bind(settlement.finished_at.0)
+        .execute(&mut *tx)
+        .await
+        .map(drop)
 }
 
 /// Notes that an earlier attempt of the row has texted its person.

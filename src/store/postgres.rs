@@ -1,5 +1,6 @@
 //! PostgreSQL: how its connections are opened, what must be true of the server, and what its errors mean for a person.
 
+use std::fmt;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
@@ -22,6 +23,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 const SETTINGS: &str = "
     SELECT set_config('lock_timeout', $1, false),
            set_config('idle_in_transaction_session_timeout', '10s', false),
+           set_config('statement_timeout', '0', false),
            set_config('tcp_keepalives_idle', '15', false),
            set_config('tcp_keepalives_interval', '5', false),
            set_config('tcp_keepalives_count', '3', false),
@@ -35,6 +37,12 @@ const SETTINGS: &str = "
 pub(super) struct Identity {
     system: String,
     timeline: String,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.system, self.timeline)
+    }
 }
 
 /// What is known of a server once a connection is open.
@@ -54,15 +62,15 @@ pub(super) async fn open(
     options: &PgConnectOptions,
     patience: Duration,
 ) -> Result<(PgConnection, Server)> {
-    let options = ours(options);
-    let connection = options.connect();
-    // Only the opening is given up: nothing has been asked of the database yet.
-    let mut connection = match tokio::time::timeout(CONNECT_PATIENCE, connection).await {
-        Ok(connected) => connected.map_err(|cause| error("open the database", place, cause))?,
-        Err(_) => return Err(Error::Silent { doing: "open the database", place: place.to_owned() }),
+    let open = async {
+        let connected = ours(options).connect().await;
+        let mut connection = connected.map_err(|cause| error("open the database", place, cause))?;
+        let server = greet(place, &mut connection, patience).await?;
+        Ok((connection, server))
     };
-    let server = greet(place, &mut connection, patience).await?;
-    Ok((connection, server))
+    // Only the opening is ever given up, and the connection with it: nothing is stored by it yet.
+    let opened = tokio::time::timeout(CONNECT_PATIENCE, open).await;
+    opened.unwrap_or_else(|_| Err(Error::Silent { doing: "open the database", place: place.to_owned() }))
 }
 
 /// The connections that read; opened when first needed.
@@ -124,14 +132,16 @@ pub(super) fn is_busy(cause: &sqlx::Error) -> bool {
     code_of(cause).is_some_and(|code| busy.contains(&code.as_str()))
 }
 
+/// The SQLSTATEs, or how they begin, of a server that is gone for now or refuses for now: connection exceptions; logins that it
+/// refuses; no such database yet; shut down, starting up, or told to break off; too many connections, too little memory; not
+/// ready, or not the primary; a transaction or a session that was idle for too long.
+const GONE: [&str; 10] = ["08", "28", "3D000", "57P", "57014", "53200", "53300", "55000", "25006", "25P"];
+
 /// Whether the server is gone for now, or has closed this connection: another one may do.
 pub(super) fn is_lost(cause: &sqlx::Error) -> bool {
     use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls};
     matches!(cause, Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed)
-        || code_of(cause).is_some_and(|code| {
-            // Connection exceptions; shut down, crashed or starting up; too many connections; idle in a transaction.
-            code.starts_with("08") || code.starts_with("57P") || code == "53300" || code == "25P03"
-        })
+        || code_of(cause).is_some_and(|code| GONE.iter().any(|gone| code.starts_with(gone)))
 }
 
 /// What failed, with the way out where one is known.

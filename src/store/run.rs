@@ -6,7 +6,7 @@ use super::action::Actor;
 use super::connection::{Tx, Writer};
 use super::lock::{Holder, RunLock};
 use super::statement::{Sql, query};
-use super::{Address, Error, Result, Store};
+use super::{Address, Backend, Error, Result, Store};
 use crate::invocation::{RunId, UnixMillis};
 
 /// How a run's end begins that was stopped by a fault; the reason follows.
@@ -74,8 +74,9 @@ impl Store {
     /// Lets a run begin, or says who is in its way.
     ///
     /// In a file there is one run at a time, whose lock this is: `who` is what another process is told meanwhile. A server
-    /// is shared, and has to keep what it says is committed.
-    pub async fn admit_run(&self, who: &str) -> Result<Option<RunLock>> {
+    /// is shared, and has to keep what it says is committed: one that has another history than at the last run may not know
+    /// what was sent then, unless an operator `accepts_history`.
+    pub async fn admit_run(&self, who: &str, accepts_history: bool) -> Result<Option<RunLock>> {
         let options = match &self.address {
             Address::File(path) => return RunLock::acquire(path, who).map(Some),
             Address::Postgres(options) => options,
@@ -90,6 +91,14 @@ impl Store {
                     .to_owned(),
             );
         }
+        if !accepts_history && self.last_history().await?.is_some_and(|last| last != server.identity.to_string()) {
+            return unsuitable(
+                "it has another history than when it was sent from last (a standby that took over, a backup): what was sent \
+                 shortly before may be pending in it, and would be sent again\n\
+                 hint: hold `mep-batch status` and `mep-batch list` against what was sent; then `mep-batch run --accept-history`"
+                    .to_owned(),
+            );
+        }
         let skew_ms = UnixMillis::now().0 - server.now.0;
         if skew_ms.abs() > CLOCK_SKEW_MAX_MS {
             return unsuitable(format!(
@@ -98,6 +107,14 @@ impl Store {
             ));
         }
         Ok(None)
+    }
+
+    /// The history of the server from which the last run sent.
+    async fn last_history(&self) -> Result<Option<String>> {
+        const LAST: &str = "SELECT history FROM run ORDER BY id DESC LIMIT 1";
+        let failed = || self.failed("read the last run");
+        let last = query(LAST).fetch_optional(&self.readers()).await.map_err(failed())?;
+        last.map(|row| row.get(0)).transpose().map_err(failed())
     }
 
     /// Says that a run is in the way, where one has not ended: on a server, where no lock says so.
@@ -110,14 +127,18 @@ impl Store {
     /// Registers a run; its first turn is number 1.
     pub async fn start_run(&self, token: &str, actor: &Actor, now: UnixMillis) -> Result<Run> {
         const START: Sql = Sql {
-            sqlite: "INSERT INTO run (token, host, pid, version, started_at, turned_at, beat_at)
-                VALUES ($1, $2, $3, $4, $5, $5, $5) RETURNING id",
+            sqlite: "INSERT INTO run (token, host, pid, version, history, started_at, turned_at, beat_at)
+                VALUES ($1, $2, $3, $4, $6, $5, $5, $5) RETURNING id",
             postgres: concat!(
-                "INSERT INTO run (token, host, pid, version, started_at, turned_at, beat_at)
-                SELECT $1, $2, $3, $4, COALESCE(now.ms, $5), now.ms, now.ms FROM (SELECT ",
+                "INSERT INTO run (token, host, pid, version, history, started_at, turned_at, beat_at)
+                SELECT $1, $2, $3, $4, $6, COALESCE(now.ms, $5), now.ms, now.ms FROM (SELECT ",
                 server_now!(),
                 " AS ms) AS now RETURNING id"
             ),
+        };
+        let history = match &self.backend {
+            Backend::Sqlite(_) => String::new(),
+            Backend::Postgres(_, identity) => identity.to_string(),
         };
         let mut writer = self.writer().await?;
         let id = query(START)
@@ -126,6 +147,7 @@ impl Store {
             .bind(i64::from(std::process::id()))
             .bind(&actor.version)
             .bind(now.0)
+            .bind(history)
             .fetch_value(&mut *writer)
             .await
             .map_err(self.failed("register the run"))?;
@@ -138,14 +160,33 @@ impl Store {
         const END: &str =
             "UPDATE run SET ended_at = $3, ended_how = $4 WHERE id = $1 AND token = $2 AND ended_at IS NULL
              AND NOT EXISTS (SELECT 1 FROM invocation WHERE run_id = $1 AND state = 'sending')";
+        // Locked first: one statement that waited for a turn under way would know the run as that has left it, and its rows
+        // as they were before.
+        const LOCK: Sql =
+            Sql { sqlite: "SELECT id FROM run WHERE id = $1", postgres: "SELECT id FROM run WHERE id = $1 FOR UPDATE" };
+        let failed = || self.failed("end the run");
         let mut writer = self.writer().await?;
-        let done = query(END).bind(run.id.0).bind(&run.token).bind(now.0).bind(how).execute(&mut *writer).await;
-        done.map(drop).map_err(self.failed("end the run"))
+        let mut tx = writer.begin().await.map_err(failed())?;
+        query(LOCK).bind(run.id.0).fetch_optional(&mut tx).await.map_err(failed())?;
+        let end = query(END).bind(run.id.0).bind(&run.token).bind(now.0).bind(how);
+        end.execute(&mut tx).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())
+    }
+
+    /// What the queue's clock says: that of this machine, or of the server that several machines share.
+    pub async fn now(&self) -> Result<UnixMillis> {
+        if !self.is_shared() {
+            return Ok(UnixMillis::now());
+        }
+        const NOW: &str = concat!("SELECT ", server_now!());
+        query(NOW).fetch_value(&self.readers()).await.map(UnixMillis).map_err(self.failed("read the server's clock"))
     }
 
     /// What the runs show of their lives that have not ended, but this one, where a run asks.
     pub async fn signs_of_life(&self, but: Option<&Run>) -> Result<Vec<SignOfLife>> {
-        const SIGNS: &str = "SELECT id, beat, turn FROM run WHERE ended_at IS NULL AND id <> COALESCE($1, 0)";
+        // One that has ended and has rows in flight all the same would leave them so for ever.
+        const SIGNS: &str = "SELECT id, beat, turn FROM run WHERE id <> COALESCE($1, 0)
+            AND (ended_at IS NULL OR id IN (SELECT run_id FROM invocation WHERE state = 'sending'))";
         let failed = || self.failed("look for other runs");
         let rows = query(SIGNS).bind(but.map(|run| run.id.0)).fetch_all(&self.readers()).await.map_err(failed())?;
         let read = |row: &super::statement::Row| {

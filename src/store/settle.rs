@@ -27,8 +27,11 @@ impl Turn<'_> {
     async fn settle_late(&mut self, settlements: &[&Settlement]) -> Result<()> {
         let failed = || self.store.failed("store late outcomes");
         let late = late::write(&mut self.tx, &self.run, settlements).await.map_err(failed())?;
-        for (was, settled) in late {
+        for (was, settled) in late.moving {
             self.move_on(&[settled], was).await?;
+        }
+        for row in late.spared {
+            note_move(&mut self.moved, row.batch(), State::Pending, State::Accepted);
         }
         Ok(())
     }

@@ -30,6 +30,8 @@ impl Turn<'_> {
                     LIMIT $3)"
             ),
             // Locked in a list that is made once: in the planner's hands a LIMIT below an UPDATE can be run again and again.
+            // In the order of the index of what is due, however old the planner's figures are: not by the primary key, past
+            // all that is done.
             postgres: concat!(
                 "WITH due AS MATERIALIZED (
                     SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
@@ -37,10 +39,11 @@ impl Turn<'_> {
                                     FOR UPDATE SKIP LOCKED) AS retries
                     UNION ALL
                     SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
-                                    AND due_at = 0 ORDER BY id LIMIT $3
+                                    AND due_at <= 0 ORDER BY due_at, id LIMIT $3
                                     FOR UPDATE SKIP LOCKED) AS firsts
                     LIMIT $3) ",
-                take!("id IN (SELECT id FROM due) AND state = 'pending'")
+                // What is locked is still pending. Asked once more, it would be looked for among all that is.
+                take!("id IN (SELECT id FROM due)")
             ),
         };
         if self.is_ended {

@@ -10,7 +10,7 @@ use crate::invocation::{BatchId, Counts, UnixMillis};
 
 /// A turn of a run, from its beginning to its commit. Dropped before that, it leaves nothing behind.
 ///
-/// What [`Turn::take`] returns may be sent only after [`Turn::commit`] has said `Ok`.
+/// What [`Turn::take`] returns may be sent only after [`ClosedTurn::commit`] has said `Ok`.
 pub struct Turn<'a> {
     pub(super) tx: Tx<'a>,
     pub(super) store: &'a Store,
@@ -18,6 +18,12 @@ pub struct Turn<'a> {
     pub(super) now: UnixMillis,
     pub(super) is_ended: bool,
     pub(super) moved: Vec<(BatchId, Counts)>,
+}
+
+/// A turn that has written all that it will.
+pub struct ClosedTurn<'a> {
+    tx: Tx<'a>,
+    store: &'a Store,
 }
 
 /// What became of the claim to a turn's number.
@@ -63,7 +69,9 @@ impl TurnWriter<'_> {
             let is_ended = claimed.get(1).map_err(failed())?;
             return Ok(Claim::Granted(Turn { tx, store, run: run.clone(), now, is_ended, moved: Vec::new() }));
         }
-        match last_turn(&mut tx, run).await.map_err(failed())? {
+        let last = last_turn(&mut tx, run).await.map_err(failed())?;
+        tx.rollback().await.map_err(failed())?;
+        match last {
             Some(last) if last == number => Ok(Claim::Committed),
             Some(_) | None => {
                 Err(Error::Fenced("it is not in the database any more, or another process goes by its name".to_owned()))
@@ -72,11 +80,25 @@ impl TurnWriter<'_> {
     }
 }
 
-impl Turn<'_> {
+impl ClosedTurn<'_> {
+    /// Makes everything durable. An error leaves open whether it is: claiming the turn's number once more, on a new
+    /// connection, tells.
+    pub async fn commit(self) -> Result<()> {
+        self.tx.commit().await.map_err(self.store.failed("commit a turn"))
+    }
+}
+
+impl<'a> Turn<'a> {
     /// What the queue's clock says: that of this machine, or of the server that several machines share.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.now
+    }
+
+    /// How far that clock is ahead of this machine's, which has just said `here`.
+    #[must_use]
+    pub fn clock_ahead_ms(&self, here: UnixMillis) -> i64 {
+        if self.store.is_shared() { self.now.0 - here.0 } else { 0 }
     }
 
     /// Whether somebody else has ended this run: then it takes nothing more, and what it still has to say is late.
@@ -95,10 +117,10 @@ impl Turn<'_> {
         gate::write(&mut self.tx, gate).await.map_err(self.store.failed("store the gate"))
     }
 
-    /// Makes everything durable. An error leaves open whether it is: claiming the turn's number once more, on a new
-    /// connection, tells.
-    pub async fn commit(mut self) -> Result<()> {
+    /// Writes how the counts have changed: the last that a turn does, so that other runs' wait no longer than its commit
+    /// takes.
+    pub async fn close(mut self) -> Result<ClosedTurn<'a>> {
         write_counts(&mut self.tx, &self.moved).await.map_err(self.store.failed("store the counts"))?;
-        self.tx.commit().await.map_err(self.store.failed("commit a turn"))
+        Ok(ClosedTurn { tx: self.tx, store: self.store })
     }
 }

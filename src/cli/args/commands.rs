@@ -65,9 +65,13 @@ pub(in crate::cli) struct RunArgs {
     /// For a connection
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s", help_heading = "Process options")]
     pub(in crate::cli) connect_timeout: Duration,
-    /// How long to look for a database server that is gone before the run ends and logs what it could not store
+    /// How long a run that sends looks for its database server when that is gone, before it ends and logs what it could not
+    /// store
     #[arg(long, value_name = "TIME", value_parser = parse_time_or_0, default_value = "5m", help_heading = "Process options")]
     pub(in crate::cli) db_grace: Duration,
+    /// Send though the database server has another history than at the last run: a standby took over, a backup was restored
+    #[arg(long, help_heading = "Process options")]
+    pub(in crate::cli) accept_history: bool,
     /// A file that holds the password and that only its owner can read
     #[arg(long, value_name = "FILE", help_heading = "Process options")]
     pub(in crate::cli) password_file: Option<PathBuf>,
