@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use connection::execute;
 
 use binaries::Binaries;
-use proxy::Proxy;
+pub(crate) use proxy::Proxy;
 use server::Server;
 
 /// The URL of a server where the tests may create databases.

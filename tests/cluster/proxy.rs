@@ -44,7 +44,10 @@ impl Proxy {
 
 /// Carries bytes both ways until one end is gone. What the server still says to a client that is gone is dropped.
 fn connect(client: &TcpStream, socket: &Path) {
-    let server = UnixStream::connect(socket).expect("the server's socket");
+    let Ok(server) = UnixStream::connect(socket) else {
+        let _ = client.shutdown(Shutdown::Both); // the server is down, and the client finds it so
+        return;
+    };
     let to_server = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
     let to_client = (server, client.try_clone().expect("a handle"));
     std::thread::spawn(move || carry(to_server.0, to_server.1));
