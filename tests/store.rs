@@ -549,13 +549,16 @@ async fn a_run_that_shows_something_new_is_not_ended(database: Database) {
     let (run, judge) = (store.start_run("a", &actor(), NOW).await, store.start_run("b", &actor(), NOW).await);
     let (run, judge) = (run.expect("a run"), judge.expect("a run"));
     let seen = store.signs_of_life(Some(&judge)).await.expect("read")[0];
-    take(store, &run, 1, &batch, 1).await;
+    let taken = take(store, &run, 1, &batch, 1).await;
     assert_eq!(store.end_silent_run(seen, NOW).await.expect("asked"), None, "it has made a turn");
     let seen = store.signs_of_life(Some(&judge)).await.expect("read")[0];
     let mut heart = store.heart().await.expect("a connection");
     store.beat(&mut heart, &run).await.expect("beaten");
     assert_eq!(store.end_silent_run(seen, NOW).await.expect("asked"), None, "its heart has beaten");
     assert_eq!(counts(store, &batch).await[State::Sending], 1);
+    store.end_run(&run, "done", NOW).await.expect("asked");
+    assert_eq!(store.signs_of_life(Some(&judge)).await.expect("read").len(), 1, "its row would be in flight for ever");
+    settle(store, &run, 2, &[&settlement(&taken[0], Outcome::Accepted, State::Accepted)]).await;
     store.end_run(&run, "done", NOW).await.expect("ended");
     assert_eq!(store.signs_of_life(Some(&judge)).await.expect("read"), []);
 }

@@ -20,6 +20,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// `idle_in_transaction_session_timeout`: a machine that is stopped or cut off in the middle of a transaction must not hold
 /// its locks until somebody notices. It is well below the time after which a run is judged dead. `tcp_keepalives_…`: nor must
 /// the lock of an import, which lasts longer than a transaction. A socket of this machine leaves them as they are.
+/// `statement_timeout`: an import takes as long as it takes, whatever the role's own limit.
 const SETTINGS: &str = "
     SELECT set_config('lock_timeout', $1, false),
            set_config('idle_in_transaction_session_timeout', '10s', false),
