@@ -106,9 +106,14 @@ impl Store {
             }
             Address::Postgres(options) => {
                 let place = address.to_string();
-                let (connection, server) = postgres::open(&place, options, PATIENCE).await?;
+                let (connection, _) = postgres::open(&place, options, PATIENCE).await?;
                 let mut writer = Writer::Postgres(connection);
                 schema::bring_server_up_to_date(&place, &mut writer, create).await?;
+                // The tables are there now, and are what the database is known by.
+                let server = match &mut writer {
+                    Writer::Postgres(connection) => postgres::look(&place, connection).await?,
+                    Writer::Sqlite(_) => unreachable!("it was opened just above"),
+                };
                 let readers = Readers::Postgres(postgres::readers(options));
                 let backend = Backend::Postgres(options.clone(), server.identity);
                 Ok(Store::new(address.clone(), backend, writer, readers))

@@ -21,6 +21,7 @@ CREATE TABLE batch (
     columns       TEXT    NOT NULL,           -- JSON array of mapped names, in the file's order
     settings      TEXT    NOT NULL,           -- JSON object: rate, retries, limits
     findings      TEXT    NOT NULL,           -- JSON object: what the import found out, such as its phone numbers by country
+    history       TEXT    NOT NULL DEFAULT '', -- which server it was imported into, as in `run`
     row_count     BIGINT,                     -- rows in the file, counted by the importer alone
     imported_at   BIGINT,
     confirmed_at  BIGINT,                     -- NULL: nothing is sent; an operator has to confirm the number first

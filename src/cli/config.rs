@@ -65,6 +65,7 @@ fn with_mapping(mut command: Command, file: &Path) -> anyhow::Result<Command> {
 fn with_variables(command: Command, global_too: bool) -> Command {
     let command = command.mut_args(|arg| match arg.get_long() {
         Some("help" | "version") | None => arg,
+        Some("accept-history") => arg, // said once, by somebody who has looked
         Some("account") => arg.env("MEP_ACCOUNT").hide_env(true),
         Some(_) if arg.is_global_set() && !global_too => arg,
         Some(long) => {

@@ -25,7 +25,7 @@ use crate::import::STANDARD_INPUT;
 use crate::invocation::{BatchId, State, UnixMillis};
 use crate::mep::Endpoint;
 use crate::run::{self, Connections, Options, Routes, Which};
-use crate::store::{ActionKind, Batch, Confirmation, RunLock, Store};
+use crate::store::{self, ActionKind, Batch, Confirmation, RunLock, Store};
 
 /// Requests in flight where nothing is said: sibling APIs of the vendor allow 4 connections.
 const CONCURRENCY_FOR_REAL: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not 0");
@@ -49,11 +49,14 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         None => credentials_for(&args, &selected(&store, &Which::All).await?, false)?,
     };
     let which = choose(context, &store, &args, named).await?;
-    let lock = lock(context, &store, &args).await.inspect_err(|_| {
+    let lock = lock(context, &store, &args).await.inspect_err(|error| {
         if has_file {
-            context
-                .out
-                .note("the file is stored; the run that holds the database sends it if it was started without names\n");
+            context.out.note(match error.downcast_ref() {
+                Some(store::Error::Held { .. }) => {
+                    "the file is stored; the run that holds the database sends it if it was started without names\n"
+                }
+                _ => "the file is stored; nothing was sent\n",
+            });
         }
     })?;
     // Where several share the queue, a run judges the others while it goes on.

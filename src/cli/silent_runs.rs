@@ -51,7 +51,7 @@ async fn watch(context: &mut Context, store: &Store, silent: Vec<RunView>) -> an
                 // Nobody can write, so that nobody can show that it lives: all is watched anew.
                 Err(error) if error.is_busy() => {
                     judge.interrupted();
-                    continue;
+                    break;
                 }
                 settled => settled?,
             };

@@ -34,7 +34,7 @@ impl Engine<'_> {
         }
         self.looked = Some(Instant::now());
         match self.look_at_batches().await {
-            Ok(()) => self.has_looked = true,
+            Ok(()) => (self.has_looked, self.failing_since) = (true, None),
             Err(error) if error.is_busy() => self.wait_for_others(&error),
             Err(error) => self.fail(&error, None),
         }

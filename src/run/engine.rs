@@ -39,6 +39,8 @@ pub(super) struct Engine<'a> {
     pub(super) judge: Judge,
     /// Whether it is known what there is to send.
     pub(super) has_looked: bool,
+    /// Since when the store has failed, now and again, without having been read whole in between.
+    pub(super) failing_since: Option<Instant>,
     /// Whether an operator has lost patience.
     pub(super) is_abandoned: bool,
     pub(super) slots: Slots,
@@ -91,6 +93,7 @@ impl<'a> Engine<'a> {
             settled: Vec::new(),
             judge: Judge::new(),
             has_looked: false,
+            failing_since: None,
             is_abandoned: false,
             slots: Slots::new(options.concurrency.get()),
             finished: Vec::new(),
@@ -116,7 +119,10 @@ impl<'a> Engine<'a> {
             let ended = if self.trouble.is_some() {
                 self.mend().await
             } else {
-                self.look_around().await;
+                // Who is only finishing what is in flight need not know what others have changed.
+                if self.ending.is_none() {
+                    self.look_around().await;
+                }
                 if self.trouble.is_none() && self.is_turn_due() {
                     self.turn().await;
                 }
@@ -141,7 +147,8 @@ impl<'a> Engine<'a> {
             Interrupt::Abandon(signal) => {
                 self.slots.stop();
                 self.is_abandoned = true;
-                let abandoned = self.slots.abandon(&self.finished).await;
+                let mut abandoned = self.slots.abandon(&self.finished).await;
+                abandoned.iter_mut().for_each(|finished| self.tell_by_queues_clock(finished));
                 let unknown = abandoned.iter().filter(|f| f.settlement.state == State::Unknown).count();
                 self.finished.extend(abandoned);
                 match self.ending {
@@ -162,7 +169,8 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn take_in(&mut self, finished: Finished) {
+    fn take_in(&mut self, mut finished: Finished) {
+        self.tell_by_queues_clock(&mut finished);
         let Finished { settlement, effect, .. } = &finished;
         let Some(sending) = self.batches.iter_mut().find(|sending| sending.batch.id == settlement.id.batch()) else {
             unreachable!("only rows of these batches are handed out");
@@ -179,18 +187,18 @@ impl<'a> Engine<'a> {
             self.stops.push((sending.gate, first_line(&why).to_owned()));
             stop = Some(why);
         }
-        self.push_finished(finished);
+        self.finished.push(finished);
         if let Some(why) = stop {
             self.end(Ending::Stopped(why));
         }
     }
 
-    /// Keeps an outcome until it is stored. When its row is due again is told by the queue's clock from here on.
-    fn push_finished(&mut self, mut finished: Finished) {
-        if let Some(settlement) = Arc::get_mut(&mut finished.settlement).filter(|row| row.state == State::Pending) {
+    /// Tells by the queue's clock when the row of a new outcome is due again.
+    pub(super) fn tell_by_queues_clock(&self, finished: &mut Finished) {
+        let settlement = Arc::get_mut(&mut finished.settlement).expect("a turn shares it only later");
+        if settlement.state == State::Pending {
             settlement.due_at = UnixMillis(settlement.due_at.0.saturating_add(self.clock_ahead_ms));
         }
-        self.finished.push(finished);
     }
 
     /// What the queue's clock says, as far as is known: with it is decided what is due and what a gate lets through.

@@ -25,6 +25,8 @@ const SUSPICIOUS_AFTER: Duration = Duration::from_secs(10);
 pub struct Judge {
     looked: Option<Instant>,
     watched: Vec<Watched>,
+    /// Whether what was seen so far proves nothing: the next look begins anew.
+    is_interrupted: bool,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,9 @@ impl Judge {
             self.interrupted();
         }
         self.looked = Some(now);
+        if std::mem::take(&mut self.is_interrupted) {
+            self.watched.clear();
+        }
         self.watched.retain(|watched| signs.iter().any(|sign| sign.run == watched.sign.run));
         let mut dead = Vec::new();
         for sign in signs {
@@ -67,12 +72,13 @@ impl Judge {
     #[must_use]
     pub fn has_suspects(&self, now: Instant) -> bool {
         let is_suspect = |watched: &Watched| !watched.has_moved || now.duration_since(watched.since) > SUSPICIOUS_AFTER;
-        self.watched.iter().any(is_suspect)
+        let proves_nothing = self.is_interrupted && !self.watched.is_empty();
+        proves_nothing || self.watched.iter().any(is_suspect)
     }
 
     /// The database did not answer: what was seen before proves nothing any more.
     pub fn interrupted(&mut self) {
-        self.watched.clear();
+        self.is_interrupted = true;
     }
 }
 
@@ -130,6 +136,9 @@ mod tests {
         judge.look(&[sign(1, 6)], start + Duration::from_secs(5));
         assert!(!judge.has_suspects(start + Duration::from_secs(15)));
         assert!(judge.has_suspects(start + Duration::from_secs(16)));
+        judge.look(&[sign(1, 7)], start + Duration::from_secs(10));
+        judge.interrupted();
+        assert!(judge.has_suspects(start + Duration::from_secs(10)));
     }
 
     #[test]

@@ -22,12 +22,13 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// What is open since a turn failed.
 pub(super) struct Trouble {
-    since: Instant,
     next_try: Instant,
     /// Whether the server is only gone.
     is_lost: bool,
     /// The finished attempts of a turn whose commit was not confirmed: how many they were.
     unconfirmed: Option<usize>,
+    /// What the store said.
+    why: String,
 }
 
 impl Trouble {
@@ -44,7 +45,9 @@ impl Engine<'_> {
         let grace = self.grace(error.is_lost());
         (self.observer)(Event::StoreTrouble(error, grace));
         let now = Instant::now();
-        self.trouble = Some(Trouble { since: now, next_try: now + PAUSE, is_lost: error.is_lost(), unconfirmed });
+        self.failing_since.get_or_insert(now);
+        let (why, is_lost) = (error.to_string(), error.is_lost());
+        self.trouble = Some(Trouble { next_try: now + PAUSE, is_lost, unconfirmed, why });
         self.slots.stop();
         self.judge.interrupted();
         if !error.is_lost() {
@@ -53,7 +56,16 @@ impl Engine<'_> {
     }
 
     fn grace(&self, is_lost: bool) -> Duration {
-        if is_lost && self.ending.is_none() { self.options.store_grace } else { GRACE }
+        match (is_lost, &self.ending) {
+            (true, None) => self.options.store_grace,
+            (true, Some(_)) => self.options.store_grace.min(GRACE),
+            (false, _) => GRACE,
+        }
+    }
+
+    /// Whether the store has failed, now and again, for longer than it is waited for.
+    fn is_past_grace(&self, is_lost: bool) -> bool {
+        self.failing_since.is_some_and(|since| since.elapsed() > self.grace(is_lost))
     }
 
     /// Tries again to store what is known. The ending, once that is done or hopeless and nothing is in flight.
@@ -66,7 +78,8 @@ impl Engine<'_> {
         trouble.next_try = Instant::now() + PAUSE;
         match stored {
             Ok(()) if trouble.is_lost => {
-                self.recover();
+                let why = std::mem::take(&mut trouble.why);
+                self.recover(why);
                 None
             }
             Ok(()) if self.slots.in_flight() == 0 && self.finished.is_empty() => self.ending.take(),
@@ -75,16 +88,16 @@ impl Engine<'_> {
                 // A server that comes back may refuse for a while: only another one, or another history, is final.
                 let is_hopeless = matches!(error, store::Error::Fenced(_));
                 trouble.is_lost &= !is_hopeless;
-                let (since, is_lost) = (trouble.since, trouble.is_lost);
-                if error.is_busy() {
-                    trouble.since = Instant::now(); // it is there, and has to be waited for as at any other time
+                let is_lost = trouble.is_lost;
+                if error.is_busy() && !self.is_abandoned {
+                    self.failing_since = Some(Instant::now()); // it is there, and is waited for as at any other time
                 }
                 if !is_lost && self.ending.is_none() {
                     self.ending = Some(Ending::StoreFailed(error.to_string(), 0));
                 }
                 let known = self.finished.iter().filter(|finished| finished.slot.is_some()).count();
                 let is_worth_it = !is_hopeless && !self.is_abandoned && (is_lost || !self.finished.is_empty());
-                let has_patience = since.elapsed() <= self.grace(is_lost) && is_worth_it;
+                let has_patience = !self.is_past_grace(is_lost) && is_worth_it;
                 if self.slots.in_flight() > known || has_patience {
                     return None;
                 }
@@ -94,8 +107,12 @@ impl Engine<'_> {
         }
     }
 
-    /// The server is back, everything known is stored, and this run has not been ended meanwhile: it goes on.
-    fn recover(&mut self) {
+    /// The server is back, and everything known is stored. Unless this run is to end it goes on; where the server can be
+    /// written again and again, and not be read, it ends after all.
+    fn recover(&mut self, why: String) {
+        if self.is_past_grace(true) && self.ending.is_none() {
+            self.ending = Some(Ending::StoreFailed(why, 0));
+        }
         self.trouble = None;
         self.looked = None;
         if self.ending.is_none() {
@@ -160,7 +177,9 @@ impl Engine<'_> {
                 continue; // of a batch that is not sent by this process any more
             };
             let settlement = worker::not_handed_out(*attempt, &sending.route.policy).into();
-            self.finished.push(Finished { slot: None, settlement, effect: Effect::None });
+            let mut finished = Finished { slot: None, settlement, effect: Effect::None };
+            self.tell_by_queues_clock(&mut finished);
+            self.finished.push(finished);
         }
     }
 

@@ -64,7 +64,8 @@ impl Engine<'_> {
             }
             Ok(Made::Before) => self.fail(&fenced("another process goes by its name"), None),
             Err(Failure { error, may_be_done: false }) if error.is_busy() => {
-                self.wait_for_others(&error);
+                // Whoever has lost patience waits for nobody.
+                if self.is_abandoned { self.fail(&error, None) } else { self.wait_for_others(&error) }
             }
             Err(Failure { error, may_be_done }) => self.fail(&error, may_be_done.then_some(included)),
         }

@@ -46,31 +46,22 @@ impl Store {
     /// Whoever calls this has read the same sign for long enough to know that the run is dead. If it lives all the same,
     /// its next turn finds that it was ended: it takes nothing more, and its outcomes are late.
     pub async fn end_silent_run(&self, sign: SignOfLife, now: UnixMillis) -> Result<Option<Settled>> {
-        const END: &str = "UPDATE run SET ended_at = COALESCE(ended_at, $4), ended_how = COALESCE(ended_how, 'died')
-            WHERE id = $1 AND beat = $2 AND turn = $3
-              AND (ended_at IS NULL OR EXISTS (SELECT 1 FROM invocation WHERE run_id = $1 AND state = 'sending'))
-            RETURNING host || ' (pid ' || pid || ')'";
-        // Who waits longer may find that everybody had to wait, and that the run lives.
-        const AT_ONCE: &str = "SELECT set_config('lock_timeout', '1s', true)";
-        const LEFT: &str = "SELECT id FROM invocation WHERE run_id = $1 AND state = 'sending'";
         let failed = || self.failed("settle what a dead run left");
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(failed())?;
-        if self.is_shared() {
-            query(AT_ONCE).execute(&mut tx).await.map_err(failed())?;
+        match end_silent(&mut tx, sign, now).await {
+            Ok(Some(settled)) => {
+                tx.commit().await.map_err(failed())?;
+                Ok(Some(settled))
+            }
+            not_ended => {
+                // At once: whoever asks may not use the connection for a while.
+                let taken_back = tx.rollback().await;
+                let not_ended = not_ended.map_err(failed())?;
+                taken_back.map_err(failed())?;
+                Ok(not_ended)
+            }
         }
-        let end = query(END).bind(sign.run.0).bind(sign.beat).bind(sign.turn).bind(now.0);
-        let Some(ended) = end.fetch_optional(&mut tx).await.map_err(failed())? else {
-            tx.rollback().await.map_err(failed())?;
-            return Ok(None);
-        };
-        let who = ended.get(0).map_err(failed())?;
-        let left = query(LEFT).bind(sign.run.0).fetch_all(&mut tx).await.map_err(failed())?;
-        let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>().map_err(failed())?;
-        let batches = lose(&mut tx, &left, now).await.map_err(failed())?;
-        let names = names_of(&mut tx, &batches).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
-        Ok(Some(Settled { runs: 1, unknown: left.len() as u64, batches, names, who }))
     }
 
     /// How many rows of the batch are in flight in other runs than these.
@@ -92,6 +83,27 @@ impl Store {
             .await
             .map_err(self.failed("look for rows in flight"))
     }
+}
+
+/// Ends the run and loses its rows, where it still shows that sign.
+async fn end_silent(tx: &mut Tx<'_>, sign: SignOfLife, now: UnixMillis) -> sqlx::Result<Option<Settled>> {
+    const END: &str = "UPDATE run SET ended_at = COALESCE(ended_at, $4), ended_how = COALESCE(ended_how, 'died')
+        WHERE id = $1 AND beat = $2 AND turn = $3
+          AND (ended_at IS NULL OR EXISTS (SELECT 1 FROM invocation WHERE run_id = $1 AND state = 'sending'))
+        RETURNING host || ' (pid ' || pid || ')'";
+    // Who waits longer may find that everybody had to wait, and that the run lives.
+    const AT_ONCE: &str = "SELECT set_config('lock_timeout', '1s', true)";
+    const LEFT: &str = "SELECT id FROM invocation WHERE run_id = $1 AND state = 'sending'";
+    if matches!(tx, Tx::Postgres(_)) {
+        query(AT_ONCE).execute(&mut *tx).await?;
+    }
+    let end = query(END).bind(sign.run.0).bind(sign.beat).bind(sign.turn).bind(now.0);
+    let Some(ended) = end.fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let left = query(LEFT).bind(sign.run.0).fetch_all(&mut *tx).await?;
+    let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>()?;
+    let batches = lose(tx, &left, now).await?;
+    let names = names_of(tx, &batches).await?;
+    Ok(Some(Settled { runs: 1, unknown: left.len() as u64, batches, names, who: ended.get(0)? }))
 }
 
 async fn names_of(tx: &mut Tx<'_>, batches: &[BatchId]) -> sqlx::Result<Vec<String>> {

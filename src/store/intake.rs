@@ -217,7 +217,7 @@ impl<'a> Intake<'a> {
     pub async fn finish(self, new: &NewBatch, actor: &Actor) -> Result<(BatchId, String)> {
         const FINISH: &str =
             "UPDATE batch SET name = $2, service_id = $3, endpoint = $4, account = $5, source_name = $6,
-            source_sha256 = $7, columns = $8, settings = $9, findings = $10, row_count = $11, imported_at = $12
+            source_sha256 = $7, columns = $8, settings = $9, findings = $10, row_count = $11, imported_at = $12, history = $13
             WHERE id = $1";
         const COUNTS: &str = "INSERT INTO state_count (batch_id, state, invocations)
             SELECT $2, j.value ->> 0, CAST(j.value ->> 1 AS BIGINT) FROM json_each($1) AS j";
@@ -244,6 +244,7 @@ impl<'a> Intake<'a> {
             .bind(json_text(&new.findings))
             .bind(new.rows)
             .bind(self.now.0)
+            .bind(self.store.history())
             .execute(&mut tx)
             .await
             .map_err(failed())?;

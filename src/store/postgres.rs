@@ -32,17 +32,24 @@ const SETTINGS: &str = "
                       CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
                            ELSE current_setting('synchronous_commit') END, false)";
 
+/// What every connection that reads is told: who reads waits for nobody's lock for long, and reads to its end.
+const READING: &str = "
+    SELECT set_config('default_transaction_read_only', 'on', false), set_config('lock_timeout', '10s', false),
+           set_config('statement_timeout', '0', false)";
+
 /// Which server this is, and which of its histories. A commit is durable within one history only: a standby that took
 /// over, or a restored backup, may have forgotten that a row was `sending`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
     system: String,
     timeline: String,
+    /// The tables' own number: others have taken their place where a dump was restored.
+    tables: String,
 }
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.system, self.timeline)
+        write!(f, "{} {} {}", self.system, self.timeline, self.tables)
     }
 }
 
@@ -82,7 +89,7 @@ pub(super) fn readers(options: &PgConnectOptions) -> PgPool {
         .acquire_timeout(CONNECT_PATIENCE)
         .after_connect(|connection, _| {
             Box::pin(async move {
-                sqlx::query("SET default_transaction_read_only = on").execute(&mut *connection).await?;
+                sqlx::query(READING).execute(&mut *connection).await?;
                 Ok(())
             })
         })
@@ -96,10 +103,6 @@ fn ours(options: &PgConnectOptions) -> PgConnectOptions {
 
 /// Tells the connection how to behave, and looks at whom it leads to.
 async fn greet(place: &str, connection: &mut PgConnection, patience: Duration) -> Result<Server> {
-    const WHO: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
-               substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline,
-               current_setting('fsync') = 'on' AS is_durable,
-               CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now";
     let failed = |cause| error("open the database", place, cause);
     let recovering: bool =
         sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *connection).await.map_err(failed)?;
@@ -114,10 +117,21 @@ async fn greet(place: &str, connection: &mut PgConnection, patience: Duration) -
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
+    look(place, connection).await
+}
+
+/// Looks at whom a connection leads to.
+pub(super) async fn look(place: &str, connection: &mut PgConnection) -> Result<Server> {
+    const WHO: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
+               substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline,
+               COALESCE(to_regclass('invocation')::oid::text, '') AS tables,
+               current_setting('fsync') = 'on' AS is_durable,
+               CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now";
+    let failed = |cause| error("open the database", place, cause);
     let found = query(WHO).fetch_one(On::Postgres(connection)).await.map_err(failed)?;
     let text = |column: &str| found.get::<String>(column).map_err(failed);
     Ok(Server {
-        identity: Identity { system: text("system")?, timeline: text("timeline")? },
+        identity: Identity { system: text("system")?, timeline: text("timeline")?, tables: text("tables")? },
         is_durable: found.get("is_durable").map_err(failed)?,
         now: UnixMillis(found.get("now").map_err(failed)?),
     })

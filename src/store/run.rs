@@ -82,6 +82,7 @@ impl Store {
             Address::Postgres(options) => options,
         };
         let (connection, server) = super::postgres::open(&self.place, options, self.patience).await?;
+        let skew_ms = UnixMillis::now().0 - server.now.0;
         Writer::Postgres(connection).close().await;
         let unsuitable = |why: String| Err(Error::Unsuitable { place: self.place.clone(), why });
         if !server.is_durable {
@@ -91,7 +92,7 @@ impl Store {
                     .to_owned(),
             );
         }
-        if !accepts_history && self.last_history().await?.is_some_and(|last| last != server.identity.to_string()) {
+        if !accepts_history && self.has_other_history().await? {
             return unsuitable(
                 "it has another history than when it was sent from last (a standby that took over, a backup): what was sent \
                  shortly before may be pending in it, and would be sent again\n\
@@ -99,7 +100,6 @@ impl Store {
                     .to_owned(),
             );
         }
-        let skew_ms = UnixMillis::now().0 - server.now.0;
         if skew_ms.abs() > CLOCK_SKEW_MAX_MS {
             return unsuitable(format!(
                 "this machine's clock is {} s off the server's, and both decide what is due\nhint: set it, by NTP for example",
@@ -109,12 +109,20 @@ impl Store {
         Ok(None)
     }
 
-    /// The history of the server from which the last run sent.
-    async fn last_history(&self) -> Result<Option<String>> {
-        const LAST: &str = "SELECT history FROM run ORDER BY id DESC LIMIT 1";
-        let failed = || self.failed("read the last run");
-        let last = query(LAST).fetch_optional(&self.readers()).await.map_err(failed())?;
-        last.map(|row| row.get(0)).transpose().map_err(failed())
+    /// Which server this is, and which of its histories; empty for a file.
+    pub(super) fn history(&self) -> String {
+        match &self.backend {
+            Backend::Sqlite(_) => String::new(),
+            Backend::Postgres(_, identity) => identity.to_string(),
+        }
+    }
+
+    /// Whether the last run sent from another history of the server, or, where there was none, a batch came into another.
+    async fn has_other_history(&self) -> Result<bool> {
+        const OTHER: &str = "SELECT COALESCE((SELECT history <> $1 FROM run ORDER BY id DESC LIMIT 1),
+            EXISTS (SELECT 1 FROM batch WHERE imported_at IS NOT NULL AND history <> $1))";
+        let found = query(OTHER).bind(self.history()).fetch_value(&self.readers()).await;
+        found.map_err(self.failed("read the last run"))
     }
 
     /// Says that a run is in the way, where one has not ended: on a server, where no lock says so.
@@ -136,10 +144,6 @@ impl Store {
                 " AS ms) AS now RETURNING id"
             ),
         };
-        let history = match &self.backend {
-            Backend::Sqlite(_) => String::new(),
-            Backend::Postgres(_, identity) => identity.to_string(),
-        };
         let mut writer = self.writer().await?;
         let id = query(START)
             .bind(token)
@@ -147,7 +151,7 @@ impl Store {
             .bind(i64::from(std::process::id()))
             .bind(&actor.version)
             .bind(now.0)
-            .bind(history)
+            .bind(self.history())
             .fetch_value(&mut *writer)
             .await
             .map_err(self.failed("register the run"))?;
@@ -185,8 +189,10 @@ impl Store {
     /// What the runs show of their lives that have not ended, but this one, where a run asks.
     pub async fn signs_of_life(&self, but: Option<&Run>) -> Result<Vec<SignOfLife>> {
         // One that has ended and has rows in flight all the same would leave them so for ever.
-        const SIGNS: &str = "SELECT id, beat, turn FROM run WHERE id <> COALESCE($1, 0)
-            AND (ended_at IS NULL OR id IN (SELECT run_id FROM invocation WHERE state = 'sending'))";
+        const SIGNS: &str = "SELECT id, beat, turn FROM run WHERE ended_at IS NULL AND id <> COALESCE($1, 0)
+            UNION
+            SELECT id, beat, turn FROM run WHERE id IN (SELECT run_id FROM invocation WHERE state = 'sending')
+            AND id <> COALESCE($1, 0)";
         let failed = || self.failed("look for other runs");
         let rows = query(SIGNS).bind(but.map(|run| run.id.0)).fetch_all(&self.readers()).await.map_err(failed())?;
         let read = |row: &super::statement::Row| {
