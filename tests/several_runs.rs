@@ -28,6 +28,7 @@ fn main() -> ExitCode {
                 three_runs_keep_one_rate,
                 a_refusal_of_the_credentials_that_one_sees_stops_all,
                 a_429_that_one_sees_has_all_wait,
+                a_copied_database_is_not_sent_from_unasked,
                 one_row_of_all_runs_probes_at_a_time,
                 a_lock_on_the_counts_is_waited_for,
                 a_turn_that_was_cut_off_before_its_commit_is_repeated,
@@ -192,6 +193,17 @@ fn a_server_with_another_history_stops_a_run(_: Database) {
     assert_eq!(sim.received(), received, "nobody has looked yet");
     s.mep("run campaign --limit 10 --accept-history --wait 0").exits(5);
     s.mep("run campaign --limit 10 --wait 0").exits(5);
+}
+
+fn a_copied_database_is_not_sent_from_unasked(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    imported(&s, &sim, 20, "");
+    s.mep("run campaign --limit 5 --wait 0").exits(5);
+    let copy = s.copy();
+    s.mep("run campaign").exits(0);
+    copy.mep("run campaign").exits(9).says("--accept-history");
+    assert_eq!(sim.received(), 20);
 }
 
 /// Makes room inside the commit that takes the row at line 20: the server stays in it for a while.

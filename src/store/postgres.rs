@@ -43,7 +43,8 @@ const READING: &str = "
 pub(super) struct Identity {
     system: String,
     timeline: String,
-    /// The tables' own number: others have taken their place where a dump was restored.
+    /// The database's own number and the tables': others have taken their place where a dump was restored or a database
+    /// copied.
     tables: String,
 }
 
@@ -124,7 +125,8 @@ async fn greet(place: &str, connection: &mut PgConnection, patience: Duration) -
 pub(super) async fn look(place: &str, connection: &mut PgConnection) -> Result<Server> {
     const WHO: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
                substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline,
-               COALESCE(to_regclass('invocation')::oid::text, '') AS tables,
+               (SELECT oid FROM pg_database WHERE datname = current_database()) || '/'
+                   || COALESCE(to_regclass('invocation')::oid::text, '') AS tables,
                current_setting('fsync') = 'on' AS is_durable,
                CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now";
     let failed = |cause| error("open the database", place, cause);
