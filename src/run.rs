@@ -4,6 +4,7 @@
 //! one and takes as many rows as slots are free; only once it is durable are its rows handed to the workers.
 
 mod batches;
+mod end;
 mod engine;
 mod gatekeeper;
 mod heartbeat;
