@@ -58,21 +58,15 @@ async fn correct_attempts(
     run: &Run,
     settlements: &[&Settlement],
 ) -> sqlx::Result<Vec<(InvocationId, u32)>> {
-    const CORRECT: &str = "
-        WITH j AS MATERIALIZED (
-            SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS attempt,
-                   CAST(value ->> 2 AS BIGINT) AS sent_at, CAST(value ->> 3 AS BIGINT) AS finished_at,
-                   value ->> 4 AS outcome, CAST(value ->> 5 AS BIGINT) AS http_status,
-                   CAST(value ->> 6 AS BIGINT) AS code, value ->> 7 AS message, value ->> 8 AS request_id,
-                   unhex(value ->> 9) AS answer
-            FROM json_each($1))
-        UPDATE attempt SET sent_at = j.sent_at, finished_at = j.finished_at, outcome = j.outcome,
+    const CORRECT: &str = settle::with_outcomes!(
+        "UPDATE attempt SET sent_at = j.sent_at, finished_at = j.finished_at, outcome = j.outcome,
             http_status = j.http_status, code = j.code, message = j.message, request_id = j.request_id,
             answer = j.answer, late = 1
         FROM j
         WHERE attempt.invocation_id = j.id AND attempt.number = j.attempt AND attempt.run_id = $2
           AND attempt.judged = 1 AND attempt.late = 0
-        RETURNING attempt.invocation_id, attempt.number";
+        RETURNING attempt.invocation_id, attempt.number"
+    );
     let correct = query(CORRECT).bind(settle::outcomes_text(settlements)).bind(run.id.0);
     let rows = correct.fetch_all(&mut *tx).await?;
     rows.iter().map(|row| Ok((InvocationId(row.get(0)?), row.small(1)?))).collect()

@@ -5,6 +5,23 @@ use super::statement::query;
 use super::{Result, Turn, json_text, late};
 use crate::invocation::{Settlement, State};
 
+/// A statement on `j`: what came of attempts, as [`outcomes_text`] writes it.
+macro_rules! with_outcomes {
+    ($rest:literal) => {
+        concat!(
+            "WITH j AS MATERIALIZED (
+                SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS attempt,
+                       CAST(value ->> 2 AS BIGINT) AS sent_at, CAST(value ->> 3 AS BIGINT) AS finished_at,
+                       value ->> 4 AS outcome, CAST(value ->> 5 AS BIGINT) AS http_status,
+                       CAST(value ->> 6 AS BIGINT) AS code, value ->> 7 AS message, value ->> 8 AS request_id,
+                       unhex(value ->> 9) AS answer
+                FROM json_each($1)) ",
+            $rest
+        )
+    };
+}
+pub(super) use with_outcomes;
+
 impl Turn<'_> {
     /// Writes what came of finished attempts: the attempt's record, and the row's next state.
     ///
@@ -38,20 +55,14 @@ impl Turn<'_> {
 
     /// Inserts the attempts' records; the number of those whose row was still this run's.
     async fn insert_attempts(&mut self, settlements: &[&Settlement]) -> Result<u64> {
-        const RECORD: &str = "
-            WITH j AS MATERIALIZED (
-                SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS attempt,
-                       CAST(value ->> 2 AS BIGINT) AS sent_at, CAST(value ->> 3 AS BIGINT) AS finished_at,
-                       value ->> 4 AS outcome, CAST(value ->> 5 AS BIGINT) AS http_status,
-                       CAST(value ->> 6 AS BIGINT) AS code, value ->> 7 AS message, value ->> 8 AS request_id,
-                       unhex(value ->> 9) AS answer
-                FROM json_each($1))
-            INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, http_status,
+        const RECORD: &str = with_outcomes!(
+            "INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, http_status,
                                  code, message, request_id, answer)
             SELECT i.id, i.attempt, i.run_id, i.taken_at, j.sent_at, j.finished_at, j.outcome, j.http_status,
                    j.code, j.message, j.request_id, j.answer
             FROM j CROSS JOIN invocation AS i
-            WHERE i.id = j.id AND i.state = 'sending' AND i.run_id = $2 AND i.attempt = j.attempt";
+            WHERE i.id = j.id AND i.state = 'sending' AND i.run_id = $2 AND i.attempt = j.attempt"
+        );
         query(RECORD)
             .bind(outcomes_text(settlements))
             .bind(self.run.id.0)
