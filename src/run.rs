@@ -30,7 +30,7 @@ use crate::mep::Endpoint;
 use crate::store::{self, Actor, Batch, ClosedBecause, RunLock, Settled, Store};
 
 use heartbeat::Heartbeat;
-pub use judge::{Judge, SILENCE};
+pub use judge::Judge;
 pub use routes::{Connections, ReadSuppressed, Routes};
 
 /// Rows of a batch that CIE is sent without a limit: it is not for load.

@@ -50,7 +50,7 @@ pub use intake::{Intake, NewBatch, Skip};
 pub use lock::{Holder, RunLock};
 pub use others::Others;
 pub use refused::Refused;
-pub use run::{Heart, Run, RunView, STOPPED, SignOfLife};
+pub use run::{Heart, Run, RunView, SILENCE, STOPPED, SignOfLife};
 pub use scratch::{Repeat, RepeatOf, Scratch, Seen};
 pub use told::Told;
 pub use turn::{Claim, ClosedTurn, Turn, TurnWriter};

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::output::{self, counted, grouped};
+use super::silent_runs;
 use crate::invocation::{Counts, State};
 use crate::run::{Ending, Event, Progress, Signal};
 
@@ -42,12 +43,10 @@ impl Teller {
                 let who = settled.who.as_deref().unwrap_or("some machine");
                 let mut text = format!("the run on {who} showed no sign of life for 30 s and is judged dead");
                 if settled.unknown > 0 {
-                    let names: Vec<String> =
-                        settled.names.iter().map(|name| format!("`mep-batch resolve {name}`")).collect();
                     text.push_str(&format!(
                         "; {} that it had in flight: unknown now\nhint: {} lists them",
                         counted(settled.unknown, "row"),
-                        names.join(", ")
+                        silent_runs::commands(settled)
                     ));
                 }
                 self.line(&text);

@@ -19,7 +19,9 @@ use super::import::{self, Imported};
 use super::output::counted;
 use super::progress::Teller;
 use super::stand_in::StandIn;
-use super::{check, dry_run, exclusion_text, phone_rules, problems, run_end, same_reading, signals, suppression};
+use super::{
+    check, dry_run, exclusion_text, phone_rules, problems, run_end, same_reading, signals, silent_runs, suppression,
+};
 use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{BatchId, State, UnixMillis};
@@ -217,11 +219,10 @@ fn credentials_for(args: &RunArgs, batches: &[Batch], all_of_them: bool) -> anyh
 async fn settle_dead_runs(context: &mut Context, store: &Store) -> anyhow::Result<Vec<BatchId>> {
     let dead = store.settle_dead_runs(UnixMillis::now()).await?;
     if dead.unknown > 0 {
-        let names: Vec<String> = dead.names.iter().map(|name| format!("`mep-batch resolve {name}`")).collect();
         context.out.note(&format!(
             "a run died with {} in flight, unknown now\nhint: {} lists them\n",
             counted(dead.unknown, "row"),
-            names.join(", ")
+            silent_runs::commands(&dead)
         ));
     }
     Ok(dead.batches)

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::context::Context;
 use super::output::counted;
 use crate::invocation::BatchId;
-use crate::run::{Judge, SILENCE};
-use crate::store::{RunView, SignOfLife, Store};
+use crate::run::Judge;
+use crate::store::{RunView, SILENCE, Settled, SignOfLife, Store};
 
 /// How often their signs of life are read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -57,8 +57,10 @@ async fn watch(context: &mut Context, store: &Store, silent: Vec<RunView>) -> an
             };
             watched.retain(|sign| *sign != dead);
             if let Some(settled) = settled {
-                let run = silent.iter().find(|run| run.id == dead.run).map_or(String::new(), name_of);
-                context.out.note(&format!("{run} is dead: {} unknown now\n", counted(settled.unknown, "row")));
+                let who = settled.who.unwrap_or_default();
+                context
+                    .out
+                    .note(&format!("the run on {who} is dead: {} unknown now\n", counted(settled.unknown, "row")));
             }
         }
         if !watched.is_empty() {
@@ -66,6 +68,12 @@ async fn watch(context: &mut Context, store: &Store, silent: Vec<RunView>) -> an
         }
     }
     Ok(())
+}
+
+/// The commands that list what dead runs have left: what to type next.
+pub(super) fn commands(settled: &Settled) -> String {
+    let commands: Vec<String> = settled.names.iter().map(|name| format!("`mep-batch resolve {name}`")).collect();
+    commands.join(", ")
 }
 
 fn name_of(run: &RunView) -> String {

@@ -13,7 +13,7 @@ use super::sending::Sending;
 use super::slots::{Finished, Slots};
 use super::trouble::Trouble;
 use super::{Ending, Event, Interrupt, Options};
-use crate::invocation::{BatchId, Effect, Settlement, State, UnixMillis};
+use crate::invocation::{BatchId, Effect, InvocationId, Settlement, State, UnixMillis};
 use crate::mep::Endpoint;
 use crate::store::{Run, RunLock, Store};
 
@@ -206,10 +206,14 @@ impl<'a> Engine<'a> {
         UnixMillis(UnixMillis::now().0.saturating_add(self.clock_ahead_ms))
     }
 
+    /// The batch of a row, if this run has it.
+    pub(super) fn batch_of(&self, row: InvocationId) -> Option<&Sending> {
+        self.batches.iter().find(|sending| sending.batch.id == row.batch())
+    }
+
     /// The place of the gate through which an outcome's request went.
     pub(super) fn gate_of_row(&self, settlement: &Settlement) -> usize {
-        let of_row = self.batches.iter().find(|sending| sending.batch.id == settlement.id.batch());
-        of_row.map(|sending| sending.gate).expect("only rows of these batches are taken")
+        self.batch_of(settlement.id).map(|sending| sending.gate).expect("only rows of these batches are taken")
     }
 
     /// Waits for the next outcome, interrupt or moment at which something can be done.

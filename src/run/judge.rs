@@ -7,11 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::SignOfLife;
-
-/// A run that has shown nothing new for that long is dead. Six times its heartbeat, and six times as long as a row that
-/// it has taken may wait before it is sent: when its rows become unknown, it sends none of them any more.
-pub const SILENCE: Duration = Duration::from_secs(30);
+use crate::store::{SILENCE, SignOfLife};
 
 /// Looks further apart than this prove nothing: the database may have been out of reach of all meanwhile, or this process
 /// may have been stopped itself.

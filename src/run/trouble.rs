@@ -173,7 +173,7 @@ impl Engine<'_> {
     /// Rows that were taken and never handed to a slot: their requests were not sent.
     fn give_back(&mut self, rows: &[Attempt]) {
         for attempt in rows {
-            let Some(sending) = self.batches.iter().find(|sending| sending.batch.id == attempt.id.batch()) else {
+            let Some(sending) = self.batch_of(attempt.id) else {
                 continue; // of a batch that is not sent by this process any more
             };
             let settlement = worker::not_handed_out(*attempt, &sending.route.policy).into();
@@ -186,7 +186,7 @@ impl Engine<'_> {
     /// Writes outcomes that could not be stored to the log, whole, so that `resolve` can be told of them.
     fn log_unstored(&self) {
         for Finished { settlement, .. } in &self.finished {
-            let batch = self.batches.iter().find(|sending| sending.batch.id == settlement.id.batch());
+            let batch = self.batch_of(settlement.id);
             tracing::error!(
                 batch = batch.map(|sending| sending.batch.name.as_str()),
                 line = settlement.id.line(),

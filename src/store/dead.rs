@@ -31,8 +31,7 @@ impl Store {
         let failed = || self.failed("settle what a dead run left");
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(failed())?;
-        let left = query(LEFT).fetch_all(&mut tx).await.map_err(failed())?;
-        let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>().map_err(failed())?;
+        let left: Vec<i64> = query(LEFT).fetch_column(&mut tx).await.map_err(failed())?;
         let batches = lose(&mut tx, &left, now).await.map_err(failed())?;
         let runs = query(END).bind(now.0).execute(&mut tx).await.map_err(failed())?;
         let names = names_of(&mut tx, &batches).await.map_err(failed())?;
@@ -99,8 +98,7 @@ async fn end_silent(tx: &mut Tx<'_>, sign: SignOfLife, now: UnixMillis) -> sqlx:
     }
     let end = query(END).bind(sign.run.0).bind(sign.beat).bind(sign.turn).bind(now.0);
     let Some(ended) = end.fetch_optional(&mut *tx).await? else { return Ok(None) };
-    let left = query(LEFT).bind(sign.run.0).fetch_all(&mut *tx).await?;
-    let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>()?;
+    let left: Vec<i64> = query(LEFT).bind(sign.run.0).fetch_column(&mut *tx).await?;
     let batches = lose(tx, &left, now).await?;
     let names = names_of(tx, &batches).await?;
     Ok(Some(Settled { runs: 1, unknown: left.len() as u64, batches, names, who: ended.get(0)? }))
@@ -109,8 +107,7 @@ async fn end_silent(tx: &mut Tx<'_>, sign: SignOfLife, now: UnixMillis) -> sqlx:
 async fn names_of(tx: &mut Tx<'_>, batches: &[BatchId]) -> sqlx::Result<Vec<String>> {
     const NAMES: &str =
         "SELECT name FROM batch WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id";
-    let rows = query(NAMES).bind(ids_text(batches.iter().map(|batch| batch.0))).fetch_all(&mut *tx).await?;
-    rows.iter().map(|row| row.get(0)).collect()
+    query(NAMES).bind(ids_text(batches.iter().map(|batch| batch.0))).fetch_column(&mut *tx).await
 }
 
 /// Moves rows from `sending` to `unknown` because their run is gone, with an attempt record each; the rows' batches.

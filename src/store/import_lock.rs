@@ -6,6 +6,13 @@ use super::lock::{companion, open, unlockable};
 use super::statement::query;
 use super::{Address, Result, Store};
 
+/// The number of a server's advisory lock: one for each queue, of which a database may hold several in as many schemas.
+macro_rules! key {
+    () => {
+        "hashtextextended('mep-batch import ' || current_schema(), 0)"
+    };
+}
+
 /// Held while a file is imported; a second import waits for it.
 ///
 /// On PostgreSQL the connection that writes holds it, so that who has lost the lock cannot write either.
@@ -18,7 +25,7 @@ pub struct ImportLock {
 impl Store {
     /// Takes the lock, waiting for another import of the same queue to end.
     pub async fn import_lock(&self) -> Result<ImportLock> {
-        const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('mep-batch import ' || current_schema(), 0))";
+        const LOCK: &str = concat!("SELECT pg_advisory_lock(", key!(), ")");
         let Address::File(database) = &self.address else {
             self.set_lock_timeout("0").await?; // the other one may be importing millions of rows
             let mut writer = self.writer().await?;
@@ -47,7 +54,7 @@ impl Store {
 impl ImportLock {
     /// Lets the next import begin. A lock that is only dropped is given back at the latest when the process ends.
     pub async fn release(self, store: &Store) {
-        const UNLOCK: &str = "SELECT pg_advisory_unlock(hashtextextended('mep-batch import ' || current_schema(), 0))";
+        const UNLOCK: &str = concat!("SELECT pg_advisory_unlock(", key!(), ")");
         if self.file.is_some() {
             return;
         }

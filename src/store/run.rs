@@ -67,8 +67,10 @@ pub struct SignOfLife {
 /// The heartbeat of one run, on a connection of its own.
 pub struct Heart(Writer);
 
-/// A run that has shown nothing for that long, by a server's clock, is shown as one that may be dead.
-const SILENT_FOR_MS: i64 = 30_000;
+/// A run that has shown nothing new for that long is dead to whoever has watched it meanwhile, by its own clock; by the
+/// server's clock it is only shown as one that may be. Six times its heartbeat, and six times as long as a row that it has
+/// taken may wait before it is sent: when its rows become unknown, it sends none of them any more.
+pub const SILENCE: Duration = Duration::from_secs(30);
 
 impl Store {
     /// Lets a run begin, or says who is in its way.
@@ -262,15 +264,16 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let number = |column: &str| row.get::<i64>(column).map_err(failed());
-                let (seen_at, now) = (number("seen_at")?, number("now")?);
+                let (seen_at, now) = (UnixMillis(number("seen_at")?), UnixMillis(number("now")?));
+                let silent = now.since(seen_at);
                 Ok(RunView {
                     id: RunId(number("id")?),
                     host: row.get("host").map_err(failed())?,
                     pid: number("pid")?,
                     started_at: UnixMillis(number("started_at")?),
-                    seen_at: UnixMillis(seen_at),
-                    silent: UnixMillis(now).since(UnixMillis(seen_at)),
-                    is_alive: if self.is_shared() { now - seen_at <= SILENT_FOR_MS } else { is_locked },
+                    seen_at,
+                    silent,
+                    is_alive: if self.is_shared() { silent <= SILENCE } else { is_locked },
                     sending: number("sending")?,
                 })
             })

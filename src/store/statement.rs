@@ -103,6 +103,11 @@ impl<'q> Statement<'q> {
             Ok(query.fetch_all(executor).await?.into_iter().map(Row::from).collect()))
     }
 
+    /// The first column of every row that it finds.
+    pub(super) async fn fetch_column<'c, T: Column>(self, on: impl Into<On<'c>>) -> sqlx::Result<Vec<T>> {
+        self.fetch_all(on).await?.iter().map(|row| row.get(0)).collect()
+    }
+
     /// The row that it finds, if any.
     pub(super) async fn fetch_optional<'c>(self, on: impl Into<On<'c>>) -> sqlx::Result<Option<Row>> {
         on_either!(on.into(), self, executor, query => Ok(query.fetch_optional(executor).await?.map(Row::from)))

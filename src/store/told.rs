@@ -106,11 +106,9 @@ impl Store {
             WHERE f.phone = CAST(j.value ->> 0 AS BIGINT) AND f.invocation_id > $2 AND f.invocation_id < $3
               AND i.id = f.invocation_id AND i.state = 'pending'";
         let (start, end) = batch.row_bounds();
-        let failed = || self.failed("look for suppressed numbers");
         let numbers = ids_text(numbers.iter().map(|number| number.cast_signed()));
-        let found =
-            query(FIND).bind(numbers).bind(start).bind(end).fetch_all(&self.readers()).await.map_err(failed())?;
-        found.iter().map(|row| row.get(0)).collect::<sqlx::Result<_>>().map_err(failed())
+        let found = query(FIND).bind(numbers).bind(start).bind(end).fetch_column(&self.readers()).await;
+        found.map_err(self.failed("look for suppressed numbers"))
     }
 
     /// Skips those of a batch's rows that are still pending; how many.
