@@ -1,6 +1,7 @@
 //! The vocabulary: what an invocation is, the states it goes through, and what can come of an attempt.
 //!
-//! No I/O and no clock: times come in as [`UnixMillis`].
+//! No I/O and no clock: times come in as [`UnixMillis`]. The rules of time zones alone are looked up, in the system's
+//! database or the one that is built in.
 
 mod attempt;
 mod counted;
@@ -11,6 +12,7 @@ mod phone;
 mod phone_rules;
 mod phone_table;
 mod results;
+mod schedule;
 mod settings;
 mod skip;
 mod state;
@@ -28,6 +30,7 @@ pub use phone_rules::{
 };
 pub use phone_table::{PhoneLength, PhoneTable};
 pub use results::RESULT_COLUMNS;
+pub use schedule::{Leave, Schedule, Window, time_zone};
 pub use settings::{Expressions, Settings};
 pub use skip::{SkipReason, already_sent};
 pub use state::{Counts, State, UnknownState};

@@ -19,9 +19,13 @@ CREATE TABLE batch (
     row_count     BIGINT,                     -- rows in the file, counted by the importer alone
     imported_at   BIGINT,
     confirmed_at  BIGINT,                     -- NULL: nothing is sent; an operator has to confirm the number first
+    paused_at     BIGINT,                     -- since when nothing more of it is taken, until an operator resumes it
+    cancelled_at  BIGINT,                     -- when an operator withdrew it: whatever would become pending becomes cancelled
+    throttle      DOUBLE PRECISION,           -- requests a second that an operator holds it to, instead of its settings' rate
     CHECK ((name IS NULL) = (imported_at IS NULL)),
     CHECK ((name IS NULL) = (row_count IS NULL)),
-    CHECK (confirmed_at IS NULL OR name IS NOT NULL)
+    CHECK (confirmed_at IS NULL OR name IS NOT NULL),
+    CHECK (throttle > 0)
 );
 
 -- One process that sends. A random token tells it from any other, on this machine or another.
@@ -39,6 +43,7 @@ CREATE TABLE run (
     beat_at    BIGINT  NOT NULL,              -- when it was raised last: for people to read
     ended_at   BIGINT,                        -- set by itself, or by whoever proved it dead
     ended_how  TEXT,
+    rate       DOUBLE PRECISION NOT NULL DEFAULT 0, -- outcomes a second of late, as it counts them itself: for people to read
     CHECK ((ended_at IS NULL) = (ended_how IS NULL))
 );
 -- Those that live, or may: every run looks for them each second.
@@ -64,6 +69,7 @@ CREATE TABLE invocation (
     refused_by         TEXT,
     request_id         TEXT,
     reason             TEXT,                          -- the kind of a skip, or of a refusal that another row is the cause of
+    hold               TEXT,                          -- why a pending row was put off to its due time, but for a retry
     CHECK (id = batch_id * 4294967296 + line),
     CHECK (line BETWEEN 1 AND 4294967295),
     CHECK (state IN ('pending', 'sending', 'accepted', 'rejected', 'failed', 'unknown', 'skipped', 'cancelled')),
@@ -78,7 +84,8 @@ CREATE TABLE invocation (
     CHECK (state <> 'skipped' OR reason IS NOT NULL),
     CHECK (reason IS NULL OR state IN ('skipped', 'rejected')),
     CHECK (reason IN ('duplicate', 'already-sent', 'suppressed', 'expired')),
-    CHECK (state IN ('pending', 'sending') OR finished_at IS NOT NULL)
+    CHECK (state IN ('pending', 'sending') OR finished_at IS NOT NULL),
+    CHECK (hold IS NULL OR (hold IN ('window', 'time-zone') AND state = 'pending'))
 );
 
 -- What is due: the only index that a change to a final state touches.
@@ -181,7 +188,8 @@ CREATE TABLE action (
     version  TEXT    NOT NULL,
     reason   TEXT,
     detail   TEXT    NOT NULL,                -- JSON object
-    CHECK (kind IN ('import', 'confirm', 'run', 'settings', 'retry', 'resolve'))
+    CHECK (kind IN ('import', 'confirm', 'canary', 'run', 'settings', 'pause', 'resume', 'cancel', 'throttle', 'retry',
+                    'resolve', 'purge'))
 );
 CREATE INDEX action_batch ON action (batch_id, id);
 

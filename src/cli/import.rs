@@ -208,6 +208,7 @@ pub(super) fn settings_of(sending: &SendingArgs, was: Settings) -> Settings {
         ascii_only: was.ascii_only,
         phones: was.phones,
         suppress: sending.suppression.suppress.clone().or(was.suppress),
+        schedule: was.schedule,
     }
 }
 

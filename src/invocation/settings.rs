@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::phone_rules::PhoneRules;
+use super::schedule::Schedule;
 
 /// The settings of one batch. Those that are left out of a stored text have their defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ pub struct Settings {
     pub phones: PhoneRules,
     /// The list of numbers that are never sent to: an absolute path in UTF-8, read again at each start.
     pub suppress: Option<PathBuf>,
+    /// When its rows may be sent.
+    pub schedule: Schedule,
 }
 
 /// Where a value may hold `${…}`, which the platform would run as code.
@@ -94,6 +97,7 @@ impl Default for Settings {
             ascii_only: false,
             phones: PhoneRules::default(),
             suppress: None,
+            schedule: Schedule::default(),
         }
     }
 }

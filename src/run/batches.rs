@@ -137,7 +137,7 @@ impl Engine<'_> {
     fn configure_gates(&mut self) {
         for (place, gate) in self.gates.iter_mut().enumerate() {
             let of_gate = || self.batches.iter().filter(|sending| sending.gate == place && !sending.is_done());
-            let rate = of_gate().filter_map(|sending| sending.batch.settings.rate).reduce(f64::min);
+            let rate = of_gate().filter_map(|sending| sending.batch.rate()).reduce(f64::min);
             let probe_after = of_gate().map(|sending| sending.batch.settings.probe_after).min();
             gate.keeper.configure(rate, probe_after.unwrap_or_default());
         }

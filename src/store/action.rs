@@ -25,14 +25,26 @@ pub enum ActionKind {
     Import,
     /// Confirmed a batch's number.
     Confirm,
+    /// Sent the first row's text to a handset of their own.
+    Canary,
     /// Started a run.
     Run,
     /// Changed how a batch is sent.
     Settings,
+    /// Had no more of a batch taken until it is resumed.
+    Pause,
+    /// Let a paused batch go on.
+    Resume,
+    /// Withdrew what is left of a batch.
+    Cancel,
+    /// Held a batch to another rate, or no longer.
+    Throttle,
     /// Put refused or failed rows back.
     Retry,
     /// Decided unknown rows.
     Resolve,
+    /// Made phone numbers and texts of a batch unreadable, or deleted it.
+    Purge,
 }
 
 impl ActionKind {
@@ -42,10 +54,16 @@ impl ActionKind {
         match self {
             ActionKind::Import => "import",
             ActionKind::Confirm => "confirm",
+            ActionKind::Canary => "canary",
             ActionKind::Run => "run",
             ActionKind::Settings => "settings",
+            ActionKind::Pause => "pause",
+            ActionKind::Resume => "resume",
+            ActionKind::Cancel => "cancel",
+            ActionKind::Throttle => "throttle",
             ActionKind::Retry => "retry",
             ActionKind::Resolve => "resolve",
+            ActionKind::Purge => "purge",
         }
     }
 }

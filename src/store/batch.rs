@@ -37,6 +37,12 @@ pub struct Batch {
     pub imported_at: UnixMillis,
     /// When an operator confirmed the number; `None`: nothing is sent.
     pub confirmed_at: Option<UnixMillis>,
+    /// Since when nothing more of it is taken, because an operator paused it.
+    pub paused_at: Option<UnixMillis>,
+    /// When an operator cancelled it: nothing more of it is ever taken.
+    pub cancelled_at: Option<UnixMillis>,
+    /// The requests a second that an operator holds it to, whatever its settings say.
+    pub throttle: Option<f64>,
 }
 
 /// Whether a batch may be sent.
@@ -53,7 +59,7 @@ macro_rules! select_batches {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, service_id, endpoint, account, source_name, source_sha256, columns, settings,
-                    findings, row_count, imported_at, confirmed_at FROM batch WHERE imported_at IS NOT NULL ",
+                    findings, row_count, imported_at, confirmed_at, paused_at, cancelled_at, throttle FROM batch WHERE imported_at IS NOT NULL ",
             $rest
         )
     };
@@ -166,6 +172,7 @@ impl Store {
         let failed = || self.failed("read a batch");
         let text = |column: &str| row.get::<String>(column).map_err(failed());
         let number = |column: &str| row.get::<i64>(column).map_err(failed());
+        let time = |column: &str| Ok(row.get::<Option<i64>>(column).map_err(failed())?.map(UnixMillis));
         Ok(Batch {
             id: BatchId(number("id")?),
             name: text("name")?,
@@ -179,7 +186,10 @@ impl Store {
             findings: serde_json::from_str(&text("findings")?).map_err(|error| self.misread("the findings", &error))?,
             rows: number("row_count")?,
             imported_at: UnixMillis(number("imported_at")?),
-            confirmed_at: row.get::<Option<i64>>("confirmed_at").map_err(failed())?.map(UnixMillis),
+            confirmed_at: time("confirmed_at")?,
+            paused_at: time("paused_at")?,
+            cancelled_at: time("cancelled_at")?,
+            throttle: row.get("throttle").map_err(failed())?,
         })
     }
 
@@ -189,6 +199,12 @@ impl Store {
 }
 
 impl Batch {
+    /// The requests a second at which it is sent: an operator's throttle, else what its settings say; `None`: unlimited.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        self.throttle.or(self.settings.rate)
+    }
+
     /// Whether it may be sent, given how many of its rows would be.
     #[must_use]
     pub fn confirmation(&self, to_send: i64) -> Confirmation {

@@ -26,6 +26,7 @@ impl From<&'static str> for Sql {
 #[derive(Debug, Clone)]
 pub(super) enum Value<'q> {
     Integer(Option<i64>),
+    Real(Option<f64>),
     Text(Option<Cow<'q, str>>),
     Bool(bool),
 }
@@ -128,6 +129,7 @@ fn arguments<A>(values: Vec<Value<'_>>) -> sqlx::Result<A>
 where
     A: Arguments,
     Option<i64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+    Option<f64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
     Option<String>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
     bool: for<'e> Encode<'e, A::Database> + Type<A::Database>,
 {
@@ -135,6 +137,7 @@ where
     for value in values {
         match value {
             Value::Integer(number) => arguments.add(number),
+            Value::Real(number) => arguments.add(number),
             Value::Text(text) => arguments.add(text.map(Cow::into_owned)),
             Value::Bool(is) => arguments.add(is),
         }
@@ -225,6 +228,12 @@ impl From<u32> for Value<'_> {
 impl From<Option<i64>> for Value<'_> {
     fn from(number: Option<i64>) -> Self {
         Value::Integer(number)
+    }
+}
+
+impl From<Option<f64>> for Value<'_> {
+    fn from(number: Option<f64>) -> Self {
+        Value::Real(number)
     }
 }
 
