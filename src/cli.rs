@@ -7,6 +7,7 @@ mod choice;
 mod config;
 mod confirm;
 mod context;
+mod control;
 mod credentials;
 mod database;
 mod dry_run;
@@ -38,6 +39,7 @@ mod simulate;
 mod stand_in;
 mod status;
 mod suppression;
+mod withheld;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -93,6 +95,10 @@ async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Exi
         Command::Export(args) => export::export(context, args).await,
         Command::Retry(args) => retry::retry(context, args).await,
         Command::Resolve(args) => resolve::resolve(context, args).await,
+        Command::Pause(args) => control::pause(context, args).await,
+        Command::Resume(args) => control::resume(context, args).await,
+        Command::Cancel(args) => control::cancel(context, args).await,
+        Command::Throttle(args) => control::throttle(context, args).await,
         Command::Simulate(args) => simulate::simulate(context, args).await,
     }
 }

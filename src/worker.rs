@@ -25,12 +25,22 @@ pub struct Route {
     pub rules: Rules,
     /// The numbers that are never sent to.
     pub suppressed: Suppressed,
+    /// Whether an operator has the batch's rows given back that are not written yet.
+    pub held_back: AtomicBool,
+}
+
+impl Route {
+    /// Has rows given back before they are written, or no longer.
+    pub fn hold_back(&self, is_held_back: bool) {
+        self.held_back.store(is_held_back, Ordering::Release);
+    }
 }
 
 /// Sends one taken row and says what came of it: validates once more, sends, and lets `retry` decide.
 ///
 /// A row whose number is suppressed is skipped: it may have become pending after the list was held against the batch.
-/// Right before the request is written the row is given back if `stopping` is set or its sell-by has passed.
+/// Right before the request is written the row is given back if `stopping` is set, an operator holds the batch back, or its
+/// sell-by has passed.
 pub async fn attempt(taken: Taken, sell_by: SellBy, route: &Route, stopping: &AtomicBool) -> (Settlement, Effect) {
     let Taken { attempt, body } = taken;
     match validate::check_body(&body, &route.rules) {
@@ -42,6 +52,9 @@ pub async fn attempt(taken: Taken, sell_by: SellBy, route: &Route, stopping: &At
     }
     if stopping.load(Ordering::Acquire) {
         return settle(attempt, Finding::GivenBack(GivenBack::Stopping), &route.policy, None);
+    }
+    if route.held_back.load(Ordering::Acquire) {
+        return settle(attempt, Finding::GivenBack(GivenBack::HeldBack), &route.policy, None);
     }
     if sell_by.has_passed() {
         return settle(attempt, Finding::GivenBack(GivenBack::PastSellBy), &route.policy, None);

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use commands::{
-    CheckArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ResolveArgs, RetryArgs, RunArgs, ShowArgs,
-    SimulateArgs, StatusArgs, VerdictArg,
+    CancelArgs, CheckArgs, ControlArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ResolveArgs, RetryArgs,
+    RunArgs, ShowArgs, SimulateArgs, StatusArgs, ThrottleArgs, VerdictArg,
 };
 pub(super) use sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
 pub(super) use values::OffOr;
@@ -100,6 +100,14 @@ pub(super) enum Command {
     Retry(RetryArgs),
     /// Decide unknown rows; without `--as`, list them with what is known
     Resolve(ResolveArgs),
+    /// Have no more of a batch sent until it is resumed
+    Pause(ControlArgs),
+    /// Let a paused batch go on
+    Resume(ControlArgs),
+    /// Withdraw what is left of a batch, for good
+    Cancel(CancelArgs),
+    /// Hold a batch to another rate until that is cleared
+    Throttle(ThrottleArgs),
     /// Stand in for the API on this machine
     Simulate(SimulateArgs),
 }

@@ -18,8 +18,22 @@ use super::{database, mapping};
 const CONTRACT: &str = "contract";
 
 /// What an operator says of one batch at one time: kept in a file it would be said of every batch to come.
-const TYPED_ONLY: [&str; 10] =
-    ["accept-history", "config", "confirm", "confirm-at-most", "again", "yes", "as", "all", "reveal", "save-mapping"];
+const TYPED_ONLY: [&str; 12] = [
+    "accept-history",
+    "config",
+    "confirm",
+    "confirm-at-most",
+    "again",
+    "yes",
+    "as",
+    "all",
+    "clear",
+    "reason",
+    "reveal",
+    "save-mapping",
+];
+/// The flag that says what an operator wants at this moment, though another command has a setting of its name.
+const NO_SETTING: &str = "throttle_rate";
 
 /// The parser, with variables and the file's defaults in it.
 pub(super) fn command(arguments: &[OsString]) -> anyhow::Result<Command> {
@@ -66,6 +80,7 @@ fn with_variables(command: Command, global_too: bool) -> Command {
     let command = command.mut_args(|arg| match arg.get_long() {
         Some("help" | "version") | None => arg,
         Some("accept-history") => arg, // said once, by somebody who has looked
+        Some(_) if arg.get_id() == NO_SETTING => arg,
         Some("account") => arg.env("MEP_ACCOUNT").hide_env(true),
         Some(_) if arg.is_global_set() && !global_too => arg,
         Some(long) => {
@@ -162,11 +177,10 @@ fn with_default(command: Command, path: &Path, key: &str, values: &[String]) -> 
 }
 
 fn set_default(command: Command, key: &str, values: &[String]) -> Command {
-    let command = command.mut_args(
-        |arg: Arg| {
-            if arg.get_long() == Some(key) { arg.default_values(values.to_vec()) } else { arg }
-        },
-    );
+    let command = command.mut_args(|arg: Arg| {
+        let is_it = arg.get_long() == Some(key) && arg.get_id() != NO_SETTING;
+        if is_it { arg.default_values(values.to_vec()) } else { arg }
+    });
     command.mut_subcommands(|sub| set_default(sub, key, values))
 }
 

@@ -32,15 +32,10 @@ pub(super) enum Imported {
 
 pub(super) async fn import(context: &mut Context, args: ImportArgs) -> anyhow::Result<Exit> {
     let store = context.create_store().await?;
-    match load(context, &store, &args.file, &args.batch, &args.input, &args.sending).await? {
+    let anew = args.batch.batch.as_deref();
+    match load(context, &store, &args.file, &args.batch, &args.input, &args.sending, anew).await? {
         Imported::Before(batch, _) => {
-            let known = FileFault::new(
-                format!("it is batch `{}` already, for the same service and endpoint", batch.name),
-                format!(
-                    "`mep-batch run {}` goes on with it; `--again` imports it once more, and its people are texted once more",
-                    batch.name
-                ),
-            );
+            let known = known(&batch);
             let refused = FileRefused { file: args.file.display().to_string(), faults: vec![known] };
             Err(check::refuse(context, refused.into(), &args.file, None))
         }
@@ -53,7 +48,26 @@ pub(super) async fn import(context: &mut Context, args: ImportArgs) -> anyhow::R
     }
 }
 
-/// Imports a file, unless its content is a batch already.
+/// Why a file is not imported whose content is a batch already.
+fn known(batch: &Batch) -> FileFault {
+    let name = &batch.name;
+    if let Some(at) = batch.cancelled_at {
+        return FileFault::new(
+            format!("it is batch `{name}`, which was cancelled at {at}, for the same service and endpoint"),
+            "`--batch NAME` imports what of it was not sent as a batch of that name; with `--again` as well, all of it"
+                .to_owned(),
+        );
+    }
+    FileFault::new(
+        format!("it is batch `{name}` already, for the same service and endpoint"),
+        format!(
+            "`mep-batch run {name}` goes on with it; `--again` imports it once more, and its people are texted once more"
+        ),
+    )
+}
+
+/// Imports a file, unless its content is a batch already. Of a cancelled one it is imported under another name, `anew`:
+/// then what of it was sent is skipped, as what any other batch has sent.
 pub(super) async fn load(
     context: &mut Context,
     store: &Store,
@@ -61,6 +75,7 @@ pub(super) async fn load(
     batch: &BatchArgs,
     input: &InputArgs,
     sending: &SendingArgs,
+    anew: Option<&str>,
 ) -> anyhow::Result<Imported> {
     let options = check::options(context, input)?;
     let opened = Input::open(file, &check::reading(input))
@@ -69,7 +84,7 @@ pub(super) async fn load(
     let (service, endpoint) = (input.service.as_ref(), batch.endpoint.as_ref());
     if !batch.again
         && let Some(before) = store.batch_of_content(&survey.sha256, service, endpoint).await?
-        && (is_alive(store, &before).await? || !same_reading::has_ready_row(opened.again()?, options.clone()))
+        && (is_alive(store, &before, anew).await? || !same_reading::has_ready_row(opened.again()?, options.clone()))
     {
         return Ok(Imported::Before(Box::new(before), Some(Box::new(opened))));
     }
@@ -86,7 +101,7 @@ pub(super) async fn load(
     // Looked at once more now that no other import is under way: two at the same time must not make two batches.
     if !batch.again
         && let Some(before) = store.batch_of_content(&survey.sha256, service, Some(endpoint)).await?
-        && is_alive(store, &before).await?
+        && is_alive(store, &before, anew).await?
     {
         lock.release(store).await;
         return Ok(Imported::Before(Box::new(before), None));
@@ -145,8 +160,11 @@ fn no_endpoint() -> Usage {
 }
 
 /// Whether a batch has more than rows that this tool refused at once. Where it has not, flags that read its file better make
-/// another one.
-async fn is_alive(store: &Store, batch: &Batch) -> anyhow::Result<bool> {
+/// another one; and so does another name, where it was cancelled.
+async fn is_alive(store: &Store, batch: &Batch, anew: Option<&str>) -> anyhow::Result<bool> {
+    if batch.cancelled_at.is_some() && anew.is_some() {
+        return Ok(false);
+    }
     if batch.rows == 0 || store.counts_of(batch.id).await?[State::Rejected] < batch.rows {
         return Ok(true);
     }

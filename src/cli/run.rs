@@ -21,6 +21,7 @@ use super::progress::Teller;
 use super::stand_in::StandIn;
 use super::{
     check, dry_run, exclusion_text, phone_rules, problems, run_end, same_reading, signals, silent_runs, suppression,
+    withheld,
 };
 use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
@@ -50,6 +51,9 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         // A batch that cannot be sent must not hold up the others; the run leaves it and says why.
         None => credentials_for(&args, &selected(&store, &Which::All).await?, false)?,
     };
+    if let Some(exit) = withheld::tell(context, &store, named.as_deref()).await? {
+        return Ok(exit);
+    }
     let which = choose(context, &store, &args, named).await?;
     let lock = lock(context, &store, &args).await.inspect_err(|error| {
         if has_file {
@@ -149,7 +153,7 @@ pub(super) async fn find_batch(context: &mut Context, store: &Store, what: &str)
 
 async fn import_file(context: &mut Context, store: &Store, what: &str, args: &RunArgs) -> anyhow::Result<Batch> {
     let file = Path::new(what);
-    match import::load(context, store, file, &args.batch, &args.input, &args.sending).await? {
+    match import::load(context, store, file, &args.batch, &args.input, &args.sending, None).await? {
         Imported::Before(batch, input) => {
             let batch = checked(*batch, args)?;
             if let Some(input) = input {
@@ -184,7 +188,12 @@ pub(super) async fn selected(store: &Store, which: &Which) -> anyhow::Result<Vec
             let ids: Vec<_> = batches.iter().map(|batch| batch.id).collect();
             let counts = store.counts(&ids).await?;
             let mut open = counts.iter().map(|counts| counts[State::Pending] + counts[State::Sending] > 0);
-            batches.retain(|batch| open.next() == Some(true) && batch.confirmation(1) == Confirmation::Given);
+            let may_be_sent = |batch: &Batch| {
+                batch.confirmation(1) == Confirmation::Given
+                    && batch.paused_at.is_none()
+                    && batch.cancelled_at.is_none()
+            };
+            batches.retain(|batch| open.next() == Some(true) && may_be_sent(batch));
         }
     }
     Ok(batches)

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::exit::{self, Exit};
 use super::output::counted;
 use super::status::accounting;
-use crate::invocation::UnixMillis;
+use crate::invocation::{BatchId, UnixMillis};
 use crate::report::{self, BatchStatus, Standing};
 use crate::run::{Ended, Ending};
 use crate::store::{Batch, Store};
@@ -52,6 +52,12 @@ pub(super) async fn tell(
     }
     context.out.note(&ending_text(&ended.ending));
     Ok(exit)
+}
+
+/// The accounting of batches of which nothing was sent because nothing may be.
+pub(super) async fn tell_unsent(context: &mut Context, store: &Store, batches: &[BatchId]) -> anyhow::Result<Exit> {
+    let ended = Ended { ending: Ending::Done, batches: batches.to_vec(), left: Vec::new() };
+    tell(context, store, &ended, Instant::now()).await
 }
 
 async fn statuses_of(context: &mut Context, store: &Store, ended: &Ended) -> anyhow::Result<Vec<BatchStatus>> {

@@ -91,6 +91,7 @@ fn details(status: &BatchStatus, database: &Address) -> String {
     let mut text = String::new();
     for waiting in &status.waiting_for {
         let why = match waiting.reason {
+            "paused" => "because an operator paused the batch (`mep-batch resume` lets it go on)",
             "confirmation" => "for an operator's confirmation (`mep-batch run` says how)",
             "max-unknown" => "because too many rows are unknown (`mep-batch resolve`)",
             "throttled" => "because the service asked to wait (429)",

@@ -103,6 +103,8 @@ pub enum GivenBack {
     PastSellBy,
     /// The run is stopping.
     Stopping,
+    /// An operator has paused or cancelled the batch.
+    HeldBack,
     /// It was taken by a commit that was not confirmed in time, and never handed out.
     NotHandedOut,
 }
@@ -112,6 +114,7 @@ impl fmt::Display for GivenBack {
         f.write_str(match self {
             GivenBack::PastSellBy => "not sent: too long since it was taken",
             GivenBack::Stopping => "not sent: the run was stopping",
+            GivenBack::HeldBack => "not sent: an operator paused or cancelled the batch",
             GivenBack::NotHandedOut => "not sent: the commit that took it was not confirmed",
         })
     }

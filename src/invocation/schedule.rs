@@ -112,10 +112,10 @@ impl Window {
         let begin = zone.to_ambiguous_timestamp(day.to_datetime(time));
         match begin.offset() {
             AmbiguousOffset::Unambiguous { .. } => begin.unambiguous().into_iter().collect(),
-            AmbiguousOffset::Fold { .. } => [begin.clone().earlier(), begin.later()].into_iter().flatten().collect(),
+            AmbiguousOffset::Fold { .. } => [begin.earlier(), begin.later()].into_iter().flatten().collect(),
             // The clocks are set forward over it: it opens when they are, if that is inside it.
             AmbiguousOffset::Gap { .. } => {
-                let before = begin.clone().earlier().into_iter();
+                let before = begin.earlier().into_iter();
                 let change = before.filter_map(|before| zone.following(before).next()).map(|change| change.timestamp());
                 change.filter(|at| self.is_open_at(at.to_zoned(zone.clone()).time())).collect()
             }

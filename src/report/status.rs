@@ -70,7 +70,7 @@ pub struct RunStatus {
 /// A reason for which pending rows wait.
 #[derive(Debug, Clone, Serialize)]
 pub struct WaitingFor {
-    /// Why: `confirmation`, `retry`, `throttled`, `unreachable`, `ambiguous` or `max-unknown`.
+    /// Why: `paused`, `confirmation`, `retry`, `throttled`, `unreachable`, `ambiguous` or `max-unknown`.
     pub reason: &'static str,
     /// Until when, where a time ends it.
     pub until: Option<String>,
@@ -141,6 +141,9 @@ async fn waiting_for(store: &Store, batch: &Batch, counts: &Counts, now: UnixMil
     let mut reasons = Vec::new();
     if pending == 0 {
         return Ok(reasons);
+    }
+    if batch.paused_at.is_some() {
+        reasons.push(WaitingFor { reason: "paused", until: None, rows: pending });
     }
     if batch.confirmation(pending) != Confirmation::Given {
         reasons.push(WaitingFor { reason: "confirmation", until: None, rows: pending });

@@ -177,7 +177,7 @@ mod tests {
             assert_eq!(classify(&Finding::Unanswered(no_answer), &policy), Outcome::Unknown);
         }
         assert_eq!(classify(&Finding::Unreached("refused".to_owned()), &policy), Outcome::Unreached);
-        for given_back in [GivenBack::PastSellBy, GivenBack::Stopping, GivenBack::NotHandedOut] {
+        for given_back in [GivenBack::PastSellBy, GivenBack::Stopping, GivenBack::HeldBack, GivenBack::NotHandedOut] {
             assert_eq!(classify(&Finding::GivenBack(given_back), &policy), Outcome::GivenBack);
         }
         assert_eq!(classify(&Finding::Refused("not sent: no".to_owned()), &policy), Outcome::Rejected);

@@ -9,7 +9,6 @@ use super::engine::{Engine, Gate};
 use super::gatekeeper::Gatekeeper;
 use super::patience::patiently;
 use super::sending::{Due, Sending};
-use super::turns::TURN_EVERY;
 use super::{Event, Which, too_much_for_cie};
 use crate::invocation::{BatchId, Counts, State, UnixMillis};
 use crate::store::{self, Batch, Confirmation, Run, SignOfLife, Store};
@@ -17,6 +16,9 @@ use crate::store::{self, Batch, Confirmation, Run, SignOfLife, Store};
 /// A run judges others as long as its own turns, of which one comes each second, are committed: where nobody can write, nobody
 /// can show that it lives.
 const JUDGES_FOR: Duration = Duration::from_secs(5);
+
+/// How often a run reads what others have changed: an operator's word is obeyed within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What a run reads of other processes' changes.
 struct Seen {
@@ -27,9 +29,14 @@ struct Seen {
 }
 
 impl Engine<'_> {
-    /// Reads what other processes changed, at most once a second: batches, their settings, their counts, other runs.
+    /// When it is time to read what other processes changed.
+    pub(super) fn next_look(&self) -> Instant {
+        self.looked.map_or_else(Instant::now, |looked| looked + LOOK_EVERY)
+    }
+
+    /// Reads what other processes changed, now and again: batches, their settings, their counts, other runs.
     pub(super) async fn look_around(&mut self) {
-        if self.looked.is_some_and(|looked| looked.elapsed() < TURN_EVERY) {
+        if self.next_look() > Instant::now() {
             return;
         }
         self.looked = Some(Instant::now());
@@ -53,9 +60,9 @@ impl Engine<'_> {
                         sending.counts.moved(State::Sending, row.state);
                     });
                     sending.due = next.map_or(Due::Nothing, Due::At);
-                    if sending.batch.settings != batch.settings {
+                    let was = std::mem::replace(&mut sending.batch, batch.clone());
+                    if was.settings != batch.settings {
                         // Its rows in flight keep the route with which they left.
-                        sending.batch = batch.clone();
                         match self.routes.route(&batch).await {
                             Ok(route) => (sending.route, sending.is_left) = (route, false),
                             Err(error) => {
@@ -64,6 +71,7 @@ impl Engine<'_> {
                             }
                         }
                     }
+                    sending.hold_back();
                 }
                 None => self.join(batch, counts).await?,
             }
@@ -96,8 +104,9 @@ impl Engine<'_> {
         let to_send = counts[State::Pending];
         let confirmed = batch.confirmation(to_send) == Confirmation::Given;
         let is_left = self.left.iter().any(|(left, _)| *left == batch.id);
+        let is_withheld = !named && (batch.paused_at.is_some() || batch.cancelled_at.is_some());
         // Rows in flight of another run that may be dead: this one waits to judge it.
-        if is_left || !confirmed || (to_send + counts[State::Sending] == 0 && !named) {
+        if is_left || is_withheld || !confirmed || (to_send + counts[State::Sending] == 0 && !named) {
             return Ok(());
         }
         let route = match too_much_for_cie(&batch, to_send, self.options.limit) {
@@ -135,11 +144,12 @@ impl Engine<'_> {
 
     /// Batches that share a gate share its lowest rate.
     fn configure_gates(&mut self) {
+        let now = self.now();
         for (place, gate) in self.gates.iter_mut().enumerate() {
             let of_gate = || self.batches.iter().filter(|sending| sending.gate == place && !sending.is_done());
             let rate = of_gate().filter_map(|sending| sending.batch.rate()).reduce(f64::min);
             let probe_after = of_gate().map(|sending| sending.batch.settings.probe_after).min();
-            gate.keeper.configure(rate, probe_after.unwrap_or_default());
+            gate.keeper.configure(rate, probe_after.unwrap_or_default(), now);
         }
     }
 }

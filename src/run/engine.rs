@@ -240,6 +240,9 @@ impl<'a> Engine<'a> {
         }
         let (now, clock) = (self.now(), Instant::now());
         let mut until = self.next_turn();
+        if self.ending.is_none() {
+            until = until.min(self.next_look());
+        }
         if let Some(wait) = self.options.wait {
             until = until.min(clock + wait.saturating_sub(self.waited));
         }

@@ -13,6 +13,8 @@ const RECENT: u32 = 20;
 const AMBIGUOUS_MAX: u32 = 3;
 /// How long the rate of one run holds for others after it has sent last, or twice as long as it waits between two.
 const PACE_FOR_US: i64 = 10_000_000;
+/// How long other runs may go on with a rate that this one has given up: each looks at what operators say once a second.
+const UNHEARD_FOR_US: i64 = 2_000_000;
 /// Probes that fail in a row before the run ends.
 const FAILED_PROBES_MAX: u32 = 5;
 
@@ -24,6 +26,8 @@ pub(super) struct Gatekeeper {
     gate: Gate,
     probe_after: Duration,
     rate: Option<Rate>,
+    /// The rate that this run kept to before, and when it was changed, in microseconds since 1970.
+    given_up: Option<(Rate, i64)>,
     /// The stops of the gate that this run knows of: those before it began, and its own.
     stops_known: i64,
     changed: bool,
@@ -46,7 +50,8 @@ impl Gatekeeper {
     /// The gate as this run finds it.
     pub(super) fn new(gate: Gate, now: UnixMillis) -> Self {
         let (stops_known, probe_after) = (gate.stops, Duration::ZERO);
-        let mut keeper = Gatekeeper { gate: gate.clone(), probe_after, rate: None, stops_known, changed: false };
+        let mut keeper =
+            Gatekeeper { gate: gate.clone(), probe_after, rate: None, given_up: None, stops_known, changed: false };
         keeper.refresh(gate, now);
         keeper
     }
@@ -86,8 +91,11 @@ impl Gatekeeper {
     }
 
     /// Takes over what the batches that share the gate ask for: the lowest rate and the shortest wait.
-    pub(super) fn configure(&mut self, rate: Option<f64>, probe_after: Duration) {
-        self.rate = rate.and_then(Rate::new);
+    pub(super) fn configure(&mut self, rate: Option<f64>, probe_after: Duration, now: UnixMillis) {
+        let was = std::mem::replace(&mut self.rate, rate.and_then(Rate::new));
+        if was != self.rate {
+            self.given_up = was.map(|was| (was, micros(now)));
+        }
         self.probe_after = probe_after;
     }
 
@@ -127,7 +135,14 @@ impl Gatekeeper {
             let for_us = PACE_FOR_US.max(rate.period_us().saturating_mul(2));
             micros(now).saturating_sub(self.gate.paced_at_us) <= for_us
         };
-        Rate::slower(self.rate, others.filter(lately))
+        Rate::slower(self.rate, others.filter(lately).filter(|rate| !self.is_given_up(*rate)))
+    }
+
+    /// Whether the rate of those who sent there of late is the one that was changed: then it holds for none of them any more.
+    fn is_given_up(&self, rate: Rate) -> bool {
+        self.given_up.is_some_and(|(given_up, at_us)| {
+            rate == given_up && self.gate.paced_at_us <= at_us.saturating_add(UNHEARD_FOR_US)
+        })
     }
 
     /// The earliest moment at which rows may be taken; `None`: not before the probe is back.
@@ -265,7 +280,7 @@ mod tests {
             stopped_by: None,
         };
         let mut keeper = Gatekeeper::new(gate, UnixMillis(0));
-        keeper.configure(None, PROBE_AFTER);
+        keeper.configure(None, PROBE_AFTER, UnixMillis(0));
         keeper
     }
 
@@ -408,7 +423,7 @@ mod tests {
     #[test]
     fn the_lowest_rate_of_all_runs_holds_while_who_asked_for_it_sends() {
         let (mut slow, mut fast) = (keeper(), keeper());
-        slow.configure(Some(1.0), PROBE_AFTER);
+        slow.configure(Some(1.0), PROBE_AFTER, UnixMillis(0));
         let now = UnixMillis(1_795_000_000_000);
         slow.took(&[row(1)], now);
         fast.refresh(slow.take_change().expect("changed"), now);
@@ -423,7 +438,7 @@ mod tests {
     #[test]
     fn a_rate_holds_behind_an_open_gate() {
         let mut keeper = keeper();
-        keeper.configure(Some(10.0), PROBE_AFTER);
+        keeper.configure(Some(10.0), PROBE_AFTER, UnixMillis(0));
         let now = UnixMillis(1_795_000_000_000);
         assert_eq!(keeper.allowance(16, now), 5);
         keeper.took(&[row(1), row(2), row(3), row(4), row(5)], now);

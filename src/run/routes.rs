@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
 
@@ -57,6 +58,7 @@ impl Routes {
             policy: worker::policy(&batch.settings),
             suppressed: self.suppressed(batch, &rules).await?,
             rules,
+            held_back: AtomicBool::new(false),
         }))
     }
 

@@ -46,7 +46,10 @@ struct Refusals {
 
 impl Sending {
     pub(super) fn new(batch: Batch, route: Arc<Route>, gate: usize, counts: Counts) -> Self {
-        Sending { batch, route, gate, counts, due: Due::Now, is_left: false, refusals: Refusals::default() }
+        let sending =
+            Sending { batch, route, gate, counts, due: Due::Now, is_left: false, refusals: Refusals::default() };
+        sending.hold_back();
+        sending
     }
 
     /// Whether more of its rows are unknown than its settings allow: then nothing of it is taken.
@@ -56,7 +59,17 @@ impl Sending {
 
     /// Whether nothing of it may be taken, whatever is due.
     pub(super) fn is_held(&self) -> bool {
-        self.is_left || self.too_many_unknown()
+        self.is_left || self.is_withheld() || self.too_many_unknown()
+    }
+
+    /// Whether an operator has paused or cancelled it.
+    pub(super) fn is_withheld(&self) -> bool {
+        self.batch.paused_at.is_some() || self.batch.cancelled_at.is_some()
+    }
+
+    /// Has rows that are taken and not written yet given back while an operator withholds the batch.
+    pub(super) fn hold_back(&self) {
+        self.route.hold_back(self.is_withheld());
     }
 
     pub(super) fn is_due(&self, now: UnixMillis) -> bool {
@@ -78,7 +91,8 @@ impl Sending {
 
     /// Whether nothing of it is in flight, in any run, and nothing pending that this process can send.
     pub(super) fn is_done(&self) -> bool {
-        (self.counts[State::Pending] == 0 || self.is_left) && self.counts[State::Sending] == 0
+        let is_over = self.counts[State::Pending] == 0 || self.is_left || self.batch.cancelled_at.is_some();
+        is_over && self.counts[State::Sending] == 0
     }
 
     /// Takes in a stored outcome; the text of the refusal where it is one too many of the same.

@@ -32,6 +32,10 @@ impl Engine<'_> {
                 };
                 return Some((others.to_owned(), None));
             }
+            if sending.batch.paused_at.is_some() {
+                let name = &sending.batch.name;
+                return Some((format!("batch `{name}` is paused (`mep-batch resume {name}`)"), None));
+            }
             match (self.gates[sending.gate].keeper.closed(), sending.due) {
                 (Some((until, because)), _) => Some((because.to_string(), Some(until))),
                 (None, Due::At(at)) if at > now => Some(("retries are scheduled".to_owned(), Some(at))),

@@ -16,7 +16,7 @@ use crate::store;
 use crate::worker::SellBy;
 
 /// A turn comes at least this often: what other processes changed is read with it.
-pub(super) const TURN_EVERY: Duration = Duration::from_secs(1);
+const TURN_EVERY: Duration = Duration::from_secs(1);
 /// The writer steps back this often, for this long, so that other processes' short transactions get in.
 const STEP_BACK_EVERY: Duration = Duration::from_millis(400);
 const STEP_BACK: Duration = Duration::from_millis(2);

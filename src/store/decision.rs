@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::action::{ActionKind, Actor, record};
 use super::connection::Tx;
 use super::statement::query;
-use super::{Error, Result, Store, counts, json_text, told};
+use super::{Error, Result, Store, control, counts, json_text, told};
 use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, State, UnixMillis};
 
 /// Which rows a `retry` puts back.
@@ -95,6 +95,9 @@ impl Store {
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let failed = || self.failed("put rows back");
+        if !control::cancelled(&mut tx, &[batch]).await.map_err(failed())?.is_empty() {
+            return Err(Error::Conflict("the batch is cancelled: nothing of it is sent any more".to_owned()));
+        }
         let action = record(&mut tx, batch, ActionKind::Retry, actor, now, None, detail).await.map_err(failed())?;
         record_rows(&mut tx, action, &moves).await.map_err(failed())?;
         query(REBUILD).bind(json_text(&rebuilt)).execute(&mut tx).await.map_err(failed())?;
@@ -162,13 +165,14 @@ impl Store {
 }
 
 /// One row's change by an operator.
-struct Move {
-    id: InvocationId,
-    was: State,
-    becomes: State,
+pub(super) struct Move {
+    pub(super) id: InvocationId,
+    pub(super) was: State,
+    pub(super) becomes: State,
 }
 
-async fn record_rows(tx: &mut Tx<'_>, action: i64, moves: &[Move]) -> sqlx::Result<()> {
+/// Notes which rows an act has changed, or is about to.
+pub(super) async fn record_rows(tx: &mut Tx<'_>, action: i64, moves: &[Move]) -> sqlx::Result<()> {
     const RECORD: &str = "INSERT INTO action_row (invocation_id, action_id, was, became, attempt)
         SELECT i.id, $2, j.value ->> 1, j.value ->> 2, i.attempt
         FROM json_each($1) AS j JOIN invocation AS i ON i.id = CAST(j.value ->> 0 AS BIGINT)";
@@ -177,7 +181,8 @@ async fn record_rows(tx: &mut Tx<'_>, action: i64, moves: &[Move]) -> sqlx::Resu
     Ok(())
 }
 
-async fn write_moves(tx: &mut Tx<'_>, moves: &[Move]) -> sqlx::Result<()> {
+/// Adds the rows' changes to the table of counts.
+pub(super) async fn write_moves(tx: &mut Tx<'_>, moves: &[Move]) -> sqlx::Result<()> {
     let mut moved: Vec<(BatchId, Counts)> = Vec::new();
     for row in moves {
         counts::note_move(&mut moved, row.id.batch(), row.was, row.becomes);

@@ -2,8 +2,8 @@
 
 use super::counts::note_move;
 use super::statement::query;
-use super::{Result, Turn, json_text, late};
-use crate::invocation::{Settlement, State};
+use super::{Result, Turn, control, json_text, late};
+use crate::invocation::{BatchId, Settlement, State};
 
 /// A statement on `j`: what came of attempts, as [`outcomes_text`] writes it.
 macro_rules! with_outcomes {
@@ -96,14 +96,20 @@ impl Turn<'_> {
         if settlements.is_empty() {
             return Ok(());
         }
+        let cancelled = self.cancelled(settlements).await?;
+        let becomes = |s: &Settlement| {
+            let is_withdrawn = s.state == State::Pending && cancelled.contains(&s.id.batch());
+            if is_withdrawn { State::Cancelled } else { s.state }
+        };
         let rows: Vec<_> = settlements
             .iter()
             .map(|s| {
-                let done = s.state != State::Pending;
+                let state = becomes(s);
+                let done = state != State::Pending;
                 (
                     s.id.0,
                     s.attempt,
-                    s.state.as_str(),
+                    state.as_str(),
                     s.due_at.0,
                     s.tries,
                     s.retry_until.map(|at| at.0),
@@ -129,9 +135,21 @@ impl Turn<'_> {
             return Err(self.store.misread("the rows in flight", &"they changed inside one transaction"));
         }
         for settlement in settlements {
-            note_move(&mut self.moved, settlement.id.batch(), was, settlement.state);
+            note_move(&mut self.moved, settlement.id.batch(), was, becomes(settlement));
         }
         Ok(())
+    }
+
+    /// Which of the batches are cancelled to whose rows something happens that makes them pending: they become cancelled.
+    async fn cancelled(&mut self, settlements: &[&Settlement]) -> Result<Vec<BatchId>> {
+        let pending = settlements.iter().filter(|settlement| settlement.state == State::Pending);
+        let mut batches: Vec<BatchId> = pending.map(|settlement| settlement.id.batch()).collect();
+        batches.sort_unstable();
+        batches.dedup();
+        if batches.is_empty() {
+            return Ok(batches);
+        }
+        control::cancelled(&mut self.tx, &batches).await.map_err(self.store.failed("look for cancelled batches"))
     }
 }
 

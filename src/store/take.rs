@@ -8,12 +8,20 @@ use crate::invocation::{Attempt, BatchId, InvocationId, State, Taken, UnixMillis
 impl Turn<'_> {
     /// Takes up to `limit` due rows of the batch, retries first, and moves them to `sending`. Of a run that was ended: none.
     pub async fn take(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
+        // A batch that an operator has paused or cancelled gives none, from the moment at which that is stored.
         // Retries before rows never tried: the first part finds those, and what it leaves of the limit is for the rest.
+        macro_rules! pending {
+            () => {
+                "SELECT id FROM invocation WHERE state = 'pending' AND batch_id =
+                    (SELECT id FROM batch WHERE id = $1 AND paused_at IS NULL AND cancelled_at IS NULL) "
+            };
+        }
         macro_rules! take {
-            ($these:literal) => {
+            ($($these:tt)*) => {
                 concat!(
-                    "UPDATE invocation SET state = 'sending', attempt = attempt + 1, run_id = $4, taken_at = $2 WHERE ",
-                    $these,
+                    "UPDATE invocation SET state = 'sending', attempt = attempt + 1, run_id = $4, taken_at = $2,
+                        hold = NULL WHERE ",
+                    $($these)*,
                     " RETURNING id, attempt, tries, retry_until, possible_duplicate,
                         (SELECT body FROM content WHERE invocation_id = invocation.id)"
                 )
@@ -21,26 +29,23 @@ impl Turn<'_> {
         }
         const TAKE: Sql = Sql {
             sqlite: take!(
-                "id IN (
-                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
-                                    AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
-                    UNION ALL
-                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
-                                    AND due_at = 0 ORDER BY id LIMIT $3)
-                    LIMIT $3)"
+                "id IN (SELECT id FROM (",
+                pending!(),
+                "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
+                    UNION ALL SELECT id FROM (",
+                pending!(),
+                "AND due_at = 0 ORDER BY id LIMIT $3) LIMIT $3)"
             ),
             // Locked in a list that is made once: in the planner's hands a LIMIT below an UPDATE can be run again and again.
             // In the order of the index of what is due, however old the planner's figures are: not by the primary key, past
             // all that is done.
             postgres: concat!(
-                "WITH due AS MATERIALIZED (
-                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
-                                    AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3
-                                    FOR UPDATE SKIP LOCKED) AS retries
-                    UNION ALL
-                    SELECT id FROM (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
-                                    AND due_at <= 0 ORDER BY due_at, id LIMIT $3
-                                    FOR UPDATE SKIP LOCKED) AS firsts
+                "WITH due AS MATERIALIZED (SELECT id FROM (",
+                pending!(),
+                "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) AS retries
+                    UNION ALL SELECT id FROM (",
+                pending!(),
+                "AND due_at <= 0 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) AS firsts
                     LIMIT $3) ",
                 // What is locked is still pending. Asked once more, it would be looked for among all that is.
                 take!("id IN (SELECT id FROM due)")

@@ -38,9 +38,13 @@ pub(super) fn parse_rate(text: &str) -> Result<RateArg, String> {
     if text == "unlimited" {
         return Ok(RateArg(None));
     }
+    parse_positive_rate(text).map(|rate| RateArg(Some(rate))).map_err(|error| format!("{error} or `unlimited`"))
+}
+
+pub(super) fn parse_positive_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(RateArg(Some(rate))),
-        Ok(_) | Err(_) => Err("expected requests a second (`10`, `0.5`) or `unlimited`".to_owned()),
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        Ok(_) | Err(_) => Err("expected requests a second (`10`, `0.5`)".to_owned()),
     }
 }
 

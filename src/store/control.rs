@@ -1,0 +1,146 @@
+//! What operators say of a whole batch while it is sent: paused, resumed, throttled, cancelled. Each run obeys in its next
+//! turn, because the turn itself asks.
+
+use serde_json::{Value, json};
+
+use super::action::{ActionKind, Actor, record};
+use super::connection::Tx;
+use super::decision::{Move, record_rows, write_moves};
+use super::statement::{Row, Sql, query};
+use super::{Result, Store, ids_text};
+use crate::invocation::{BatchId, InvocationId, State, UnixMillis};
+
+/// Rows that are cancelled in one transaction, so that runs' turns get in between.
+const CANCELLED_AT_ONCE: i64 = 10_000;
+
+/// Who says something of a batch, when and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// Who.
+    pub actor: &'a Actor,
+    /// When.
+    pub now: UnixMillis,
+    /// Why, in the operator's words.
+    pub reason: Option<&'a str>,
+}
+
+impl Store {
+    /// Has no more of the batch taken until it is resumed. Whether that is new.
+    pub async fn pause(&self, batch: BatchId, said: Said<'_>) -> Result<bool> {
+        const PAUSE: &str =
+            "UPDATE batch SET paused_at = $2 WHERE id = $1 AND paused_at IS NULL AND cancelled_at IS NULL";
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
+        let failed = || self.failed("pause the batch");
+        let paused = query(PAUSE).bind(batch.0).bind(said.now.0).execute(&mut tx).await.map_err(failed())?;
+        note(&mut tx, paused, batch, ActionKind::Pause, said, &json!({})).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(paused == 1)
+    }
+
+    /// Lets a paused batch go on. Whether it was paused.
+    pub async fn resume(&self, batch: BatchId, said: Said<'_>) -> Result<bool> {
+        const RESUME: &str = "UPDATE batch SET paused_at = NULL WHERE id = $1 AND paused_at IS NOT NULL";
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
+        let failed = || self.failed("resume the batch");
+        let resumed = query(RESUME).bind(batch.0).execute(&mut tx).await.map_err(failed())?;
+        note(&mut tx, resumed, batch, ActionKind::Resume, said, &json!({})).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(resumed == 1)
+    }
+
+    /// Holds the batch to a rate, in requests a second, whatever its settings say; `None`: no longer. Whether that is new.
+    pub async fn throttle(&self, batch: BatchId, rate: Option<f64>, said: Said<'_>) -> Result<bool> {
+        const THROTTLE: &str = "UPDATE batch SET throttle = $2 WHERE id = $1 AND throttle IS DISTINCT FROM $2";
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
+        let failed = || self.failed("throttle the batch");
+        let changed = query(THROTTLE).bind(batch.0).bind(rate).execute(&mut tx).await.map_err(failed())?;
+        note(&mut tx, changed, batch, ActionKind::Throttle, said, &json!({ "rate": rate })).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(changed == 1)
+    }
+
+    /// Withdraws the batch: from here on nothing of it is taken, and whatever would become pending becomes cancelled.
+    /// Whether that is new. Its pending rows are for [`Store::cancel_pending`].
+    pub async fn cancel(&self, batch: BatchId, said: Said<'_>) -> Result<bool> {
+        const CANCEL: &str = "UPDATE batch SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL";
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
+        let failed = || self.failed("cancel the batch");
+        let cancelled = query(CANCEL).bind(batch.0).bind(said.now.0).execute(&mut tx).await.map_err(failed())?;
+        note(&mut tx, cancelled, batch, ActionKind::Cancel, said, &json!({})).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(cancelled == 1)
+    }
+
+    /// Cancels the pending rows of a cancelled batch, some of them: how many. None of a batch that is not cancelled.
+    pub async fn cancel_pending(&self, batch: BatchId, now: UnixMillis) -> Result<u64> {
+        const BY_WHICH: &str = "SELECT MAX(id) FROM action WHERE batch_id = $1 AND kind = 'cancel'";
+        macro_rules! some {
+            ($lock:literal) => {
+                concat!(
+                    "WITH some AS MATERIALIZED (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                        ORDER BY due_at, id LIMIT $2 ",
+                    $lock,
+                    ") UPDATE invocation SET state = 'cancelled', hold = NULL, finished_at = $3,
+                        message = 'cancelled by an operator before it was sent'
+                    WHERE id IN (SELECT id FROM some) AND state = 'pending' RETURNING id"
+                )
+            };
+        }
+        const CANCEL: Sql = Sql { sqlite: some!(""), postgres: some!("FOR UPDATE") };
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
+        let failed = || self.failed("cancel rows");
+        let by: Option<i64> = query(BY_WHICH).bind(batch.0).fetch_value(&mut tx).await.map_err(failed())?;
+        let Some(action) = by else { return Ok(0) };
+        let cancel = query(CANCEL).bind(batch.0).bind(CANCELLED_AT_ONCE).bind(now.0);
+        let rows = cancel.fetch_all(&mut tx).await.map_err(failed())?;
+        let read =
+            |row: &Row| Ok(Move { id: InvocationId(row.get(0)?), was: State::Pending, becomes: State::Cancelled });
+        let moves: Vec<Move> = rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())?;
+        record_rows(&mut tx, action, &moves).await.map_err(failed())?;
+        write_moves(&mut tx, &moves).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(moves.len() as u64)
+    }
+}
+
+async fn note(
+    tx: &mut Tx<'_>,
+    changed: u64,
+    batch: BatchId,
+    kind: ActionKind,
+    said: Said<'_>,
+    detail: &Value,
+) -> sqlx::Result<()> {
+    if changed == 1 {
+        record(tx, batch, kind, said.actor, said.now, said.reason, detail).await?;
+    }
+    Ok(())
+}
+
+/// Which of these batches are cancelled. None of them becomes so, or pausable otherwise, before the transaction ends.
+pub(super) async fn cancelled(tx: &mut Tx<'_>, batches: &[BatchId]) -> sqlx::Result<Vec<BatchId>> {
+    macro_rules! find {
+        ($lock:literal) => {
+            concat!(
+                "SELECT id, cancelled_at IS NOT NULL FROM batch
+                 WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id ",
+                $lock
+            )
+        };
+    }
+    // All of them are locked, whether cancelled or not: who cancels one meanwhile waits, and finds what this has written.
+    const FIND: Sql = Sql { sqlite: find!(""), postgres: find!("FOR SHARE") };
+    let ids = ids_text(batches.iter().map(|batch| batch.0));
+    let mut cancelled = Vec::new();
+    for row in query(FIND).bind(ids).fetch_all(&mut *tx).await? {
+        if row.get(1)? {
+            cancelled.push(BatchId(row.get(0)?));
+        }
+    }
+    Ok(cancelled)
+}
