@@ -111,7 +111,8 @@ fn said<'a>(actor: &'a Actor, args: &'a ControlArgs) -> Said<'a> {
     Said { actor, now: UnixMillis::now(), reason: args.reason.as_deref() }
 }
 
-fn refuse_cancelled(batch: &Batch) -> anyhow::Result<()> {
+/// A cancelled batch is beyond what an operator may say of it.
+pub(super) fn refuse_cancelled(batch: &Batch) -> anyhow::Result<()> {
     match batch.cancelled_at {
         Some(at) => {
             bail!(Usage(format!("batch `{}` was cancelled at {at}; nothing of it is sent any more", batch.name)))

@@ -8,7 +8,7 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
 use super::output::counted;
-use super::suppression;
+use super::{control, suppression};
 use crate::action::{self, RetryOutcome};
 use crate::invocation::{SkipReason, State, UnixMillis};
 use crate::store::Filter;
@@ -32,6 +32,7 @@ pub(super) async fn retry(context: &mut Context, args: RetryArgs) -> anyhow::Res
     }
     let store = context.open_store().await?;
     let batch = context::batch(&store, &args.batch).await?;
+    control::refuse_cancelled(&batch)?;
     let filter = Filter {
         states: args.state.clone(),
         code: args.code,

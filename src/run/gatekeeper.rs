@@ -53,6 +53,7 @@ impl Gatekeeper {
         let mut keeper =
             Gatekeeper { gate: gate.clone(), probe_after, rate: None, given_up: None, stops_known, changed: false };
         keeper.refresh(gate, now);
+        keeper.changed = false;
         keeper
     }
 
@@ -61,13 +62,19 @@ impl Gatekeeper {
         self.gate.id
     }
 
-    /// The gate as it is stored now. A time that is further away than any gate closes for was noted by a clock that was
-    /// ahead.
+    /// The gate as it is stored now. A time that is further away than any gate closes for, or than the next token can be, was
+    /// noted by a clock that was ahead or by a slower rate.
     pub(super) fn refresh(&mut self, mut gate: Gate, now: UnixMillis) {
         if let Some((until, _)) = &mut gate.closed {
             *until = (*until).min(now.after(retry::RETRY_AFTER_MAX));
         }
         self.gate = gate;
+        if let Some(rate) = self.pace(now) {
+            let next_us = rate.sane(self.gate.next_send_us, micros(now));
+            // Stored, so that it comes nearer; who has a pace has read the gate exclusively.
+            self.changed |= next_us != self.gate.next_send_us;
+            self.gate.next_send_us = next_us;
+        }
     }
 
     /// Whether a turn may change the gate even where nothing has gone wrong in it: then it is read exclusively.
@@ -320,6 +327,27 @@ mod tests {
 
     fn unreachable(keeper: &mut Gatekeeper, line: u32, now: UnixMillis) -> Swing {
         keeper.observe(&settled(line, Outcome::Unreached, None), &Effect::Unreachable, now)
+    }
+
+    #[test]
+    fn a_rate_that_was_given_up_holds_nobody_who_has_given_it_up() {
+        let second = UnixMillis(1_795_000_001_000);
+        let mut keeper = keeper();
+        keeper.configure(Some(0.01), PROBE_AFTER, UnixMillis(1_795_000_000_000));
+        keeper.took(&[row(1)], UnixMillis(1_795_000_000_000));
+        assert_eq!(keeper.allowance(16, second), 0);
+        keeper.configure(Some(10.0), PROBE_AFTER, second);
+        let stored = keeper.take_change().expect("the pace was noted");
+        keeper.refresh(stored, second);
+        assert_eq!(keeper.allowance(16, second), 0);
+        let stored = keeper.take_change().expect("the next token is nearer now");
+        keeper.refresh(stored, second.after(Duration::from_millis(100)));
+        assert_eq!(keeper.allowance(16, second.after(Duration::from_millis(100))), 1);
+        // Another run that goes on at the slow rate slows all.
+        let late = second.after(Duration::from_secs(3));
+        let others = Gate { period_us: 100_000_000, paced_at_us: micros(late), next_send_us: 0, ..keeper.gate.clone() };
+        keeper.refresh(others, late);
+        assert!(keeper.pace(late) == Rate::new(0.01));
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Rate {
     }
 
     /// A token is never due later than one period from now, unless the clock was set back since.
-    fn sane(self, next_us: i64, now_us: i64) -> i64 {
+    pub(super) fn sane(self, next_us: i64, now_us: i64) -> i64 {
         next_us.min(now_us + self.period_us())
     }
 

@@ -81,12 +81,12 @@ impl Store {
         macro_rules! some {
             ($lock:literal) => {
                 concat!(
-                    "WITH some AS MATERIALIZED (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                    "WITH these AS MATERIALIZED (SELECT id FROM invocation WHERE state = 'pending' AND batch_id = $1
                         ORDER BY due_at, id LIMIT $2 ",
                     $lock,
                     ") UPDATE invocation SET state = 'cancelled', hold = NULL, finished_at = $3,
                         message = 'cancelled by an operator before it was sent'
-                    WHERE id IN (SELECT id FROM some) AND state = 'pending' RETURNING id"
+                    WHERE id IN (SELECT id FROM these) AND state = 'pending' RETURNING id"
                 )
             };
         }

@@ -114,6 +114,7 @@ fn history_leads_to_state(row: &Row, attempts: &[Attempt], acts: &[Act], found: 
         let may_be = match act.kind.as_str() {
             "resolve" => &["unknown"][..],
             "retry" => &["rejected", "failed", "skipped"],
+            "cancel" => &["pending"],
             _ => &[],
         };
         if !may_be.contains(&act.was.as_str()) || act.who.is_empty() {
@@ -135,8 +136,8 @@ fn history_leads_to_state(row: &Row, attempts: &[Attempt], acts: &[Act], found: 
 /// The states that the last event of a row's history allows.
 fn possible_states<'a>(row: &Row, attempts: &[Attempt], acts: &'a [Act]) -> Vec<&'a str> {
     let mut possible = states_after_the_last_event(row, attempts, acts);
-    // A run skips what is pending to a suppressed number, without an event of the row's own.
-    if possible.contains(&"pending") && row.reason.as_deref() == Some("suppressed") {
+    // A run skips what is pending to a suppressed number, or past its time, without an event of the row's own.
+    if possible.contains(&"pending") && matches!(row.reason.as_deref(), Some("suppressed" | "expired")) {
         possible.push("skipped");
     }
     possible
