@@ -5,7 +5,7 @@ mod cluster;
 mod either;
 mod scenario;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use cluster::Database;
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
                 a_rate_holds_from_the_first_second_and_over_restarts,
                 int_drains_what_is_in_flight,
                 a_second_int_abandons_what_is_in_flight_and_says_how_much,
+                a_closed_terminal_drains_however_often_it_is_said_and_under_nohup_does_nothing,
                 a_file_is_imported_beside_a_run_and_sent_by_one_without_names,
                 a_killed_import_leaves_no_batch_and_the_next_sweeps_what_it_left,
                 two_imports_of_one_file_at_the_same_time_make_one_batch,
@@ -233,6 +234,28 @@ fn int_drains_what_is_in_flight(database: Database) {
     s.mep("run campaign --concurrency 40").exits(0);
     assert_eq!((s.states().as_str(), sim.received()), ("40 accepted", 40));
     s.audit(40);
+}
+
+fn a_closed_terminal_drains_however_often_it_is_said_and_under_nohup_does_nothing(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--latency 300ms");
+    let running = s.campaign(20).start(&format!("run campaign.csv --endpoint {sim} --concurrency 4"));
+    sim.until_received(4);
+    running.send(Signal::HUP);
+    running.until_it_says("no more is taken");
+    running.send(Signal::HUP);
+    running.finish().exits(143).says("everything in flight was finished");
+    assert_eq!(s.states(), "4 accepted, 16 pending");
+    let command = s.command("run campaign --concurrency 4");
+    let mut nohup = Command::new("nohup");
+    nohup.arg(command.get_program()).args(command.get_args()).current_dir(s.folder()).env_clear();
+    nohup.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let running = Running::start(&mut nohup, b"");
+    sim.until_received(8);
+    running.send(Signal::HUP);
+    running.finish().exits(0);
+    assert_eq!((s.states().as_str(), sim.received()), ("20 accepted", 20));
+    s.audit(20);
 }
 
 fn a_second_int_abandons_what_is_in_flight_and_says_how_much(database: Database) {
