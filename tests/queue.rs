@@ -100,8 +100,8 @@ fn the_same_content_is_imported_twice_only_on_demand(database: Database) {
     s.campaign(3).mep(&import).exits(0);
     s.mep(&import).exits(7).says("is batch `campaign` already");
     s.audit(3);
-    let again = s.mep(&format!("{import} --again --json")).exits(0).json();
-    assert_eq!(again["batch"], "campaign-2");
+    let again = s.mep(&format!("{import} --again --json")).exits(0).says("`mep-batch cancel campaign` withdraws them");
+    assert_eq!(again.json()["batch"], "campaign-2");
     s.mep("run").exits(0);
     assert_eq!((s.states().as_str(), sim.received()), ("6 accepted", 6));
     s.audit(6);

@@ -9,10 +9,11 @@ use super::check;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Usage;
+use super::output::counted;
 use super::{exclusion_text, mapping, problems, same_reading, suppression};
 use crate::import::{self, ColumnMap, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, State, UnixMillis, is_batch_name_char};
-use crate::mep::Endpoint;
+use crate::mep::{Endpoint, ServiceId};
 use crate::store::{Batch, Filter, NewBatch, Store};
 
 /// Requests a second where nothing is said: what the vendor has not asked for more of.
@@ -89,6 +90,9 @@ pub(super) async fn load(
         return Ok(Imported::Before(Box::new(before), Some(Box::new(opened))));
     }
     let Some(endpoint) = &batch.endpoint else { bail!(no_endpoint()) };
+    if batch.again {
+        warn_of_pending(context, store, &survey.sha256, service, endpoint).await?;
+    }
     let phones = options.rules.phones.clone();
     let settings = Settings { phones, ..settings_of(sending, default_settings(endpoint)) };
     let exclusions = exclusions(context, &settings, batch, &options.maps).await?;
@@ -134,6 +138,26 @@ pub(super) async fn load(
     let (name, judgement) = imported.map_err(|error| check::refuse(context, error, file, Some(&survey)))?;
     let batch = super::context::batch(store, &name).await?;
     Ok(Imported::Now(Box::new(batch), Box::new(judgement), survey))
+}
+
+/// Says that an earlier batch of the same content is still to be sent: then both would be.
+async fn warn_of_pending(
+    context: &mut Context,
+    store: &Store,
+    sha256: &str,
+    service: Option<&ServiceId>,
+    endpoint: &Endpoint,
+) -> anyhow::Result<()> {
+    let Some(before) = store.batch_of_content(sha256, service, Some(endpoint)).await? else { return Ok(()) };
+    let (pending, name) = (store.counts_of(before.id).await?[State::Pending], &before.name);
+    if pending > 0 {
+        context.out.note(&format!(
+            "warning: {} of the same content in batch `{name}` are still to be sent: their people will be texted by both\n\
+             hint: `mep-batch cancel {name}` withdraws them\n",
+            counted(pending.unsigned_abs(), "row")
+        ));
+    }
+    Ok(())
 }
 
 /// Who is not sent to, by what the operator says.
