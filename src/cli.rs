@@ -39,6 +39,8 @@ mod simulate;
 mod stand_in;
 mod status;
 mod suppression;
+mod time_zone;
+mod when;
 mod withheld;
 
 use std::ffi::OsString;

@@ -30,6 +30,7 @@ mod table;
 mod text;
 mod unmended;
 mod workbook;
+mod zones;
 
 pub use earlier::may_be_rejected_file;
 pub use exclusions::Exclusions;
@@ -53,3 +54,4 @@ pub use table::mapped::MappedColumn;
 pub use text::encoding::TextEncoding;
 pub use text::gzip::unpacked_name;
 pub use workbook::choice::SheetChoice;
+pub use zones::UnknownZones;

@@ -18,6 +18,7 @@ mod skip;
 mod state;
 mod suppressed;
 mod time;
+mod window;
 
 pub use attempt::{Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken};
 pub use counted::{counted, grouped};
@@ -30,12 +31,13 @@ pub use phone_rules::{
 };
 pub use phone_table::{PhoneLength, PhoneTable};
 pub use results::RESULT_COLUMNS;
-pub use schedule::{Leave, Schedule, Window, time_zone};
+pub use schedule::{HELD_UNTIL, Hold, Leave, Schedule, time_zone};
 pub use settings::{Expressions, Settings};
 pub use skip::{SkipReason, already_sent};
 pub use state::{Counts, State, UnknownState};
 pub use suppressed::Suppressed;
 pub use time::UnixMillis;
+pub use window::Window;
 
 /// Identifies an invocation: the batch's number and the row's line, so that a row is found without an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! The figures: what is told of batches and rows, as data. Rendered last, by `cli` or by the formats below.
 
 mod export;
+mod hours;
 mod row;
 mod status;
 

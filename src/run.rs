@@ -8,6 +8,7 @@ mod end;
 mod engine;
 mod gatekeeper;
 mod heartbeat;
+mod hours;
 mod judge;
 mod order;
 mod patience;

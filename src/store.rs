@@ -13,6 +13,7 @@ mod decision;
 mod error;
 mod file;
 mod gate;
+mod hours;
 mod import_lock;
 mod intake;
 mod late;
@@ -41,12 +42,13 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use action::{ActionKind, ActionRecord, Actor, RowAction};
 pub use address::Address;
-pub use batch::{Batch, Confirmation};
+pub use batch::{Batch, Confirmation, names_zones};
 pub use control::Said;
 pub use dead::Settled;
 pub use decision::{Rebuilt, RetrySelection, Verdict};
 pub use error::Error;
 pub use gate::{ClosedBecause, Gate};
+pub use hours::{DuePlace, DueRow, PutOff};
 pub use import_lock::ImportLock;
 pub use intake::{Intake, NewBatch, Skip};
 pub use lock::{Holder, RunLock};
@@ -56,7 +58,7 @@ pub use run::{Heart, Run, RunView, SILENCE, STOPPED, SignOfLife};
 pub use scratch::{Repeat, RepeatOf, Scratch, Seen};
 pub use told::Told;
 pub use turn::{Claim, ClosedTurn, Turn, TurnWriter};
-pub use view::{AttemptView, Filter, InvocationView, UnknownView, Waiting};
+pub use view::{AttemptView, Filter, InvocationView, NextDue, UnknownView, Waiting};
 
 use connection::{Readers, Writer};
 

@@ -1,16 +1,19 @@
 //! The steps of one row between the commit that took it and its outcome.
 
+mod clock;
 mod sell_by;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::client::{Client, Target};
 use crate::invocation::{
-    Attempt, Effect, Finding, GivenBack, NoAnswer, Settings, Settlement, SkipReason, Suppressed, Taken, UnixMillis,
+    Attempt, Effect, Finding, GivenBack, Leave, NoAnswer, Schedule, Settings, Settlement, SkipReason, Suppressed,
+    Taken, UnixMillis,
 };
 use crate::retry::{self, Policy};
 use crate::validate::{self, Rules};
 
+pub use clock::QueueClock;
 pub use sell_by::SellBy;
 
 /// How the rows of one batch are sent.
@@ -27,6 +30,8 @@ pub struct Route {
     pub suppressed: Suppressed,
     /// Whether an operator has the batch's rows given back that are not written yet.
     pub held_back: AtomicBool,
+    /// When rows may be sent.
+    pub schedule: Schedule,
 }
 
 impl Route {
@@ -39,10 +44,10 @@ impl Route {
 /// Sends one taken row and says what came of it: validates once more, sends, and lets `retry` decide.
 ///
 /// A row whose number is suppressed is skipped: it may have become pending after the list was held against the batch.
-/// Right before the request is written the row is given back if `stopping` is set, an operator holds the batch back, or its
-/// sell-by has passed.
+/// Right before the request is written the row is given back if `stopping` is set, an operator holds the batch back, its
+/// sell-by has passed or its window is closed, and skipped if its time has passed.
 pub async fn attempt(taken: Taken, sell_by: SellBy, route: &Route, stopping: &AtomicBool) -> (Settlement, Effect) {
-    let Taken { attempt, body } = taken;
+    let Taken { attempt, body, time_zone } = taken;
     match validate::check_body(&body, &route.rules) {
         Err(message) => return settle(attempt, Finding::Refused(message), &route.policy, None),
         Ok(phone) if route.suppressed.contains(phone) => {
@@ -58,6 +63,13 @@ pub async fn attempt(taken: Taken, sell_by: SellBy, route: &Route, stopping: &At
     }
     if sell_by.has_passed() {
         return settle(attempt, Finding::GivenBack(GivenBack::PastSellBy), &route.policy, None);
+    }
+    match route.schedule.leave(time_zone.as_deref(), sell_by.queue_now()) {
+        Leave::Now => {}
+        Leave::Later(_) | Leave::NoZone => {
+            return settle(attempt, Finding::GivenBack(GivenBack::OutsideHours), &route.policy, None);
+        }
+        Leave::Expired => return settle(attempt, Finding::Skipped(SkipReason::Expired), &route.policy, None),
     }
     let sent_at = UnixMillis::now();
     let finding = route.client.send(&route.target, body).await;
@@ -90,4 +102,73 @@ pub fn policy(settings: &Settings) -> Policy {
 
 fn settle(attempt: Attempt, finding: Finding, policy: &Policy, sent_at: Option<UnixMillis>) -> (Settlement, Effect) {
     retry::settle(attempt, finding, policy, sent_at, UnixMillis::now(), fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::Timeouts;
+    use crate::invocation::{BatchId, InvocationId, Outcome, State};
+    use crate::mep::{Bounds, PhoneNumberJson};
+
+    /// 2026-11-22T12:00Z.
+    const NOON: UnixMillis = UnixMillis(1_795_348_800_000);
+
+    /// A route to where nobody listens.
+    fn route(schedule: Schedule) -> Route {
+        let second = Duration::from_secs(1);
+        let timeouts = Timeouts { connect: second, total: second };
+        let client = Client::new("http://127.0.0.1:1", None, timeouts, 1, None).expect("a client");
+        let settings = Settings::default();
+        Route {
+            target: client.target(&"ABC123".parse().expect("an ID")),
+            client,
+            policy: policy(&settings),
+            rules: Rules::of_batch(&settings, Bounds::default(), PhoneNumberJson::default()),
+            suppressed: Suppressed::default(),
+            schedule,
+            held_back: AtomicBool::new(false),
+        }
+    }
+
+    async fn sent(schedule: Schedule, zone: Option<&str>) -> Settlement {
+        let attempt = Attempt {
+            id: InvocationId::new(BatchId(1), 2),
+            number: 1,
+            tries: 0,
+            retry_until: None,
+            possible_duplicate: false,
+            taken_at: NOON,
+        };
+        let body = r#"{"endUser":{"phoneNumber":12515550130}}"#.to_owned();
+        let taken = Taken { attempt, body, time_zone: zone.map(str::to_owned) };
+        let sell_by = SellBy::from_now(QueueClock::says(NOON));
+        super::attempt(taken, sell_by, &route(schedule), &AtomicBool::new(false)).await.0
+    }
+
+    #[tokio::test]
+    async fn a_row_outside_its_hours_is_given_back_right_before_it_would_be_sent() {
+        let day = || Schedule { window: Some("09:00-20:00".parse().expect("a window")), ..Schedule::default() };
+        for (zone, outcome) in [
+            (Some("UTC"), Outcome::Unreached),
+            (Some("Asia/Tokyo"), Outcome::GivenBack),
+            (Some("Middle/Earth"), Outcome::GivenBack),
+            (None, Outcome::GivenBack),
+        ] {
+            let settlement = sent(day(), zone).await;
+            assert_eq!((settlement.outcome, settlement.state), (outcome, State::Pending), "{zone:?}");
+            assert_eq!((settlement.tries, settlement.sent_at), (0, None), "{zone:?}");
+        }
+        let too_early = Schedule { not_before: Some(UnixMillis(NOON.0 + 60_000)), ..Schedule::default() };
+        assert_eq!(sent(too_early, None).await.outcome, Outcome::GivenBack);
+    }
+
+    #[tokio::test]
+    async fn a_row_whose_time_has_passed_is_skipped_right_before_it_would_be_sent() {
+        let settlement = sent(Schedule { not_after: Some(NOON), ..Schedule::default() }, None).await;
+        assert_eq!((settlement.state, settlement.reason), (State::Skipped, Some(SkipReason::Expired)));
+        assert_eq!((settlement.outcome, settlement.sent_at), (Outcome::Skipped, None));
+    }
 }

@@ -76,6 +76,17 @@ fn typing_errors_in_the_header_and_in_flags_are_told_together() {
 }
 
 #[test]
+fn zones_that_are_none_are_told_with_what_was_meant() {
+    let mut content = "phoneNumber,timeZone\n".to_owned();
+    for (row, zone) in
+        ["Europe/Berln", "UTC", "", "America/New-York", "Middle/Earth", "Tokyo", "A", "B"].iter().enumerate()
+    {
+        content.push_str(&format!("1251555013{row},{zone}\n"));
+    }
+    insta::assert_snapshot!(checked("zones.csv", &content, &[]));
+}
+
+#[test]
 fn rows_of_another_length_than_the_header_are_told() {
     let content = "phoneNumber,session.name\n12515550130\n12515550131,Li, Ann\n12515550132,Bob\n12515550133,\"a\"b\n";
     insta::assert_snapshot!(checked("ragged.csv", content, &[]));

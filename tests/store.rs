@@ -9,12 +9,12 @@ use std::time::Duration;
 use cluster::{Cluster, Database};
 use either::{On, facts};
 use mep_batch::invocation::{
-    BatchId, Counts, Findings, Fingerprint, ImportedRow, InvocationId, Outcome, RowContent, Settings, Settlement,
-    SkipReason, State, Suppressed, Taken, UnixMillis,
+    BatchId, Counts, Findings, Fingerprint, HELD_UNTIL, Hold, ImportedRow, InvocationId, Outcome, RowContent, Schedule,
+    Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis,
 };
 use mep_batch::store::{
-    Actor, Address, Batch, Claim, ClosedBecause, Error, Filter, Gate, InvocationView, NewBatch, RetrySelection, Run,
-    RunLock, Store, Turn, Verdict,
+    Actor, Address, Batch, Claim, ClosedBecause, DuePlace, Error, Filter, Gate, InvocationView, NewBatch, NextDue,
+    PutOff, RetrySelection, Run, RunLock, Store, Turn, Verdict, Waiting,
 };
 
 const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
@@ -45,11 +45,22 @@ fn main() -> ExitCode {
                 a_row_whose_earlier_attempt_was_accepted_is_not_sent_once_more,
                 a_run_that_shows_something_new_is_not_ended,
                 a_gate_is_one_for_all_who_send_there,
+                due_rows_come_in_their_order_from_behind_a_place_on,
+                a_row_is_put_off_where_it_was_found_and_nowhere_else,
+                a_row_that_was_put_off_is_taken_when_it_is_due_and_then_waits_no_more,
+                rows_whose_time_has_passed_are_skipped_whenever_they_are_due,
+                other_hours_let_go_what_was_put_off_and_leave_retries_alone,
                 two_that_make_the_tables_at_once_make_them_once
             ],
         ),
         (On::Sqlite, facts![async who_has_the_lock_is_named_and_a_replaced_lock_file_is_noticed]),
-        (On::Postgres, facts![async two_runs_that_take_at_once_take_different_rows]),
+        (
+            On::Postgres,
+            facts![async
+                two_runs_that_take_at_once_take_different_rows,
+                two_runs_that_put_off_at_once_put_off_each_row_once,
+            ],
+        ),
     ])
 }
 
@@ -294,8 +305,8 @@ async fn retries_are_taken_before_rows_never_tried_and_not_before_they_are_due(d
     let first = take(&fixture.store, &run, 3, &batch, 1).await;
     assert_eq!((first[0].attempt.id, first[0].attempt.number), (due.id, 2));
     assert_eq!(lines(&take(&fixture.store, &run, 4, &batch, 9).await), [4, 5]);
-    let waiting = fixture.store.waiting(batch.id, NOW).await.expect("read").expect("one waits");
-    assert_eq!((waiting.rows, waiting.next_due_at), (1, later.due_at));
+    let waiting = fixture.store.waiting(batch.id, NOW).await.expect("read");
+    assert_eq!(waiting, [Waiting { hold: None, rows: 1, next_due_at: later.due_at }]);
 }
 
 async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next(database: Database) {
@@ -618,4 +629,149 @@ async fn two_that_make_the_tables_at_once_make_them_once(database: Database) {
     for store in [one, two, three, four] {
         assert!(store.expect("a store").batches().await.expect("batches").is_empty());
     }
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn later(hours: i64) -> UnixMillis {
+    UnixMillis(NOW.0 + hours * HOUR_MS)
+}
+
+fn place(batch: &Batch, line: u32) -> DuePlace {
+    DuePlace { due_at: UnixMillis(0), id: InvocationId::new(batch.id, line) }
+}
+
+/// A committed turn that puts these lines off, which were due at once; how many it did.
+async fn put_off(store: &Store, run: &Run, number: i64, batch: &Batch, lines: &[(u32, Option<UnixMillis>)]) -> u64 {
+    let mut writer = store.turn_writer().await.expect("the writer");
+    let mut turn = granted(writer.begin(run, number, NOW).await);
+    let rows: Vec<_> = lines.iter().map(|(line, until)| PutOff { place: place(batch, *line), until: *until }).collect();
+    let done = turn.put_off(&rows).await.expect("put off");
+    commit(turn).await;
+    done
+}
+
+async fn due_lines(turn: &mut Turn<'_>, batch: &Batch, after: DuePlace, limit: u32) -> Vec<u32> {
+    let rows = turn.due_rows(batch.id, after, limit, NOW).await.expect("rows");
+    rows.iter().map(|row| row.place.id.line()).collect()
+}
+
+async fn due_rows_come_in_their_order_from_behind_a_place_on(database: Database) {
+    let (fixture, batch) = with_rows(database, 5).await;
+    let run = fixture.store.start_run("r", &actor(), NOW).await.expect("a run");
+    put_off(&fixture.store, &run, 1, &batch, &[(2, Some(UnixMillis(7))), (3, Some(later(1)))]).await;
+    let mut writer = fixture.store.turn_writer().await.expect("the writer");
+    let mut turn = granted(writer.begin(&run, 2, NOW).await);
+    assert_eq!(due_lines(&mut turn, &batch, DuePlace::START, 9).await, [4, 5, 6, 2]);
+    assert_eq!(due_lines(&mut turn, &batch, DuePlace::START, 2).await, [4, 5]);
+    assert_eq!(due_lines(&mut turn, &batch, place(&batch, 5), 9).await, [6, 2]);
+    assert_eq!(turn.schedule(batch.id).await.expect("read"), Schedule::default());
+    commit(turn).await;
+}
+
+async fn a_row_is_put_off_where_it_was_found_and_nowhere_else(database: Database) {
+    let (fixture, batch) = with_rows(database, 4).await;
+    let store = &fixture.store;
+    let run = store.start_run("r", &actor(), NOW).await.expect("a run");
+    let taken = take(store, &run, 1, &batch, 1).await;
+    assert_eq!(taken[0].attempt.id.line(), 2);
+    assert_eq!(put_off(store, &run, 2, &batch, &[(2, None), (3, Some(later(2))), (4, None)]).await, 2);
+    assert_eq!(put_off(store, &run, 3, &batch, &[(3, None)]).await, 0, "it is not due when it was any more");
+    let waiting = store.waiting(batch.id, NOW).await.expect("read");
+    let of = |hold, next_due_at| Waiting { hold: Some(hold), rows: 1, next_due_at };
+    assert_eq!(waiting, [of(Hold::Window, later(2)), of(Hold::TimeZone, HELD_UNTIL)]);
+    let next = store.next_due(batch.id).await.expect("read");
+    assert_eq!(next, Some(NextDue { at: UnixMillis(0), hold: None }));
+    put_off(store, &run, 4, &batch, &[(5, None)]).await;
+    let next = store.next_due(batch.id).await.expect("read");
+    assert_eq!(next, Some(NextDue { at: later(2), hold: Some(Hold::Window) }), "what is held is never due");
+    counts(store, &batch).await;
+}
+
+async fn a_row_that_was_put_off_is_taken_when_it_is_due_and_then_waits_no_more(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
+    let run = fixture.store.start_run("r", &actor(), NOW).await.expect("a run");
+    put_off(&fixture.store, &run, 1, &batch, &[(2, Some(NOW))]).await;
+    let mut writer = fixture.store.turn_writer().await.expect("the writer");
+    let mut turn = granted(writer.begin(&run, 2, NOW).await);
+    let taken = turn.take_with_zones(batch.id, 9).await.expect("rows");
+    assert_eq!(taken.iter().map(|row| row.time_zone.as_deref()).collect::<Vec<_>>(), [None]);
+    commit(turn).await;
+    let rows = fixture.store.page(batch.id, &Filter::default(), 0, 9).await.expect("rows");
+    assert_eq!((rows[0].state, rows[0].hold), (State::Sending, None));
+}
+
+async fn rows_whose_time_has_passed_are_skipped_whenever_they_are_due(database: Database) {
+    let (fixture, batch) = with_rows(database, 5).await;
+    let store = &fixture.store;
+    let run = store.start_run("r", &actor(), NOW).await.expect("a run");
+    take(store, &run, 1, &batch, 1).await;
+    put_off(store, &run, 2, &batch, &[(3, None), (4, Some(later(9)))]).await;
+    let mut writer = store.turn_writer().await.expect("the writer");
+    let mut turn = granted(writer.begin(&run, 3, NOW).await);
+    assert_eq!(turn.expire(batch.id, 3).await.expect("skipped"), 3);
+    assert_eq!(turn.expire(batch.id, 3).await.expect("skipped"), 1);
+    commit(turn).await;
+    drop(writer);
+    let counts = counts(store, &batch).await;
+    assert_eq!((counts[State::Skipped], counts[State::Sending]), (4, 1));
+    assert_eq!(store.expired(batch.id).await.expect("counted"), 4);
+    let skipped = Filter { states: vec![State::Skipped], ..Filter::default() };
+    for row in store.page(batch.id, &skipped, 0, 9).await.expect("rows") {
+        assert_eq!((row.reason, row.hold, row.finished_at.is_some()), (Some(SkipReason::Expired), None, true));
+        assert_eq!(row.message, Some(SkipReason::Expired.to_string()));
+    }
+}
+
+async fn other_hours_let_go_what_was_put_off_and_leave_retries_alone(database: Database) {
+    let (fixture, batch) = with_rows(database, 3).await;
+    let store = &fixture.store;
+    let run = store.start_run("r", &actor(), NOW).await.expect("a run");
+    let taken = take(store, &run, 1, &batch, 1).await;
+    let retry = Settlement {
+        due_at: later(1),
+        request_id: None,
+        refused_by: None,
+        ..settlement(&taken[0], Outcome::Retry, State::Pending)
+    };
+    settle(store, &run, 2, &[&retry]).await;
+    put_off(store, &run, 3, &batch, &[(3, None), (4, Some(later(9)))]).await;
+    let waiting = async || -> Vec<_> {
+        let waiting = store.waiting(batch.id, NOW).await.expect("read");
+        waiting.into_iter().map(|waiting| (waiting.hold, waiting.rows)).collect()
+    };
+    let faster = Settings { rate: Some(9.0), ..batch.settings.clone() };
+    store.change_settings(&batch, &faster, "", &actor(), NOW).await.expect("changed");
+    assert_eq!(waiting().await, [(None, 1), (Some(Hold::Window), 1), (Some(Hold::TimeZone), 1)]);
+    let schedule = Schedule { time_zone: Some("UTC".to_owned()), ..Schedule::default() };
+    let settings = Settings { schedule: schedule.clone(), ..batch.settings.clone() };
+    store.change_settings(&batch, &settings, "", &actor(), NOW).await.expect("changed");
+    assert_eq!(waiting().await, [(None, 1)]);
+    let mut writer = store.turn_writer().await.expect("the writer");
+    let mut turn = granted(writer.begin(&run, 4, NOW).await);
+    assert_eq!(turn.schedule(batch.id).await.expect("read"), schedule);
+    commit(turn).await;
+}
+
+async fn two_runs_that_put_off_at_once_put_off_each_row_once(database: Database) {
+    let (fixture, batch) = with_rows(database, 3).await;
+    let other = Store::open(fixture.store.address(), false).await.expect("the same store");
+    let (one, two) = (&fixture.store, &other);
+    let first = one.start_run("1", &actor(), NOW).await.expect("a run");
+    let second = two.start_run("2", &actor(), NOW).await.expect("a run");
+    let rows = |lines: &[u32]| -> Vec<PutOff> {
+        lines.iter().map(|line| PutOff { place: place(&batch, *line), until: Some(later(1)) }).collect()
+    };
+    let (mut writer, mut beside) = (one.turn_writer().await.expect("one"), two.turn_writer().await.expect("two"));
+    let mut turn = granted(writer.begin(&first, 1, NOW).await);
+    let mut turn_beside = granted(beside.begin(&second, 1, NOW).await);
+    assert_eq!(turn.put_off(&rows(&[2, 3])).await.expect("put off"), 2);
+    assert_eq!(turn_beside.put_off(&rows(&[4, 3, 2])).await.expect("put off"), 1, "nobody waits for the other");
+    assert_eq!(turn.expire(batch.id, 9).await.expect("skipped"), 2);
+    assert_eq!(turn_beside.expire(batch.id, 9).await.expect("skipped"), 1);
+    let (turn, turn_beside) = (turn.close().await.expect("closed"), turn_beside);
+    turn.commit().await.expect("committed");
+    commit(turn_beside).await;
+    drop((writer, beside));
+    assert_eq!(counts(one, &batch).await[State::Skipped], 3);
 }

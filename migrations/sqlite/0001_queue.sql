@@ -88,14 +88,16 @@ CREATE TABLE invocation (
     CHECK (hold IS NULL OR (hold IN ('window', 'time-zone') AND state = 'pending'))
 );
 
--- What is due: the only index that a change to a final state touches.
-CREATE INDEX invocation_pending ON invocation (batch_id, due_at, id) WHERE state = 'pending';
+-- What is due, and why it was put off: the only index that a change to a final state touches, but for the rare ones below.
+CREATE INDEX invocation_pending ON invocation (batch_id, due_at, id, hold) WHERE state = 'pending';
 -- What is on the wire: at most one row for each slot.
 CREATE INDEX invocation_sending ON invocation (run_id) WHERE state = 'sending';
 -- What a person must decide.
 CREATE INDEX invocation_unknown ON invocation (batch_id, id) WHERE state = 'unknown';
 -- What may have been texted twice: rarely any, and `status` counts them.
 CREATE INDEX invocation_possible_duplicate ON invocation (batch_id) WHERE possible_duplicate = 1;
+-- What was not sent because its time had passed: `status` counts it.
+CREATE INDEX invocation_expired ON invocation (batch_id) WHERE reason = 'expired';
 
 -- What a row says: written once, at import.
 CREATE TABLE content (

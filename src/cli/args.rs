@@ -1,6 +1,7 @@
 //! The commands and their flags. Names are a contract with scripts.
 
 mod commands;
+mod hours;
 mod ignore;
 mod sending;
 mod values;
@@ -13,6 +14,7 @@ pub(super) use commands::{
     CancelArgs, CheckArgs, ControlArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ResolveArgs, RetryArgs,
     RunArgs, ShowArgs, SimulateArgs, StatusArgs, ThrottleArgs, VerdictArg,
 };
+pub(super) use hours::{HoursArgs, OrNone};
 pub(super) use sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
 pub(super) use values::OffOr;
 

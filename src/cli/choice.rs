@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::failure::{Told, Usage};
 use super::run::lock;
 use super::silent_runs;
-use super::{import, suppression};
+use super::{import, suppression, when};
 use crate::invocation::{Settings, State, UnixMillis};
 use crate::mep::Endpoint;
 use crate::report;
@@ -46,7 +46,8 @@ pub(super) async fn choose(
     };
     let mut ids = Vec::new();
     for batch in &named {
-        let settings = import::settings_of(&args.sending, batch.settings.clone());
+        let settings = import::settings_of(&args.sending, batch.settings.clone())?;
+        when::check_zones(&settings.schedule, &batch.columns)?;
         let list = suppression::list_of(context, &settings, &args.input.map).await?;
         let to_send = store.counts_of(batch.id).await?[State::Pending];
         if let Some(why) = too_much_for_cie(batch, to_send, args.limit) {

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::grouped;
 use super::run::{find_batch, selected};
-use super::{check, import, phone_table, problems, suppression};
+use super::{check, import, phone_table, problems, suppression, when};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{State, UnixMillis};
 use crate::report;
@@ -69,7 +69,8 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
 }
 
 async fn dry_run_of(context: &mut Context, store: &Store, batch: &Batch, args: &RunArgs) -> anyhow::Result<String> {
-    let settings = import::settings_of(&args.sending, batch.settings.clone());
+    let settings = import::settings_of(&args.sending, batch.settings.clone())?;
+    when::check_zones(&settings.schedule, &batch.columns)?;
     let list = suppression::list_of(context, &settings, &args.input.map).await?;
     let suppressed = i64::try_from(store.count_suppressed(batch.id, &list).await?)?;
     let people = store.counts_of(batch.id).await?[State::Pending] - suppressed;

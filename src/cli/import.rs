@@ -10,7 +10,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Usage;
 use super::output::counted;
-use super::{exclusion_text, mapping, problems, same_reading, suppression};
+use super::{exclusion_text, mapping, problems, same_reading, suppression, when};
 use crate::import::{self, ColumnMap, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, State, UnixMillis, is_batch_name_char};
 use crate::mep::{Endpoint, ServiceId};
@@ -94,7 +94,7 @@ pub(super) async fn load(
         warn_of_pending(context, store, &survey.sha256, service, endpoint).await?;
     }
     let phones = options.rules.phones.clone();
-    let settings = Settings { phones, ..settings_of(sending, default_settings(endpoint)) };
+    let settings = Settings { phones, ..settings_of(sending, default_settings(endpoint))? };
     let exclusions = exclusions(context, &settings, batch, &options.maps).await?;
     let rejected = check::rejected(input, file, &survey)?;
     let rows = opened.rows(options.clone()).map_err(|refused| check::refuse(context, refused.into(), file, None))?;
@@ -118,6 +118,7 @@ pub(super) async fn load(
                     .to_owned()
             ))
         };
+        when::check_zones(&settings.schedule, &judgement.columns)?;
         Ok(NewBatch {
             name: batch.batch.clone(),
             stem: stem(file),
@@ -236,8 +237,8 @@ fn default_settings(endpoint: &Endpoint) -> Settings {
 }
 
 /// The settings with what the flags name.
-pub(super) fn settings_of(sending: &SendingArgs, was: Settings) -> Settings {
-    Settings {
+pub(super) fn settings_of(sending: &SendingArgs, was: Settings) -> anyhow::Result<Settings> {
+    Ok(Settings {
         rate: sending.rate.map_or(was.rate, |rate| rate.0),
         retry_initial: sending.retry_initial.unwrap_or(was.retry_initial),
         retry_max: sending.retry_max.unwrap_or(was.retry_max),
@@ -250,8 +251,8 @@ pub(super) fn settings_of(sending: &SendingArgs, was: Settings) -> Settings {
         ascii_only: was.ascii_only,
         phones: was.phones,
         suppress: sending.suppression.suppress.clone().or(was.suppress),
-        schedule: was.schedule,
-    }
+        schedule: when::schedule_of(&sending.hours, was.schedule)?,
+    })
 }
 
 /// A batch name made of the file's.

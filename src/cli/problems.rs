@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::output::{counted, grouped};
-use super::{exclusion_text, group_text, mapping_table, phone_table};
-use crate::import::{FileFault, FileRefused, Judgement, Note, Survey, WrittenRejects};
+use super::{exclusion_text, group_text, mapping_table, phone_table, time_zone};
+use crate::import::{FileFault, FileRefused, Judgement, Note, Survey, UnknownZones, WrittenRejects};
+use crate::store::names_zones;
 use crate::validate::mask_cell;
 
 /// What a checked or imported file exits with.
@@ -28,6 +29,7 @@ pub(super) fn json_of(judgement: &Judgement, survey: &Survey, batch: Option<&str
         "batch": batch,
         "problems": judgement.problems.iter().map(group_text::json_of).collect::<Vec<_>>(),
         "rejectedFile": judgement.rejected_file.as_ref().map(|file| file.path.display().to_string()),
+        "unknownTimeZones": unknown_zones_json(&judgement.unknown_zones),
         "suppressed": exclusion_text::suppressed_json(judgement),
         "alreadySent": judgement.already_sent.iter().map(exclusion_text::already_sent_json).collect::<Vec<_>>(),
         "toldBefore": judgement.told_before,
@@ -106,9 +108,7 @@ pub(super) fn text_of(file: &str, judgement: &Judgement, survey: &Survey) -> Str
         let _ = writeln!(text, "{cells} cleaned (spaces, dashes, a leading + or 00…)");
     }
     phones_text(&mut text, judgement);
-    if judgement.columns.iter().any(|column| column == "timeZone") {
-        text.push_str("warning: `timeZone` is stored and not used by this version: rows are sent at any hour\n");
-    }
+    text.push_str(&zones_text(judgement));
     if judgement.non_ascii > 0 {
         let _ = writeln!(
             text,
@@ -140,6 +140,37 @@ fn mended_text(judgement: &Judgement) -> String {
         Some(_) | None => {}
     }
     text
+}
+
+/// What the recipients' time zones are for, and which of them are none.
+fn zones_text(judgement: &Judgement) -> String {
+    let mut text = String::new();
+    if names_zones(&judgement.columns) {
+        text.push_str("note: `timeZone` is used with `--window` only, as in `--window 09:00-20:00`\n");
+    }
+    let UnknownZones { count, first, .. } = &judgement.unknown_zones;
+    if *count > 0 {
+        let _ = writeln!(
+            text,
+            "warning: {} with a `timeZone` that is none: held where there is a window",
+            counted(*count, "row")
+        );
+        for (line, zone) in first {
+            let meant = time_zone::nearest(zone).map(|near| format!(" (`{near}`?)")).unwrap_or_default();
+            let _ = writeln!(text, "  line {line}: `{zone}`{meant}");
+        }
+        if *count > first.len() as u64 {
+            let _ = writeln!(text, "  and {} more", count - first.len() as u64);
+        }
+        text.push_str("hint: mend them before the import; afterwards only `--window none` lets them go\n");
+    }
+    text
+}
+
+fn unknown_zones_json(unknown: &UnknownZones) -> Value {
+    let first: Vec<Value> =
+        unknown.first.iter().map(|(line, zone)| json!({ "line": line, "timeZone": zone })).collect();
+    json!({ "count": unknown.count, "first": first })
 }
 
 fn phones_text(text: &mut String, judgement: &Judgement) {

@@ -9,7 +9,7 @@ use super::args::ShowArgs;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
-use crate::invocation::{Outcome, SkipReason, State, mask_phone};
+use crate::invocation::{Hold, Outcome, SkipReason, State, mask_phone};
 use crate::report;
 use crate::store::{AttemptView, Batch, Filter, InvocationView, RowAction};
 
@@ -34,6 +34,25 @@ pub(super) async fn show(context: &mut Context, args: ShowArgs) -> anyhow::Resul
     }
     store.close().await;
     Ok(Exit::Complete)
+}
+
+/// Why a pending row is not sent yet.
+fn waits_for(batch: &Batch, row: &InvocationView) -> String {
+    let (due, zone) = (row.due_at, row.time_zone.as_deref().or(batch.settings.schedule.time_zone.as_deref()));
+    match (row.hold, batch.settings.schedule.window) {
+        (None, _) if row.state == State::Pending && due.0 > 0 => format!("  due at {due}\n"),
+        (None, _) => String::new(),
+        (Some(Hold::TimeZone), _) => match zone {
+            Some(zone) => format!("  held: `{zone}` is no time zone\n"),
+            None => "  held: it names no time zone, and `--time-zone` none either\n".to_owned(),
+        },
+        (Some(Hold::Window), Some(window)) if batch.settings.schedule.not_before != Some(due) => {
+            format!("  waits until {due}: the window is {window} in {}\n", zone.unwrap_or("its zone"))
+        }
+        (Some(Hold::Window), Some(_) | None) => {
+            format!("  waits until {due}: nothing is sent earlier (`--not-before`)\n")
+        }
+    }
 }
 
 /// Whether an attempt before the one that was accepted was accepted too.
@@ -107,7 +126,9 @@ fn json_of(
         "reason": row.reason.map(SkipReason::as_str),
         "message": row.message,
         "requestId": row.request_id,
-        "dueAt": (row.due_at.0 > 0).then(|| row.due_at.to_string()),
+        "dueAt": (row.due_at.0 > 0 && row.hold != Some(Hold::TimeZone)).then(|| row.due_at.to_string()),
+        "hold": row.hold.map(Hold::as_str),
+        "timeZone": row.time_zone,
         "possibleDuplicate": row.possible_duplicate,
         "textedTwice": is_texted_twice(row, attempts),
         "body": body_of(row, reveal),
@@ -128,6 +149,7 @@ fn text_of(
     if let Some(message) = &row.message {
         let _ = writeln!(text, "  {message}");
     }
+    text.push_str(&waits_for(batch, row));
     if let Some(request_id) = &row.request_id {
         let _ = writeln!(text, "  request ID {request_id}");
     }

@@ -72,6 +72,10 @@ pub(super) fn accounting(status: &BatchStatus, database: &Address) -> String {
             "{count} of the accepted may have been texted twice: an earlier attempt's fate is not known"
         );
     }
+    if status.expired > 0 {
+        let count = grouped(status.expired);
+        let _ = writeln!(text, "{count} of the skipped were not sent in time (`--not-after`)");
+    }
     let _ = writeln!(text, "Results: mep-batch export {name}   (in {})", database);
     for (state, what, command) in [
         (State::Unknown, "what nobody can know", format!("mep-batch resolve {name}")),
@@ -80,11 +84,31 @@ pub(super) fn accounting(status: &BatchStatus, database: &Address) -> String {
         (State::Pending, "what is left to send", format!("mep-batch run {name}")),
     ] {
         let is_being_sent = state == State::Pending && status.runs.iter().any(|run| run.alive);
-        if status.states[state] > 0 && !is_being_sent {
+        let held = if state == State::Pending { held_rows(status) } else { 0 };
+        if status.states[state] > held && !is_being_sent {
             let _ = writeln!(text, "Next, {what}: {command}");
         }
     }
+    text.push_str(&held_text(status));
     text
+}
+
+fn held_rows(status: &BatchStatus) -> i64 {
+    status.waiting_for.iter().filter(|waiting| waiting.reason == "time-zone").map(|waiting| waiting.rows).sum()
+}
+
+/// How many rows are held because their zone is not known, and what lets them go.
+fn held_text(status: &BatchStatus) -> String {
+    let (name, held) = (&status.batch, held_rows(status));
+    if held == 0 {
+        return String::new();
+    }
+    let (held, are) = (counted(held.unsigned_abs(), "row"), if held == 1 { "is" } else { "are" });
+    format!(
+        "{held} {are} held: their time zone is not known, so neither is their window\n\
+         hint: `mep-batch run {name} --time-zone ZONE` for rows that name none;\n      \
+         `mep-batch run {name} --window none` sends all at any hour\n"
+    )
 }
 
 fn details(status: &BatchStatus, database: &Address) -> String {
@@ -98,6 +122,9 @@ fn details(status: &BatchStatus, database: &Address) -> String {
             "unreachable" => "because the endpoint could not be reached",
             "ambiguous" => "because three of the last twenty answers left open whether a text was sent",
             "retry" => "for a retry",
+            "window" => "for their window to open",
+            "not-before" => "because nothing is sent earlier (`--not-before`)",
+            "time-zone" => "because their time zone is not known",
             other => other,
         };
         let until = waiting.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();

@@ -3,12 +3,13 @@
 use super::note::Note;
 use super::rejected::WrittenRejects;
 use super::table::mapped::MappedColumn;
+use super::zones::UnknownZones;
 use crate::invocation::{BatchId, PhoneRules, PhoneTable, mask_phone};
 use crate::mep::ServiceId;
 use crate::validate::{Problem, ShownCell};
 
 /// Lines that are named of each group of problems.
-const LINES_NAMED_MAX: usize = 5;
+pub(super) const LINES_NAMED_MAX: usize = 5;
 /// Groups that are kept apart; a file of which every row fails differently would otherwise fill the memory.
 const GROUPS_MAX: usize = 200;
 
@@ -33,6 +34,8 @@ pub struct Judgement {
     pub phones: PhoneRules,
     /// Rows with a value outside ASCII.
     pub non_ascii: u64,
+    /// Rows that name no zone that is known, among those that can be sent.
+    pub unknown_zones: UnknownZones,
     /// What is wrong, by cause, in the order of first appearance.
     pub problems: Vec<ProblemGroup>,
     /// Problems beyond the groups that are kept apart.

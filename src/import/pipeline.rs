@@ -240,6 +240,7 @@ async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch
             Some(fingerprint) => {
                 judgement.ready += 1;
                 judgement.numbers.add(fingerprint.phone);
+                judgement.unknown_zones.note(row);
                 good.push(*fingerprint);
             }
             None => {

@@ -16,6 +16,8 @@ pub struct Taken {
     pub attempt: Attempt,
     /// The request's body, as stored at import.
     pub body: String,
+    /// The zone that the row names for its recipient; read only where the batch's schedule asks for it.
+    pub time_zone: Option<String>,
 }
 
 /// One attempt of a row, and what its retries are computed from. No leave to send.
@@ -107,6 +109,8 @@ pub enum GivenBack {
     HeldBack,
     /// It was taken by a commit that was not confirmed in time, and never handed out.
     NotHandedOut,
+    /// Its window closed after it was taken, or its zone is not known. The next turn puts it off.
+    OutsideHours,
 }
 
 impl fmt::Display for GivenBack {
@@ -116,6 +120,7 @@ impl fmt::Display for GivenBack {
             GivenBack::Stopping => "not sent: the run was stopping",
             GivenBack::HeldBack => "not sent: an operator paused or cancelled the batch",
             GivenBack::NotHandedOut => "not sent: the commit that took it was not confirmed",
+            GivenBack::OutsideHours => "not sent: outside the hours in which it may be",
         })
     }
 }

@@ -1,23 +1,11 @@
 //! When a row may be sent: the hours of the day in its recipient's zone, and the moments before and after which nothing is.
 
-use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-use jiff::civil::{Date, Time};
-use jiff::tz::{AmbiguousOffset, TimeZone};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
-use super::UnixMillis;
-
-/// The hours of a day in which rows may be sent: `09:00-20:00`, or over midnight `22:00-06:00`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// The minute of the day from which on rows may be sent.
-    from: u16,
-    /// The minute of the day from which on they may not; 1440 is midnight.
-    until: u16,
-}
+use super::{UnixMillis, Window};
 
 /// When rows of a batch may be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,10 +37,37 @@ pub enum Leave {
     Expired,
 }
 
-const MINUTES_OF_DAY: u16 = 24 * 60;
-/// Days that are looked at for the next opening: each zone's day has the hour, if only after its clocks were changed; a day
-/// that a zone left out (it moved over the date line) is followed by one that it has.
-const DAYS_AHEAD: i8 = 3;
+/// Why a pending row was put off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// Its window is closed, or the moment has not come before which nothing is sent. It is due when it may leave.
+    Window,
+    /// Its zone is not known. It is due at [`HELD_UNTIL`], or as soon as an operator changes the batch's schedule.
+    TimeZone,
+}
+
+impl Hold {
+    /// The word for it in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Hold::Window => "window",
+            Hold::TimeZone => "time-zone",
+        }
+    }
+}
+
+impl FromStr for Hold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = [Hold::Window, Hold::TimeZone].into_iter().find(|hold| hold.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is no reason for which a row is put off"))
+    }
+}
+
+/// When a row is due whose zone is not known: at the end of the year 9999, which is shown to nobody.
+pub const HELD_UNTIL: UnixMillis = UnixMillis(253_402_300_799_000);
 
 impl Schedule {
     /// Whether rows may be sent at any time.
@@ -76,94 +91,20 @@ impl Schedule {
             (None, None) => Leave::Now,
         }
     }
+
+    /// Until when a row of that zone may be sent that may be sent at that moment; `None`: for ever.
+    #[must_use]
+    pub fn leave_ends(&self, zone: Option<&str>, now: UnixMillis) -> Option<UnixMillis> {
+        let zone = zone.or(self.time_zone.as_deref()).and_then(time_zone);
+        let closing = self.window.zip(zone).and_then(|(window, zone)| window.closing(&zone, now));
+        closing.into_iter().chain(self.not_after).min()
+    }
 }
 
 /// The zone of that name in the IANA database (`Europe/Berlin`), if there is one.
 #[must_use]
 pub fn time_zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name.trim()).ok().filter(|zone| !zone.is_unknown())
-}
-
-impl Window {
-    /// When it opens next in that zone; `None` where it is open.
-    #[must_use]
-    pub fn opening(self, zone: &TimeZone, now: UnixMillis) -> Option<UnixMillis> {
-        let now = Timestamp::from_millisecond(now.0).ok()?.to_zoned(zone.clone());
-        if self.is_open_at(now.time()) {
-            return None;
-        }
-        let days = (0..=DAYS_AHEAD).filter_map(|day| now.date().checked_add(jiff::Span::new().days(day)).ok());
-        let openings = days.flat_map(|day| self.openings_on(zone, day));
-        openings.filter(|opening| *opening > now.timestamp()).min().map(|at| UnixMillis(at.as_millisecond()))
-    }
-
-    fn is_open_at(self, time: Time) -> bool {
-        let minute = u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or(0);
-        if self.from < self.until {
-            (self.from..self.until).contains(&minute)
-        } else {
-            minute >= self.from || minute < self.until
-        }
-    }
-
-    /// The moments at which it opens on that day: one, or two where the clocks are set back over its beginning.
-    fn openings_on(self, zone: &TimeZone, day: Date) -> Vec<Timestamp> {
-        let time = Time::midnight().saturating_add(jiff::Span::new().minutes(self.from));
-        let begin = zone.to_ambiguous_timestamp(day.to_datetime(time));
-        match begin.offset() {
-            AmbiguousOffset::Unambiguous { .. } => begin.unambiguous().into_iter().collect(),
-            AmbiguousOffset::Fold { .. } => [begin.earlier(), begin.later()].into_iter().flatten().collect(),
-            // The clocks are set forward over it: it opens when they are, if that is inside it.
-            AmbiguousOffset::Gap { .. } => {
-                let before = begin.earlier().into_iter();
-                let change = before.filter_map(|before| zone.following(before).next()).map(|change| change.timestamp());
-                change.filter(|at| self.is_open_at(at.to_zoned(zone.clone()).time())).collect()
-            }
-        }
-    }
-}
-
-impl FromStr for Window {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("`{text}` is no window; expected two times of a day, as in `09:00-20:00`");
-        let (from, until) = text.split_once('-').ok_or_else(wrong)?;
-        let minute = |text: &str| {
-            let (hour, minute) = text.trim().split_once(':')?;
-            let is_short = |part: &str| matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_digit());
-            let (hour, minute): (u16, u16) = if is_short(hour) && minute.len() == 2 {
-                (hour.parse().ok()?, minute.parse().ok()?)
-            } else {
-                return None;
-            };
-            (minute < 60 && hour * 60 + minute <= MINUTES_OF_DAY).then_some(hour * 60 + minute)
-        };
-        let (from, until) = (minute(from).ok_or_else(wrong)?, minute(until).ok_or_else(wrong)?);
-        if from == until || from == MINUTES_OF_DAY {
-            return Err(format!("{}, the second after the first, or before it for a window over midnight", wrong()));
-        }
-        Ok(Window { from, until })
-    }
-}
-
-impl fmt::Display for Window {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Window { from, until } = self;
-        write!(f, "{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, until / 60, until % 60)
-    }
-}
-
-impl Serialize for Window {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Window {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
 }
 
 #[cfg(test)]

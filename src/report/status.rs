@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::hours;
 use crate::invocation::{Counts, State, UnixMillis};
 use crate::store::{self, Batch, Confirmation, RunView, Store};
 
@@ -34,11 +35,13 @@ pub struct BatchStatus {
     pub possible_duplicates: i64,
     /// Accepted rows of which an earlier attempt did get through: its run was thought dead, and told so late.
     pub texted_twice: i64,
+    /// Skipped rows whose time had passed.
+    pub expired: i64,
     /// When it was imported.
     pub imported_at: String,
     /// When an operator confirmed its number; null where none did.
     pub confirmed_at: Option<String>,
-    /// When the next pending row is due; null where none is pending.
+    /// When the next pending row is due; null where none is pending but rows that are held for their zone.
     pub next_due_at: Option<String>,
     /// The runs that have not ended.
     pub runs: Vec<RunStatus>,
@@ -70,7 +73,8 @@ pub struct RunStatus {
 /// A reason for which pending rows wait.
 #[derive(Debug, Clone, Serialize)]
 pub struct WaitingFor {
-    /// Why: `paused`, `confirmation`, `retry`, `throttled`, `unreachable`, `ambiguous` or `max-unknown`.
+    /// Why: `paused`, `confirmation`, `retry`, `window`, `not-before`, `time-zone`, `throttled`, `unreachable`, `ambiguous` or
+    /// `max-unknown`.
     pub reason: &'static str,
     /// Until when, where a time ends it.
     pub until: Option<String>,
@@ -94,7 +98,14 @@ pub enum Standing {
 /// What a batch's figures say.
 #[must_use]
 pub fn standing(status: &BatchStatus) -> Standing {
-    if status.orphaned == 0 { standing_of(&status.states) } else { Standing::Undecided }
+    let standing = standing_of(&status.states);
+    if status.orphaned > 0 {
+        Standing::Undecided
+    } else if status.expired > 0 {
+        standing.min(Standing::Imperfect)
+    } else {
+        standing
+    }
 }
 
 fn standing_of(counts: &Counts) -> Standing {
@@ -112,7 +123,7 @@ fn standing_of(counts: &Counts) -> Standing {
 /// How a batch stands now.
 pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Result<BatchStatus> {
     let counts = store.counts_of(batch.id).await?;
-    let next_due = store.next_due(batch.id).await?;
+    let next_due = store.next_due(batch.id).await?.map(|next| hours::next_due(batch, next.at, now));
     let runs = store.open_runs().await?;
     let alive: Vec<_> = runs.iter().filter(|run| run.is_alive).map(|run| run.id).collect();
     Ok(BatchStatus {
@@ -128,6 +139,7 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
         adds_up: counts.total() == batch.rows,
         possible_duplicates: store.possible_duplicates(batch.id).await?,
         texted_twice: store.texted_twice(batch.id).await?,
+        expired: if counts[State::Skipped] > 0 { store.expired(batch.id).await? } else { 0 },
         imported_at: batch.imported_at.to_string(),
         confirmed_at: batch.confirmed_at.map(|at| at.to_string()),
         next_due_at: next_due.map(|due| due.max(batch.imported_at).to_string()),
@@ -152,17 +164,14 @@ async fn waiting_for(store: &Store, batch: &Batch, counts: &Counts, now: UnixMil
         reasons.push(WaitingFor { reason: "max-unknown", until: None, rows: pending });
     }
     let waiting = store.waiting(batch.id, now).await?;
-    let due = pending - waiting.map_or(0, |waiting| waiting.rows);
+    let due = pending - waiting.iter().map(|waiting| waiting.rows).sum::<i64>();
     let gate = store.find_gate(&batch.endpoint, &batch.account).await?;
     if let Some((until, because)) = gate.and_then(|gate| gate.closed)
         && due > 0
     {
         reasons.push(WaitingFor { reason: because.as_str(), until: Some(until.to_string()), rows: due });
     }
-    if let Some(waiting) = waiting {
-        let until = Some(waiting.next_due_at.to_string());
-        reasons.push(WaitingFor { reason: "retry", until, rows: waiting.rows });
-    }
+    reasons.extend(hours::waiting_for(batch, due, &waiting, now));
     Ok(reasons)
 }
 

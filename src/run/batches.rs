@@ -7,11 +7,12 @@ use tokio::time::Instant;
 
 use super::engine::{Engine, Gate};
 use super::gatekeeper::Gatekeeper;
+use super::hours::Hours;
 use super::patience::patiently;
-use super::sending::{Due, Sending};
+use super::sending::Sending;
 use super::{Event, Which, too_much_for_cie};
 use crate::invocation::{BatchId, Counts, State, UnixMillis};
-use crate::store::{self, Batch, Confirmation, Run, SignOfLife, Store};
+use crate::store::{self, Batch, Confirmation, NextDue, Run, SignOfLife, Store};
 
 /// A run judges others as long as its own turns, of which one comes each second, are committed: where nobody can write, nobody
 /// can show that it lives.
@@ -23,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// What a run reads of other processes' changes.
 struct Seen {
     /// Every batch, with its counts and when its next row is due.
-    batches: Vec<(Batch, Counts, Option<UnixMillis>)>,
+    batches: Vec<(Batch, Counts, Option<NextDue>)>,
     /// What other runs show of their lives.
     signs: Vec<SignOfLife>,
 }
@@ -59,8 +60,11 @@ impl Engine<'_> {
                     unstored.filter(|row| row.id.batch() == batch.id).for_each(|row| {
                         sending.counts.moved(State::Sending, row.state);
                     });
-                    sending.due = next.map_or(Due::Nothing, Due::At);
+                    sending.is_due_next(next, UnixMillis(0));
                     let was = std::mem::replace(&mut sending.batch, batch.clone());
+                    if was.settings.schedule != batch.settings.schedule {
+                        sending.hours = Hours::of(&batch.settings.schedule);
+                    }
                     if was.settings != batch.settings {
                         // Its rows in flight keep the route with which they left.
                         match self.routes.route(&batch).await {

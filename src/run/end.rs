@@ -49,8 +49,10 @@ impl Engine<'_> {
     pub(super) fn is_waiting(&self) -> bool {
         let now = self.now();
         let shut = |sending: &Sending| self.gates[sending.gate].keeper.is_shut(now);
-        let takes_none = |s: &Sending| s.is_done() || s.is_held() || !s.is_due(now) || shut(s);
-        self.slots.in_flight() == 0 && (self.limit_left == 0 || self.batches.iter().all(takes_none))
+        let idles = |s: &Sending| s.is_held() || (!s.is_expiring(now) && (!s.is_due(now) || shut(s)));
+        let takes_none = |s: &Sending| s.is_done() || idles(s);
+        let takes_nothing = self.limit_left == 0 || self.batches.iter().all(takes_none);
+        self.slots.in_flight() == 0 && takes_nothing && !self.has_hours_to_keep()
     }
 }
 

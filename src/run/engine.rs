@@ -16,6 +16,7 @@ use super::{Ending, Event, Interrupt, Options};
 use crate::invocation::{BatchId, Effect, InvocationId, Settlement, State, UnixMillis};
 use crate::mep::Endpoint;
 use crate::store::{Run, RunLock, Store};
+use crate::worker::QueueClock;
 
 /// Waits shorter than this are not worth a turn of their own: tokens of a high rate gather meanwhile.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
@@ -50,6 +51,8 @@ pub(super) struct Engine<'a> {
     pub(super) stops: Vec<(usize, String)>,
     /// How far the queue's clock is ahead of this machine's.
     pub(super) clock_ahead_ms: i64,
+    /// What the queue's clock said in the last turn.
+    pub(super) clock: Option<QueueClock>,
     /// The number of the last turn that committed.
     pub(super) turns: i64,
     pub(super) turned: Instant,
@@ -99,6 +102,7 @@ impl<'a> Engine<'a> {
             finished: Vec::new(),
             stops: Vec::new(),
             clock_ahead_ms: 0,
+            clock: None,
             turns: 0,
             turned: now,
             looked: None,

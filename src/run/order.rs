@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::gatekeeper::{Gatekeeper, Swing};
+use super::hours::{Hours, Kept};
 use crate::invocation::{Attempt, BatchId, Effect, Settlement, Taken, UnixMillis};
 use crate::store::{self, Claim, Run, Store, Turn};
-use crate::worker::SellBy;
+use crate::worker::{QueueClock, SellBy};
 
 /// What a turn is to do.
 pub(super) struct Order {
@@ -17,6 +18,10 @@ pub(super) struct Order {
     pub(super) gates: Vec<Gatekeeper>,
     /// Faults that stop all who send behind a gate, beyond those that an outcome tells of: the gate's place, and why.
     pub(super) stops: Vec<(usize, String)>,
+    /// The queue's clock as the last turn read it, where rows of a batch may not be sent at any hour.
+    pub(super) clock: Option<QueueClock>,
+    /// The batches of which due rows are to be held against their hours first.
+    pub(super) hours: Vec<Keep>,
     /// The batches of which rows are wanted, in this order.
     pub(super) wanted: Vec<Wanted>,
     /// Rows to take at most, of all of them.
@@ -33,6 +38,14 @@ pub(super) struct Outcome {
     pub(super) gate: usize,
 }
 
+/// A batch that has hours.
+pub(super) struct Keep {
+    pub(super) batch: BatchId,
+    /// The batch's place in the run.
+    pub(super) place: usize,
+    pub(super) hours: Hours,
+}
+
 /// A batch of which rows are wanted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
@@ -41,6 +54,8 @@ pub(super) struct Wanted {
     pub(super) place: usize,
     /// The place of its gate.
     pub(super) gate: usize,
+    /// Whether its rows may not be sent at any hour, so that their zones are asked for.
+    pub(super) has_hours: bool,
 }
 
 /// What a turn has done, durably.
@@ -55,6 +70,12 @@ pub(super) enum Made {
 pub(super) struct Done {
     /// How far the queue's clock was ahead of this machine's.
     pub(super) clock_ahead_ms: i64,
+    /// What the queue's clock said.
+    pub(super) clock: QueueClock,
+    /// How many milliseconds it had jumped since the last turn, where that matters: then nothing was taken.
+    pub(super) jump_ms: Option<i64>,
+    /// What became of the hours that were to be kept.
+    pub(super) kept: Vec<Kept>,
     pub(super) gates: Vec<Gatekeeper>,
     /// What became of the gates, each by its place.
     pub(super) swings: Vec<(usize, Swing)>,
@@ -99,7 +120,9 @@ pub(super) async fn make(store: Arc<Store>, order: Order) -> Result<Made, Failur
 
 async fn fill(turn: &mut Turn<'_>, order: Order, clock_ahead_ms: i64) -> store::Result<Done> {
     // Read after the wait for other processes, so that it does not eat up the time in which rows may be sent.
-    let (now, sell_by) = (turn.now(), SellBy::from_now());
+    let now = turn.now();
+    let clock = QueueClock::says(UnixMillis(UnixMillis::now().0.saturating_add(clock_ahead_ms)));
+    let sell_by = SellBy::from_now(clock);
     let settlements: Vec<&Settlement> = order.outcomes.iter().map(|outcome| &*outcome.settlement).collect();
     turn.settle(&settlements).await?;
     let unsettled = if order.asks_unsettled { turn.unsettled().await? } else { Vec::new() };
@@ -113,13 +136,23 @@ async fn fill(turn: &mut Turn<'_>, order: Order, clock_ahead_ms: i64) -> store::
         }
     }
     order.stops.iter().for_each(|(gate, why)| gates[*gate].stop(why));
-    let taken = take(turn, &mut gates, &order.wanted, order.free).await?;
+    let jump_ms = order.clock.and_then(|earlier| clock.jump_since(earlier));
+    let (kept, taken) = if jump_ms.is_some() {
+        (Vec::new(), Vec::new())
+    } else {
+        let kept = keep_hours(turn, order.hours, clock).await?;
+        let is_open = |wanted: &Wanted| kept.iter().all(|kept| kept.place != wanted.place || kept.may_take());
+        let wanted: Vec<Wanted> = order.wanted.into_iter().filter(is_open).collect();
+        let taken = take(turn, &mut gates, &wanted, order.free).await?;
+        (kept, taken)
+    };
     for gate in &mut gates {
         if let Some(changed) = gate.take_change() {
             turn.store_gate(&changed).await?;
         }
     }
-    Ok(Done { clock_ahead_ms, gates, swings, taken, sell_by, is_ended: turn.is_ended(), unsettled })
+    let is_ended = turn.is_ended();
+    Ok(Done { clock_ahead_ms, clock, jump_ms, kept, gates, swings, taken, sell_by, is_ended, unsettled })
 }
 
 /// Reads the gates as they stand: exclusively where this turn may change one, so that no two runs spend one token or send
@@ -149,6 +182,15 @@ async fn read_gates(
     }
 }
 
+/// Puts off and skips what of each batch may not be sent now.
+async fn keep_hours(turn: &mut Turn<'_>, all: Vec<Keep>, clock: QueueClock) -> store::Result<Vec<Kept>> {
+    let mut kept = Vec::with_capacity(all.len());
+    for Keep { batch, place, hours } in all {
+        kept.push(hours.keep(turn, batch, place, clock.now()).await?);
+    }
+    Ok(kept)
+}
+
 async fn take(
     turn: &mut Turn<'_>,
     gates: &mut [Gatekeeper],
@@ -156,13 +198,14 @@ async fn take(
     mut free: u32,
 ) -> store::Result<Vec<Took>> {
     let mut taken = Vec::new();
-    for Wanted { batch, place, gate } in wanted {
+    for Wanted { batch, place, gate, has_hours } in wanted {
         let (keeper, now) = (&mut gates[*gate], turn.now());
         let wanted = keeper.allowance(free, now);
         if wanted == 0 || keeper.stopped_by_another().is_some() {
             continue;
         }
-        let rows = turn.take(*batch, wanted).await?;
+        let rows =
+            if *has_hours { turn.take_with_zones(*batch, wanted).await? } else { turn.take(*batch, wanted).await? };
         let ids: Vec<_> = rows.iter().map(|row| row.attempt.id).collect();
         keeper.took(&ids, now);
         free -= u32::try_from(rows.len()).unwrap_or(free);

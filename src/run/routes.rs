@@ -57,6 +57,7 @@ impl Routes {
             client,
             policy: worker::policy(&batch.settings),
             suppressed: self.suppressed(batch, &rules).await?,
+            schedule: batch.settings.schedule.clone(),
             rules,
             held_back: AtomicBool::new(false),
         }))

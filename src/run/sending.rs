@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::invocation::{Counts, RefusedBy, Settlement, State, UnixMillis};
-use crate::store::Batch;
+use super::hours::Hours;
+use crate::invocation::{Counts, Hold, Outcome, RefusedBy, Settlement, State, UnixMillis};
+use crate::store::{Batch, NextDue};
 use crate::worker::Route;
 
 /// Refusals in a row with one text that stop a run: a mistake in the mapping, not in a row.
@@ -17,6 +18,10 @@ pub(super) struct Sending {
     pub(super) gate: usize,
     pub(super) counts: Counts,
     pub(super) due: Due,
+    /// Why the row was put off that is due next, but for a retry.
+    pub(super) next_hold: Option<Hold>,
+    /// How far its due rows have been held against its hours; `None` where they may be sent at any time.
+    pub(super) hours: Option<Hours>,
     /// Whether its settings have come to name what this process does not have: then nothing of it is taken.
     pub(super) is_left: bool,
     refusals: Refusals,
@@ -34,7 +39,7 @@ pub(super) enum Due {
     },
     /// None before that moment.
     At(UnixMillis),
-    /// None is pending.
+    /// None is pending, or none but rows that are held because their zone is not known.
     Nothing,
 }
 
@@ -46,8 +51,9 @@ struct Refusals {
 
 impl Sending {
     pub(super) fn new(batch: Batch, route: Arc<Route>, gate: usize, counts: Counts) -> Self {
-        let sending =
-            Sending { batch, route, gate, counts, due: Due::Now, is_left: false, refusals: Refusals::default() };
+        let hours = Hours::of(&batch.settings.schedule);
+        let (due, next_hold, is_left, refusals) = (Due::Now, None, false, Refusals::default());
+        let sending = Sending { batch, route, gate, counts, due, next_hold, hours, is_left, refusals };
         sending.hold_back();
         sending
     }
@@ -80,6 +86,36 @@ impl Sending {
         }
     }
 
+    /// Whether rows of it have to be held against their hours, whatever may be taken.
+    pub(super) fn has_hours_to_keep(&self, now: UnixMillis) -> bool {
+        let is_to_be_kept = |hours: &Hours| hours.are_to_be_kept(self.is_due(now), now);
+        self.counts[State::Pending] > 0 && !self.is_left && self.hours.as_ref().is_some_and(is_to_be_kept)
+    }
+
+    /// Whether pending rows of it are to be skipped, now or once another run is through with them.
+    pub(super) fn is_expiring(&self, now: UnixMillis) -> bool {
+        self.counts[State::Pending] > 0 && !self.is_left && self.hours.as_ref().is_some_and(|hours| hours.are_over(now))
+    }
+
+    /// Takes in when its next row is due, as it was read, and that none is before that moment.
+    pub(super) fn is_due_next(&mut self, next: Option<NextDue>, soonest: UnixMillis) {
+        self.next_hold = next.and_then(|next| next.hold);
+        self.due = next.map_or(Due::Nothing, |next| Due::At(next.at.max(soonest)));
+    }
+
+    /// Why its next row is not due yet.
+    pub(super) fn waits_for_time(&self, now: UnixMillis) -> String {
+        let schedule = &self.batch.settings.schedule;
+        match (self.next_hold, schedule.window) {
+            (None, _) => "retries are scheduled".to_owned(),
+            (Some(_), _) if schedule.not_before.is_some_and(|begin| begin > now) => {
+                "nothing is sent before that moment (`--not-before`)".to_owned()
+            }
+            (Some(_), Some(window)) => format!("outside the window {window}"),
+            (Some(_), None) => "outside the hours in which rows are sent".to_owned(),
+        }
+    }
+
     /// When its next rows may be found due; `None` where none is pending.
     pub(super) fn next_due(&self, now: UnixMillis) -> Option<UnixMillis> {
         match self.due {
@@ -91,15 +127,24 @@ impl Sending {
 
     /// Whether nothing of it is in flight, in any run, and nothing pending that this process can send.
     pub(super) fn is_done(&self) -> bool {
+        let has_held_ones_only = self.hours.is_some() && self.due == Due::Nothing;
         let is_over = self.counts[State::Pending] == 0 || self.is_left || self.batch.cancelled_at.is_some();
-        is_over && self.counts[State::Sending] == 0
+        (is_over || has_held_ones_only) && self.counts[State::Sending] == 0
     }
 
     /// Takes in a stored outcome; the text of the refusal where it is one too many of the same.
     pub(super) fn settled(&mut self, settlement: &Settlement) -> Option<String> {
         self.counts.moved(State::Sending, settlement.state);
+        if settlement.outcome == Outcome::GivenBack
+            && let Some(hours) = &mut self.hours
+        {
+            hours.look_again(); // its window may have closed
+        }
         if settlement.state == State::Pending {
             let due = settlement.due_at;
+            if !matches!(self.due, Due::At(at) if at <= due) {
+                self.next_hold = None;
+            }
             self.due = match self.due {
                 Due::Now => Due::Now,
                 unclear @ Due::Unclear { .. } => unclear,

@@ -38,7 +38,7 @@ impl Engine<'_> {
             }
             match (self.gates[sending.gate].keeper.closed(), sending.due) {
                 (Some((until, because)), _) => Some((because.to_string(), Some(until))),
-                (None, Due::At(at)) if at > now => Some(("retries are scheduled".to_owned(), Some(at))),
+                (None, Due::At(at)) if at > now => Some((sending.waits_for_time(now), Some(at))),
                 (None, Due::At(_) | Due::Now | Due::Unclear { .. } | Due::Nothing) => None,
             }
         })

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::engine::Engine;
 use super::gatekeeper::Swing;
-use super::order::{self, Done, Failure, Made, Order, Outcome, Took, Wanted};
+use super::hours::Kept;
+use super::order::{self, Done, Failure, Keep, Made, Order, Outcome, Took, Wanted};
 use super::patience::patiently;
 use super::sending::{Due, Sending};
 use super::{Ending, Event};
@@ -26,7 +27,9 @@ const LEFT_TO_OTHERS: Duration = Duration::from_millis(50);
 impl Engine<'_> {
     /// Whether there is anything to store or to take, or it is time to show that this run lives.
     pub(super) fn is_turn_due(&self) -> bool {
-        !self.finished.is_empty() || !self.stops.is_empty() || self.can_take() || self.next_turn() <= Instant::now()
+        let has_work =
+            !self.finished.is_empty() || !self.stops.is_empty() || self.can_take() || self.has_hours_to_keep();
+        has_work || self.next_turn() <= Instant::now()
     }
 
     /// When a turn is due though nothing has happened.
@@ -43,6 +46,12 @@ impl Engine<'_> {
         let free = self.free();
         let open = |sending: &Sending| self.gates[sending.gate].keeper.allowance(free, now) > 0;
         self.may_take() && free > 0 && self.batches.iter().any(|s| s.is_due(now) && !s.is_held() && open(s))
+    }
+
+    /// Whether rows have to be put off or skipped before any is taken.
+    pub(super) fn has_hours_to_keep(&self) -> bool {
+        let now = self.now();
+        self.may_take() && self.batches.iter().any(|sending| sending.has_hours_to_keep(now))
     }
 
     /// Slots that are free once the next turn is durable, within the rows that may still be taken.
@@ -98,13 +107,27 @@ impl Engine<'_> {
             gate: self.gate_of_row(&finished.settlement),
         };
         let due = self.batches.iter().enumerate().filter(|(_, sending)| sending.is_due(now) && !sending.is_held());
-        let want = |(place, sending): (usize, &Sending)| Wanted { batch: sending.batch.id, place, gate: sending.gate };
+        let want = |(place, sending): (usize, &Sending)| {
+            let (batch, gate, has_hours) = (sending.batch.id, sending.gate, sending.hours.is_some());
+            Wanted { batch, place, gate, has_hours }
+        };
+        let keep = |(place, sending): (usize, &Sending)| {
+            let is_wanted = sending.is_due(now) || sending.has_hours_to_keep(now);
+            let hours = sending.hours.clone().filter(|_| is_wanted && !sending.is_left)?;
+            Some(Keep { batch: sending.batch.id, place, hours })
+        };
         Order {
             run: self.run.clone(),
             number: self.turns + 1,
             outcomes: self.finished[..included].iter().map(outcome).collect(),
             gates: self.gates.iter().map(|gate| gate.keeper.clone()).collect(),
             stops: self.stops.clone(),
+            clock: self.clock.filter(|_| self.batches.iter().any(|sending| sending.hours.is_some())),
+            hours: if self.may_take() {
+                self.batches.iter().enumerate().filter_map(keep).collect()
+            } else {
+                Vec::new()
+            },
             wanted: if self.may_take() { due.map(want).collect() } else { Vec::new() },
             free: self.free(),
             asks_unsettled,
@@ -124,13 +147,17 @@ impl Engine<'_> {
 
     /// Takes over what a turn has made: the gates as they stand now, and the rows that it has taken.
     pub(super) fn take_over(&mut self, done: Done) {
-        self.clock_ahead_ms = done.clock_ahead_ms;
+        (self.clock_ahead_ms, self.clock) = (done.clock_ahead_ms, Some(done.clock));
         self.stops.clear();
         for (gate, keeper) in self.gates.iter_mut().zip(done.gates) {
             gate.keeper = keeper;
         }
         done.swings.into_iter().for_each(|(place, swing)| self.tell_swing(place, swing));
+        done.kept.into_iter().for_each(|kept| self.take_over_hours(kept));
         done.taken.into_iter().for_each(|took| self.hand_out(took, done.sell_by));
+        if let Some(jump_ms) = done.jump_ms {
+            self.end(Ending::Stopped(jumped(jump_ms, self.store.is_shared())));
+        }
         if let Some(why) = self.gates.iter().find_map(|gate| gate.keeper.stopped_by_another()) {
             self.end(Ending::Stopped(format!(
                 "another run met a fault that stops all: {why}\n\
@@ -160,6 +187,19 @@ impl Engine<'_> {
         }
     }
 
+    fn take_over_hours(&mut self, kept: Kept) {
+        let may_take = kept.may_take();
+        let sending = &mut self.batches[kept.place];
+        (0..kept.expired).for_each(|_| sending.counts.moved(State::Pending, State::Skipped));
+        if may_take && kept.put_off + kept.expired > 0 {
+            sending.due = Due::Unclear { nothing: false };
+        }
+        if kept.is_stale {
+            self.looked = None;
+        }
+        sending.hours = Some(kept.hours);
+    }
+
     fn hand_out(&mut self, took: Took, sell_by: SellBy) {
         let Took { place, rows, wanted } = took;
         let sending = &mut self.batches[place];
@@ -183,7 +223,7 @@ impl Engine<'_> {
             let next = patiently(&self.store, "read what is due", async move { store.next_due(batch).await }).await;
             let soonest = if nothing { self.now().after(LEFT_TO_OTHERS) } else { UnixMillis(0) };
             match next {
-                Ok(next) => self.batches[place].due = next.map_or(Due::Nothing, |next| Due::At(next.max(soonest))),
+                Ok(next) => self.batches[place].is_due_next(next, soonest),
                 Err(error) => tracing::debug!("what is due next is not known yet: {error}"),
             }
         }
@@ -195,6 +235,17 @@ impl Engine<'_> {
             self.stepped_back = Instant::now();
         }
     }
+}
+
+/// What to do about a clock that has jumped.
+fn jumped(jump_ms: i64, is_shared: bool) -> String {
+    let (whose, by) =
+        (if is_shared { "the database server's" } else { "this machine's" }, jump_ms.unsigned_abs() / 1_000);
+    let where_to = if jump_ms > 0 { "forward" } else { "back" };
+    format!(
+        "{whose} clock jumped {where_to} by {by} s, and nobody is to be sent to at a wrong hour\n\
+         hint: see that it is right (`date`, its time server), then type `mep-batch run` again"
+    )
 }
 
 fn fenced(why: &str) -> store::Error {

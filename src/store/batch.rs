@@ -141,6 +141,9 @@ impl Store {
     }
 
     /// Stores how the batch is sent from now on, and by whom, and who changed what.
+    ///
+    /// Where other hours are set, every row that was put off for the old ones is due at once, in the same transaction: a turn
+    /// judges it by the new ones.
     pub async fn change_settings(
         &self,
         batch: &Batch,
@@ -149,6 +152,8 @@ impl Store {
         actor: &Actor,
         now: UnixMillis,
     ) -> Result<()> {
+        const LET_GO: &str = "UPDATE invocation SET due_at = 0, hold = NULL
+            WHERE state = 'pending' AND batch_id = $1 AND hold IS NOT NULL";
         if batch.settings == *settings && batch.account == account {
             return Ok(());
         }
@@ -164,6 +169,9 @@ impl Store {
             .execute(&mut tx)
             .await
             .map_err(failed())?;
+        if batch.settings.schedule != settings.schedule {
+            query(LET_GO).bind(batch.id.0).execute(&mut tx).await.map_err(failed())?;
+        }
         action::record(&mut tx, batch.id, ActionKind::Settings, actor, now, None, &detail).await.map_err(failed())?;
         tx.commit().await.map_err(failed())
     }
@@ -182,7 +190,7 @@ impl Store {
             source_name: text("source_name")?,
             source_sha256: text("source_sha256")?,
             columns: serde_json::from_str(&text("columns")?).map_err(|error| self.misread("the columns", &error))?,
-            settings: serde_json::from_str(&text("settings")?).map_err(|error| self.misread("the settings", &error))?,
+            settings: read_settings(self, &text("settings")?)?,
             findings: serde_json::from_str(&text("findings")?).map_err(|error| self.misread("the findings", &error))?,
             rows: number("row_count")?,
             imported_at: UnixMillis(number("imported_at")?),
@@ -205,6 +213,12 @@ impl Batch {
         self.throttle.or(self.settings.rate)
     }
 
+    /// Whether its file has a column of the recipients' time zones.
+    #[must_use]
+    pub fn names_zones(&self) -> bool {
+        names_zones(&self.columns)
+    }
+
     /// Whether it may be sent, given how many of its rows would be.
     #[must_use]
     pub fn confirmation(&self, to_send: i64) -> Confirmation {
@@ -214,6 +228,17 @@ impl Batch {
             Confirmation::Needed(to_send)
         }
     }
+}
+
+/// Whether a file with these mapped names has a column of the recipients' time zones.
+#[must_use]
+pub fn names_zones(columns: &[String]) -> bool {
+    columns.iter().any(|column| column == "timeZone")
+}
+
+/// Settings as they are stored.
+pub(super) fn read_settings(store: &Store, text: &str) -> Result<Settings> {
+    serde_json::from_str(text).map_err(|error| store.misread("the settings", &error))
 }
 
 /// How settings are stored.

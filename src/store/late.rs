@@ -94,7 +94,7 @@ async fn find_rows(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> sqlx::Result
 async fn accept(tx: &mut Tx<'_>, settlement: &Settlement) -> sqlx::Result<()> {
     const ACCEPT: &str =
         "UPDATE invocation SET state = 'accepted', request_id = $2, http_status = $3, finished_at = $4,
-            code = NULL, message = NULL
+            code = NULL, message = NULL, hold = NULL
         WHERE id = $1 AND state = 'pending'";
     query(ACCEPT)
         .bind(settlement.id.0)

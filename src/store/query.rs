@@ -1,15 +1,15 @@
 //! The questions that are asked of the queue.
 
 use super::statement::{Row, query};
-use super::view::{AttemptView, Filter, InvocationView, UnknownView, Waiting};
+use super::view::{AttemptView, Filter, InvocationView, NextDue, UnknownView, Waiting};
 use super::{Result, Store, ids_text, json_text};
-use crate::invocation::{BatchId, Cell, InvocationId, UnixMillis};
+use crate::invocation::{BatchId, Cell, HELD_UNTIL, Hold, InvocationId, UnixMillis};
 
 impl Store {
     /// The next rows of a batch after a line that the filter selects, in the order of lines; empty at the end.
     pub async fn page(&self, batch: BatchId, filter: &Filter, after: u32, limit: u32) -> Result<Vec<InvocationView>> {
         const PAGE: &str = "
-            SELECT i.id, i.line, i.state, i.due_at, i.attempt, i.possible_duplicate, i.http_status, i.code, i.message,
+            SELECT i.id, i.line, i.state, i.due_at, i.hold, i.attempt, i.possible_duplicate, i.http_status, i.code, i.message,
                    i.refused_by, i.request_id, i.reason, i.finished_at, a.sent_at, c.body, c.phone, c.time_zone, c.cells
             FROM invocation AS i
             JOIN content AS c ON c.invocation_id = i.id
@@ -105,16 +105,22 @@ impl Store {
             .map_err(failed())
     }
 
-    /// The pending rows of a batch that are due later than `now`: those that wait for a retry.
+    /// The pending rows of a batch that are due later than `now`, by what they wait for: a retry, their hours, a zone.
     ///
     /// Reads only those, by the index of what is due: rows never tried are due at 0.
-    pub async fn waiting(&self, batch: BatchId, now: UnixMillis) -> Result<Option<Waiting>> {
-        const WAITING: &str = "SELECT COUNT(*), MIN(due_at) FROM invocation
-            WHERE state = 'pending' AND batch_id = $1 AND due_at > $2";
+    pub async fn waiting(&self, batch: BatchId, now: UnixMillis) -> Result<Vec<Waiting>> {
+        const WAITING: &str = "SELECT hold, COUNT(*), MIN(due_at) FROM invocation
+            WHERE state = 'pending' AND batch_id = $1 AND due_at > $2 GROUP BY hold ORDER BY MIN(due_at), hold";
         let failed = || self.failed("read what waits");
-        let found = query(WAITING).bind(batch.0).bind(now.0).fetch_one(&self.readers()).await.map_err(failed())?;
-        let (rows, next) = (found.get(0).map_err(failed())?, found.get::<Option<i64>>(1).map_err(failed())?);
-        Ok(next.map(|next| Waiting { rows, next_due_at: UnixMillis(next) }))
+        let found = query(WAITING).bind(batch.0).bind(now.0).fetch_all(&self.readers()).await.map_err(failed())?;
+        found
+            .iter()
+            .map(|row| {
+                let rows = row.get(1).map_err(failed())?;
+                let next_due_at = UnixMillis(row.get(2).map_err(failed())?);
+                Ok(Waiting { hold: self.read_hold(row)?, rows, next_due_at })
+            })
+            .collect()
     }
 
     /// Those of the numbers to which a row of the batch is to be sent or may have been, each with its first such line.
@@ -136,13 +142,22 @@ impl Store {
         found.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
     }
 
-    /// When the first pending row of a batch is due; `None` where none is pending.
-    pub async fn next_due(&self, batch: BatchId) -> Result<Option<UnixMillis>> {
-        const NEXT: &str =
-            "SELECT due_at FROM invocation WHERE state = 'pending' AND batch_id = $1 ORDER BY due_at LIMIT 1";
+    /// When the first pending row of a batch is due; `None` where none is pending but rows that are held for their zone.
+    pub async fn next_due(&self, batch: BatchId) -> Result<Option<NextDue>> {
+        const NEXT: &str = "SELECT due_at, hold FROM invocation
+            WHERE state = 'pending' AND batch_id = $1 AND due_at < $2 ORDER BY due_at, id LIMIT 1";
         let failed = || self.failed("read what is due");
-        let next = query(NEXT).bind(batch.0).fetch_optional(&self.readers()).await.map_err(failed())?;
-        next.map(|row| row.get(0).map(UnixMillis)).transpose().map_err(failed())
+        let next =
+            query(NEXT).bind(batch.0).bind(HELD_UNTIL.0).fetch_optional(&self.readers()).await.map_err(failed())?;
+        let Some(row) = next else { return Ok(None) };
+        let at = UnixMillis(row.get(0).map_err(failed())?);
+        Ok(Some(NextDue { at, hold: self.read_hold(&row)? }))
+    }
+
+    /// How many rows of a batch were not sent because their time had passed.
+    pub async fn expired(&self, batch: BatchId) -> Result<i64> {
+        const COUNT: &str = "SELECT COUNT(*) FROM invocation WHERE batch_id = $1 AND reason = 'expired'";
+        query(COUNT).bind(batch.0).fetch_value(&self.readers()).await.map_err(self.failed("count expired rows"))
     }
 
     /// How many accepted rows of a batch may have been texted twice, because an earlier attempt may have got through.
@@ -183,6 +198,12 @@ impl Store {
             .map_err(self.failed("look for repeated request IDs"))
     }
 
+    fn read_hold(&self, row: &Row) -> Result<Option<Hold>> {
+        let hold: Option<String> = row.get("hold").map_err(self.failed("read why a row waits"))?;
+        let hold = hold.map(|hold| hold.parse()).transpose();
+        hold.map_err(|error| self.misread("why a row waits", &error))
+    }
+
     fn read_invocation(&self, row: &Row) -> Result<InvocationView> {
         let failed = || self.failed("read a row");
         let time = |column: &str| Ok(row.get::<Option<i64>>(column).map_err(failed())?.map(UnixMillis));
@@ -198,6 +219,7 @@ impl Store {
             line: row.small("line").map_err(failed())?,
             state: state.parse().map_err(|error| self.misread("a state", &error))?,
             due_at: UnixMillis(row.get("due_at").map_err(failed())?),
+            hold: self.read_hold(row)?,
             attempt: row.small("attempt").map_err(failed())?,
             possible_duplicate: row.get::<i64>("possible_duplicate").map_err(failed())? != 0,
             http_status: row.small_or_null("http_status").map_err(failed())?,

@@ -89,7 +89,7 @@ impl Turn<'_> {
                                           ELSE j.possible_duplicate END,
                 http_status = j.http_status, code = j.code,
                 message = j.message, refused_by = j.refused_by, request_id = j.request_id, finished_at = j.finished_at,
-                reason = j.reason
+                reason = j.reason, hold = NULL
             FROM j
             WHERE invocation.id = j.id AND invocation.state = $3 AND invocation.run_id = $2
               AND invocation.attempt = j.attempt";

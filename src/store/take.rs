@@ -1,8 +1,10 @@
 //! The taking of rows: a turn moves due ones to `sending`, and knows which of its run's have no outcome yet.
 
+use std::collections::HashMap;
+
 use super::counts::note_move;
 use super::statement::{Row, Sql, query};
-use super::{Result, Turn};
+use super::{Result, Turn, ids_text};
 use crate::invocation::{Attempt, BatchId, InvocationId, State, Taken, UnixMillis};
 
 impl Turn<'_> {
@@ -69,7 +71,26 @@ impl Turn<'_> {
             let attempt = read_attempt(row, self.now).map_err(failed())?;
             let body: Option<String> = row.get(5).map_err(failed())?;
             let body = body.ok_or_else(|| self.store.misread("a pending row", &"it has no body"))?;
-            taken.push(Taken { attempt, body });
+            taken.push(Taken { attempt, body, time_zone: None });
+        }
+        Ok(taken)
+    }
+
+    /// Likewise, with the time zones that the rows name: for a batch whose rows may not be sent at any time.
+    pub async fn take_with_zones(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
+        const ZONES: &str = "SELECT invocation_id, time_zone FROM content
+            WHERE invocation_id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1))";
+        let mut taken = self.take(batch, limit).await?;
+        if taken.is_empty() {
+            return Ok(taken);
+        }
+        let failed = || self.store.failed("read the time zones of due rows");
+        let ids = ids_text(taken.iter().map(|row| row.attempt.id.0));
+        let rows = query(ZONES).bind(ids).fetch_all(&mut self.tx).await.map_err(failed())?;
+        let read = |row: &Row| Ok((InvocationId(row.get(0)?), row.get::<Option<String>>(1)?));
+        let mut zones = rows.iter().map(read).collect::<sqlx::Result<HashMap<_, _>>>().map_err(failed())?;
+        for row in &mut taken {
+            row.time_zone = zones.remove(&row.attempt.id).flatten();
         }
         Ok(taken)
     }

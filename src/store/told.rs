@@ -114,7 +114,7 @@ impl Store {
     /// Skips those of a batch's rows that are still pending; how many.
     async fn skip_pending(&self, batch: BatchId, rows: &[i64], reason: SkipReason, now: UnixMillis) -> Result<u64> {
         const SKIP: &str = "UPDATE invocation SET state = 'skipped', reason = $2, message = $3, finished_at = $4,
-                http_status = NULL, code = NULL
+                http_status = NULL, code = NULL, hold = NULL
             WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND state = 'pending'";
         let failed = || self.failed("skip rows");
         let mut writer = self.writer().await?;

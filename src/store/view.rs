@@ -1,6 +1,6 @@
 //! What is asked for, and what comes back: rows, attempts, open questions, what is waited for.
 
-use crate::invocation::{Cell, InvocationId, SkipReason, State, UnixMillis};
+use crate::invocation::{Cell, Hold, InvocationId, SkipReason, State, UnixMillis};
 
 /// Which rows of a batch are wanted; what is `None` or empty does not narrow it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,6 +30,8 @@ pub struct InvocationView {
     pub state: State,
     /// When it is due; 0: at once.
     pub due_at: UnixMillis,
+    /// Why it was put off until then, but for a retry.
+    pub hold: Option<Hold>,
     /// The number of the last attempt; 0: none yet.
     pub attempt: u32,
     /// Whether an earlier attempt may have texted the person before the last did.
@@ -112,11 +114,22 @@ pub struct UnknownView {
     pub phone: u64,
 }
 
-/// Rows that wait for a later moment.
+/// Rows that wait for a later moment, for one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
+    /// Why they were put off; `None`: for a retry.
+    pub hold: Option<Hold>,
     /// How many.
     pub rows: i64,
     /// When the first is due.
     pub next_due_at: UnixMillis,
+}
+
+/// The first pending row of a batch that becomes due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextDue {
+    /// When it does; 0: at once.
+    pub at: UnixMillis,
+    /// Why it was put off until then, but for a retry.
+    pub hold: Option<Hold>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::hours::HoursArgs;
 use super::ignore::IgnoreArgs;
 use super::values::{
     RateArg, VendorRetryArg, parse_absolute, parse_batch_name, parse_rate, parse_time_or_0, parse_vendor_retry,
@@ -108,6 +109,8 @@ pub(in crate::cli) struct SendingArgs {
     /// Unknown rows beyond which nothing is taken [default: the larger of 20 and 1 % of the batch]
     #[arg(long, value_name = "N", help_heading = "Sending options")]
     pub(in crate::cli) max_unknown: Option<u64>,
+    #[command(flatten)]
+    pub(in crate::cli) hours: HoursArgs,
     #[command(flatten)]
     pub(in crate::cli) suppression: SuppressionArgs,
 }
