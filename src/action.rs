@@ -5,5 +5,5 @@ mod others;
 mod resolve;
 mod retry;
 
-pub use resolve::{REST, Resolution, Word, resolve};
+pub use resolve::{Because, Objection, REST, TooEarly, Weighed, decide, rested_at, too_early, weigh};
 pub use retry::{RetryOutcome, retry};

@@ -29,6 +29,7 @@ mod survey;
 mod table;
 mod text;
 mod unmended;
+mod verdicts;
 mod workbook;
 mod zones;
 
@@ -53,5 +54,6 @@ pub use table::flags::in_one_line;
 pub use table::mapped::MappedColumn;
 pub use text::encoding::TextEncoding;
 pub use text::gzip::unpacked_name;
+pub use verdicts::{Verdicts, check_reason, check_request_id, verdicts};
 pub use workbook::choice::SheetChoice;
 pub use zones::UnknownZones;

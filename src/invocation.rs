@@ -18,6 +18,7 @@ mod skip;
 mod state;
 mod suppressed;
 mod time;
+mod verdict;
 mod window;
 
 pub use attempt::{Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken};
@@ -37,6 +38,7 @@ pub use skip::{SkipReason, already_sent};
 pub use state::{Counts, State, UnknownState};
 pub use suppressed::Suppressed;
 pub use time::UnixMillis;
+pub use verdict::{FiledWord, UnknownVerdict, Verdict, Word};
 pub use window::Window;
 
 /// Identifies an invocation: the batch's number and the row's line, so that a row is found without an index.

@@ -10,11 +10,11 @@ use cluster::{Cluster, Database};
 use either::{On, facts};
 use mep_batch::invocation::{
     BatchId, Counts, Findings, Fingerprint, HELD_UNTIL, Hold, ImportedRow, InvocationId, Outcome, RowContent, Schedule,
-    Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis,
+    Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis, Verdict, Word,
 };
 use mep_batch::store::{
-    Actor, Address, Batch, Claim, ClosedBecause, DuePlace, Error, Filter, Gate, InvocationView, NewBatch, NextDue,
-    PutOff, RetrySelection, Run, RunLock, Store, Turn, Verdict, Waiting,
+    Actor, Address, Batch, Claim, ClosedBecause, Decided, Decision, DuePlace, Error, Filter, Gate, InvocationView,
+    NewBatch, NextDue, PutOff, RetrySelection, Run, RunLock, Store, Turn, Waiting,
 };
 
 const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
@@ -342,15 +342,15 @@ async fn a_verdict_moves_only_the_attempt_that_was_looked_at(database: Database)
     let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
     take(&fixture.store, &run, 1, &batch, 2).await;
     fixture.store.settle_dead_runs(NOW).await.expect("settled");
-    let rows: Vec<(InvocationId, u32)> =
-        fixture.store.unknown_rows(batch.id).await.expect("rows").iter().map(|row| (row.id, row.attempt)).collect();
-    let stale = [(rows[0].0, 9), rows[1]];
-    let refused = fixture.store.resolve(batch.id, &stale, Verdict::Resend, None, "r", &actor(), NOW).await;
+    let rows: Vec<InvocationId> =
+        fixture.store.unknown_rows(batch.id).await.expect("rows").iter().map(|row| row.id).collect();
+    let stale = [Decision { attempt: 9, ..decision(rows[0], Verdict::Resend) }, decision(rows[1], Verdict::Accepted)];
+    let refused = fixture.store.resolve(batch.id, &stale, &actor(), NOW).await;
     assert!(matches!(refused, Err(Error::Conflict(_))));
     assert_eq!(counts(&fixture.store, &batch).await[State::Unknown], 2, "all or none");
-    let decided = fixture.store.resolve(batch.id, &rows[..1], Verdict::Accepted, Some("X"), "r", &actor(), NOW).await;
-    assert_eq!(decided.expect("decided"), 1);
-    let actions = fixture.store.row_actions(rows[0].0).await.expect("actions");
+    let decided = fixture.store.resolve(batch.id, &[decision(rows[0], Verdict::Accepted)], &actor(), NOW).await;
+    assert_eq!(decided.expect("decided"), Decided { rows: 1, cancelled_at: None });
+    let actions = fixture.store.row_actions(rows[0]).await.expect("actions");
     assert_eq!((actions[0].was.as_str(), actions[0].became.as_str()), ("unknown", "accepted"));
     assert_eq!(counts(&fixture.store, &batch).await[State::Accepted], 1);
 }
@@ -459,9 +459,14 @@ async fn row(store: &Store, batch: &Batch) -> InvocationView {
     store.page(batch.id, &Filter::default(), 0, 1).await.expect("rows").remove(0)
 }
 
+/// A word on a row whose first attempt left it unknown.
+fn decision(id: InvocationId, verdict: Verdict) -> Decision {
+    Decision { id, attempt: 1, word: Word { verdict, request_id: None, reason: "r".to_owned() } }
+}
+
 async fn resolve(store: &Store, batch: &Batch, row: InvocationId, verdict: Verdict) {
-    let decided = store.resolve(batch.id, &[(row, 1)], verdict, None, "r", &actor(), NOW).await;
-    assert_eq!(decided.expect("decided"), 1);
+    let decided = store.resolve(batch.id, &[decision(row, verdict)], &actor(), NOW).await;
+    assert_eq!(decided.expect("decided").rows, 1);
 }
 
 async fn a_late_outcome_settles_its_own_unknown_row(database: Database) {

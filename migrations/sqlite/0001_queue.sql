@@ -32,6 +32,7 @@ CREATE TABLE batch (
 CREATE TABLE run (
     id         INTEGER PRIMARY KEY,
     token      TEXT    NOT NULL UNIQUE,
+    who        TEXT    NOT NULL,              -- who started it
     host       TEXT    NOT NULL,
     pid        BIGINT  NOT NULL,
     version    TEXT    NOT NULL,

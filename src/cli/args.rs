@@ -3,6 +3,7 @@
 mod commands;
 mod hours;
 mod ignore;
+mod lines;
 mod sending;
 mod values;
 
@@ -15,6 +16,7 @@ pub(super) use commands::{
     RunArgs, ShowArgs, SimulateArgs, StatusArgs, ThrottleArgs, VerdictArg,
 };
 pub(super) use hours::{HoursArgs, OrNone};
+pub(super) use lines::Lines;
 pub(super) use sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
 pub(super) use values::OffOr;
 

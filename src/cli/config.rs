@@ -18,7 +18,7 @@ use super::{database, mapping};
 const CONTRACT: &str = "contract";
 
 /// What an operator says of one batch at one time: kept in a file it would be said of every batch to come.
-const TYPED_ONLY: [&str; 12] = [
+const TYPED_ONLY: [&str; 14] = [
     "accept-history",
     "config",
     "confirm",
@@ -28,6 +28,8 @@ const TYPED_ONLY: [&str; 12] = [
     "as",
     "all",
     "clear",
+    "from",
+    "apply",
     "reason",
     "reveal",
     "save-mapping",

@@ -10,7 +10,7 @@ use super::args::{ExportArgs, FormatArg};
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::output::{Output, counted, is_closed_pipe};
-use crate::report::{self, Format};
+use crate::report::{self, Format, Wanted};
 use crate::store::Filter;
 
 pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::Result<Exit> {
@@ -28,10 +28,11 @@ pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::R
         None => Box::new(Output::stream()),
         Some(file) => Box::new(BufWriter::new(file.as_file_mut())),
     };
+    let wanted = Wanted { filter: &filter, limit: None, reveal: true, names_batch: false };
     let written = if args.attempts {
         report::export_attempts(&store, &batch, &filter, true, format, &mut *out).await
     } else {
-        report::export_rows(&store, &batch, &filter, None, true, format, &mut *out).await
+        report::export_rows(&store, &batch, wanted, format, &mut *out).await
     };
     drop(out);
     store.close().await;

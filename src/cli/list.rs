@@ -10,12 +10,15 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::{Output, is_closed_pipe};
 use crate::invocation::PhoneRules;
-use crate::report::{self, FieldValue, Format};
+use crate::report::{self, FieldValue, Format, Wanted};
 use crate::store::{Batch, Filter, InvocationView, Store};
 use crate::validate;
 
 /// Columns of the screen's table; `--json` has all.
 const SHOWN: [&str; 7] = ["line", "phoneNumber", "state", "code", "requestId", "attempts", "message"];
+
+/// Columns where one person is asked about: what came to them, and when.
+const SHOWN_OF_PHONE: [&str; 7] = ["line", "phoneNumber", "state", "sentAt", "requestId", "attempts", "message"];
 
 /// Characters of a cell in that table.
 const SHOWN_CHARS: usize = 200;
@@ -38,8 +41,9 @@ pub(super) async fn list(context: &mut Context, args: ListArgs) -> anyhow::Resul
     for batch in &batches {
         let shown = if context.out.is_json() {
             let mut out = Output::stream();
-            let written =
-                report::export_rows(&store, batch, &filter, Some(left), args.reveal, Format::Ndjson, &mut out).await;
+            let wanted =
+                Wanted { filter: &filter, limit: Some(left), reveal: args.reveal, names_batch: args.batch.is_none() };
+            let written = report::export_rows(&store, batch, wanted, Format::Ndjson, &mut out).await;
             match written {
                 Err(error) if is_closed_pipe(&error) => return Ok(Exit::Complete),
                 written => written?,
@@ -49,8 +53,14 @@ pub(super) async fn list(context: &mut Context, args: ListArgs) -> anyhow::Resul
         };
         left -= shown;
     }
-    if left == args.limit && !context.out.is_json() {
-        context.out.note("no rows\n");
+    if !context.out.is_json() {
+        let is_person = filter.phone.is_some();
+        context.out.note(match (left == args.limit, is_person) {
+            (true, false) => "no rows\n",
+            (true, true) => "no rows; those that were refused at import are not found by their number\n",
+            (false, true) => "each request, and who did what: `mep-batch show BATCH LINE`\n",
+            (false, false) => "",
+        });
     }
     if left == 0 && args.limit > 0 {
         context.out.note(&format!("the first {} rows; `--limit N` shows more\n", args.limit));
@@ -71,11 +81,13 @@ async fn table(
     if page.is_empty() {
         return Ok(0);
     }
-    let rows: Vec<[String; SHOWN.len()]> = page.iter().map(|row| shown(batch, row, reveal)).collect();
+    let columns = if filter.phone.is_some() { SHOWN_OF_PHONE } else { SHOWN };
+    let rows: Vec<[String; SHOWN.len()]> = page.iter().map(|row| shown(&columns, batch, row, reveal)).collect();
     // What no row has is left out, so that the rest has room.
-    let filled: Vec<usize> = (0..SHOWN.len()).filter(|place| rows.iter().any(|row| !row[*place].is_empty())).collect();
+    let filled: Vec<usize> =
+        (0..columns.len()).filter(|place| rows.iter().any(|row| !row[*place].is_empty())).collect();
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(filled.iter().map(|place| SHOWN[*place]));
+    table.load_style(NOTHING).set_header(filled.iter().map(|place| columns[*place]));
     if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout()) {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(size.ws_col);
     }
@@ -87,9 +99,9 @@ async fn table(
 }
 
 /// The row's cells in the table.
-fn shown(batch: &Batch, row: &InvocationView, reveal: bool) -> [String; SHOWN.len()] {
+fn shown(columns: &[&str; SHOWN.len()], batch: &Batch, row: &InvocationView, reveal: bool) -> [String; SHOWN.len()] {
     let fields = report::flat_row(batch, row, reveal);
-    SHOWN.map(|name| {
+    columns.map(|name| {
         let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
         match value {
             None | Some(FieldValue::Other(Value::Null)) => String::new(),

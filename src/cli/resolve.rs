@@ -1,19 +1,18 @@
 //! `resolve`: unknown rows, listed or decided.
 
-use std::fmt::Write;
-
 use anyhow::bail;
 use serde_json::json;
 
-use super::args::{ResolveArgs, VerdictArg};
+use super::args::{Lines, ResolveArgs, VerdictArg};
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
 use super::output::counted;
-use super::silent_runs;
-use crate::action::{self, Resolution, Word};
-use crate::invocation::{State, UnixMillis, mask_phone};
-use crate::store::{Batch, Store, UnknownView, Verdict};
+use super::unknown_rows::{self, Extent};
+use super::{resend, silent_runs, verdict_file, verdict_text};
+use crate::action::{self, TooEarly};
+use crate::invocation::{State, UnixMillis, Verdict, Word};
+use crate::store::{Batch, Decision, Store, UnknownView};
 
 pub(super) async fn resolve(context: &mut Context, args: ResolveArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
@@ -23,28 +22,38 @@ pub(super) async fn resolve(context: &mut Context, args: ResolveArgs) -> anyhow:
     } else {
         settle_dead_runs(context, &store).await?;
     }
-    let mut rows = store.unknown_rows(batch.id).await?;
-    if !args.line.is_empty() {
-        for line in &args.line {
-            if !rows.iter().any(|row| row.id.line() == *line) {
-                bail!(Usage(format!(
-                    "line {line} of batch `{}` is not unknown\nhint: `mep-batch show {} {line}` says what it is",
-                    batch.name, batch.name
-                )));
-            }
-        }
-        rows.retain(|row| args.line.contains(&row.id.line()));
-    }
-    let exit = match args.verdict {
-        None => {
+    let rows = store.unknown_rows(batch.id).await?;
+    let exit = match (&args.from, args.verdict) {
+        (Some(file), _) => verdict_file::resolve(context, &store, &batch, &rows, file, &args).await?,
+        (None, None) => {
             tell_in_flight(context, &store, &batch).await?;
-            list(context, &batch, &rows, args.reveal);
+            let extent = if args.all || !args.line.is_empty() { Extent::All } else { Extent::Screen };
+            let rows = selected(rows, &args.line, &batch)?;
+            unknown_rows::list(context, &batch, &rows, store.now().await?, extent, args.reveal);
             Exit::Complete
         }
-        Some(verdict) => decide(context, &store, &batch, &rows, verdict_of(verdict), &args).await?,
+        (None, Some(verdict)) => decide(context, &store, &batch, rows, verdict_of(verdict), &args).await?,
     };
     store.close().await;
     Ok(exit)
+}
+
+/// The rows at these lines; no lines mean all.
+fn selected(mut rows: Vec<UnknownView>, lines: &[Lines], batch: &Batch) -> anyhow::Result<Vec<UnknownView>> {
+    let name = &batch.name;
+    let is_none = |lines: &&Lines| !rows.iter().any(|row| lines.contains(row.id.line()));
+    if let Some(lines) = lines.iter().find(is_none) {
+        match lines.single() {
+            Some(line) => bail!(Usage(format!(
+                "line {line} of batch `{name}` is not unknown\nhint: `mep-batch show {name} {line}` says what it is"
+            ))),
+            None => bail!(Usage(format!(
+                "no line of {lines} of batch `{name}` is unknown\nhint: `mep-batch resolve {name}` lists those that are"
+            ))),
+        }
+    }
+    rows.retain(|row| lines.is_empty() || lines.iter().any(|lines| lines.contains(row.id.line())));
+    Ok(rows)
 }
 
 /// Says that rows are in flight, which may become unknown yet: a run that has just died is not known to be dead.
@@ -75,97 +84,61 @@ async fn settle_dead_runs(context: &Context, store: &Store) -> anyhow::Result<()
     Ok(())
 }
 
+/// Decides rows as the flags say.
 async fn decide(
     context: &mut Context,
     store: &Store,
     batch: &Batch,
-    rows: &[UnknownView],
+    unknown: Vec<UnknownView>,
     verdict: Verdict,
     args: &ResolveArgs,
 ) -> anyhow::Result<Exit> {
     if args.line.is_empty() && !args.all {
         bail!(Usage("which rows is not said\nhint: `--line N,…` or `--all`".to_owned()));
     }
-    if args.request_id.is_some() && rows.len() != 1 {
-        bail!(Usage("one request ID names one row\nhint: `--line N` with it".to_owned()));
+    let (all, rows) = (unknown.len(), selected(unknown, &args.line, batch)?);
+    if args.request_id.is_some() && (rows.len() != 1 || verdict != Verdict::Accepted) {
+        bail!(Usage(
+            "a request ID names one row, which was accepted\nhint: `--line N --as accepted` with it".to_owned()
+        ));
     }
-    let word = Word {
-        verdict,
-        request_id: args.request_id.as_deref(),
-        reason: args.reason.as_deref().unwrap_or_default(),
-        at_once: args.yes,
-    };
-    match action::resolve(store, batch, rows, &word, &context.actor, store.now().await?).await? {
-        Resolution::Decided(decided) => {
-            if context.out.is_json() {
-                let object = json!({ "batch": batch.name, "resolved": decided, "as": verdict.as_str(), "exitCode": 0 });
-                context.out.data(&format!("{object}\n"));
-            } else {
-                let decided = counted(decided, "row");
-                let state = verdict.state();
-                let mut text = format!("{decided} of batch `{}`: {state} now\n", batch.name);
-                if verdict.state() == State::Pending {
-                    text.push_str(&format!("Next: mep-batch run {}\n", batch.name));
-                }
-                if verdict == Verdict::Resend {
-                    text.push_str("They may text somebody twice, and are counted so.\n");
-                }
-                context.out.outcome(&text);
-            }
-            Ok(Exit::Complete)
-        }
-        Resolution::TooEarly(rested, early) => bail!(Usage(format!(
-            "{} may still be on the wire somewhere; nothing was decided\n\
-             hint: wait until {rested}, or say `--yes` if you know better",
-            counted(early, "row")
-        ))),
+    let word = Word { verdict, request_id: args.request_id.clone(), reason: args.reason.clone().unwrap_or_default() };
+    let decisions: Vec<Decision> = rows.iter().map(|row| action::decide(row, word.clone())).collect();
+    if let Some(early) = early(&rows, &decisions, store.now().await?, args.yes) {
+        bail!(Usage(early_text(&early)));
     }
+    if !resend::is_meant(context, batch, &decisions, args.yes)? {
+        return Ok(Exit::Usage);
+    }
+    let decided = store.resolve(batch.id, &decisions, &context.actor, store.now().await?).await?;
+    if context.out.is_json() {
+        let object = json!({
+            "batch": batch.name,
+            "resolved": decided.rows,
+            "as": verdict.as_str(),
+            "state": verdict.state_in(decided.cancelled_at).as_str(),
+            "unknown": all - rows.len(),
+            "exitCode": 0,
+        });
+        context.out.data(&format!("{object}\n"));
+    } else {
+        context.out.outcome(&verdict_text::decided(batch, &decisions, &decided, all));
+    }
+    Ok(Exit::Complete)
 }
 
-fn list(context: &mut Context, batch: &Batch, rows: &[UnknownView], reveal: bool) {
-    let phone = |row: &UnknownView| if reveal { row.phone.to_string() } else { mask_phone(&row.phone.to_string()) };
-    if context.out.is_json() {
-        for row in rows {
-            let object = json!({
-                "batch": batch.name,
-                "line": row.id.line(),
-                "phoneNumber": phone(row),
-                "attempt": row.attempt,
-                "sentAt": row.sent_at.map(|at| at.to_string()),
-                "lastOnWireAt": row.last_on_wire.to_string(),
-                "httpStatus": row.http_status,
-                "requestId": row.request_id,
-                "message": row.message,
-            });
-            context.out.data(&format!("{object}\n"));
-        }
-        return;
-    }
-    if rows.is_empty() {
-        context.out.data(&format!("batch `{}` has no unknown rows\n", batch.name));
-        return;
-    }
-    let count = counted(rows.len() as u64, "row");
-    let mut text = format!("{count} of batch `{}` may or may not have been accepted:\n", batch.name);
-    for row in rows {
-        let sent = row.sent_at.map(|at| format!(", sent {at}")).unwrap_or_default();
-        let id = row.request_id.as_ref().map(|id| format!(", request ID {id}")).unwrap_or_default();
-        let _ = writeln!(text, "  line {}: {}{sent}{id}: {}", row.id.line(), phone(row), row.message);
-    }
-    let _ = write!(
-        text,
-        "Ask the vendor's support whether requests of service {} reached these\n\
-         numbers at these times, then say for each, or for `--all`, what is true:\n\
-         \x20 it was accepted            --as accepted\n\
-         \x20 it was not: send it        --as not-sent\n\
-         \x20 send it again in any case  --as resend\n\
-         \x20 leave it                   --as abandoned\n\
-         as in: mep-batch resolve {} --line {} --as accepted --reason 'case 4711'\n",
-        batch.service,
-        batch.name,
-        rows[0].id.line()
-    );
-    context.out.data(&text);
+/// What is too early, where nobody waives the rest.
+pub(super) fn early(rows: &[UnknownView], decisions: &[Decision], now: UnixMillis, yes: bool) -> Option<TooEarly> {
+    if yes { None } else { action::too_early(rows, decisions, now) }
+}
+
+pub(super) fn early_text(early: &TooEarly) -> String {
+    format!(
+        "{} may still be on the wire somewhere; nothing was decided\n\
+         hint: wait until {}, or say `--yes` if you know better",
+        counted(early.rows, "row"),
+        early.until
+    )
 }
 
 fn verdict_of(verdict: VerdictArg) -> Verdict {

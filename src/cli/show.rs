@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use crate::invocation::{Hold, Outcome, SkipReason, State, mask_phone};
 use crate::report;
-use crate::store::{AttemptView, Batch, Filter, InvocationView, RowAction};
+use crate::store::{ActionRecord, AttemptView, Batch, Filter, InvocationView, RowAction};
 
 pub(super) async fn show(context: &mut Context, args: ShowArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
@@ -24,12 +24,12 @@ pub(super) async fn show(context: &mut Context, args: ShowArgs) -> anyhow::Resul
         )));
     };
     let attempts = store.attempts(&[row.id]).await?;
-    let actions = store.row_actions(row.id).await?;
+    let acts = Acts { on_row: store.row_actions(row.id).await?, on_batch: store.batch_actions(batch.id).await? };
     if context.out.is_json() {
-        let object = json_of(&batch, &row, &attempts, &actions, args.reveal);
+        let object = json_of(&batch, &row, &attempts, &acts, args.reveal);
         context.out.data(&format!("{object}\n"));
     } else {
-        let text = text_of(&batch, &row, &attempts, &actions, args.reveal);
+        let text = text_of(&batch, &row, &attempts, &acts, args.reveal);
         context.out.data(&text);
     }
     store.close().await;
@@ -55,6 +55,12 @@ fn waits_for(batch: &Batch, row: &InvocationView) -> String {
     }
 }
 
+/// What operators did.
+struct Acts {
+    on_row: Vec<RowAction>,
+    on_batch: Vec<ActionRecord>,
+}
+
 /// Whether an attempt before the one that was accepted was accepted too.
 fn is_texted_twice(row: &InvocationView, attempts: &[AttemptView]) -> bool {
     let earlier = |attempt: &AttemptView| attempt.is_late && attempt.outcome == Outcome::Accepted.as_str();
@@ -76,13 +82,7 @@ fn cells_of(row: &InvocationView, reveal: bool) -> Vec<(String, String)> {
         .collect()
 }
 
-fn json_of(
-    batch: &Batch,
-    row: &InvocationView,
-    attempts: &[AttemptView],
-    actions: &[RowAction],
-    reveal: bool,
-) -> Value {
+fn json_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: &Acts, reveal: bool) -> Value {
     let requests: Vec<Value> = attempts
         .iter()
         .map(|attempt| {
@@ -99,22 +99,19 @@ fn json_of(
                 "answer": String::from_utf8_lossy(&attempt.answer),
                 "late": attempt.is_late,
                 "run": attempt.run,
+                "who": attempt.who,
             })
         })
         .collect();
-    let actions: Vec<Value> = actions
+    let actions: Vec<Value> = acts
+        .on_row
         .iter()
         .map(|RowAction { action, was, became }| {
-            json!({
-                "action": action.kind,
-                "at": action.at.to_string(),
-                "who": action.actor.who,
-                "host": action.actor.host,
-                "version": action.actor.version,
-                "reason": action.reason,
-                "was": was,
-                "became": became,
-            })
+            let mut object = act_json(action);
+            object["as"] = word_of(action).into();
+            object["was"] = was.as_str().into();
+            object["became"] = became.as_str().into();
+            object
         })
         .collect();
     let cells: Vec<Value> =
@@ -135,16 +132,28 @@ fn json_of(
         "cells": cells,
         "attempts": requests,
         "actions": actions,
+        "batchActions": acts.on_batch.iter().map(act_json).collect::<Vec<Value>>(),
     })
 }
 
-fn text_of(
-    batch: &Batch,
-    row: &InvocationView,
-    attempts: &[AttemptView],
-    actions: &[RowAction],
-    reveal: bool,
-) -> String {
+fn act_json(action: &ActionRecord) -> Value {
+    json!({
+        "action": action.kind,
+        "at": action.at.to_string(),
+        "who": action.actor.who,
+        "host": action.actor.host,
+        "version": action.actor.version,
+        "reason": action.reason,
+    })
+}
+
+/// The verdict of a `resolve`.
+fn word_of(action: &ActionRecord) -> Option<String> {
+    let detail: Value = serde_json::from_str(&action.detail).ok()?;
+    detail["as"].as_str().map(str::to_owned)
+}
+
+fn text_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: &Acts, reveal: bool) -> String {
     let mut text = format!("Batch {}, line {}: {}\n", batch.name, row.line, row.state);
     if let Some(message) = &row.message {
         let _ = writeln!(text, "  {message}");
@@ -172,29 +181,38 @@ fn text_of(
     if attempts.is_empty() {
         text.push_str("No attempts\n");
     }
-    for attempt in attempts {
-        let sent = attempt.sent_at.map_or("not sent".to_owned(), |at| format!("sent {at}"));
-        let _ = write!(text, "Attempt {}: {}, {sent}, known {}", attempt.number, attempt.outcome, attempt.finished_at);
-        let _ = writeln!(text, ", by {}", attempt.run);
-        if attempt.is_late {
-            text.push_str("  late: this run was thought dead, and the row was unknown until it told\n");
-        }
-        if let Some(status) = attempt.http_status {
-            let code = attempt.code.map(|code| format!(", code {code}")).unwrap_or_default();
-            let id = attempt.request_id.as_ref().map(|id| format!(", request ID {id}")).unwrap_or_default();
-            let _ = writeln!(text, "  HTTP {status}{code}{id}");
-        }
-        if let Some(message) = &attempt.message {
-            let _ = writeln!(text, "  {message}");
-        }
+    attempts.iter().for_each(|attempt| tell_attempt(&mut text, attempt));
+    for RowAction { action, was, became } in &acts.on_row {
+        let word = word_of(action).map(|word| format!(" as {word}")).unwrap_or_default();
+        let _ = writeln!(text, "{}{word}: {was} → {became}, at {}", action.kind, action.at);
+        tell_actor(&mut text, action);
     }
-    for RowAction { action, was, became } in actions {
-        let reason = action.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "{} by {} on {} at {} (mep-batch {}): {was} → {became}{reason}",
-            action.kind, action.actor.who, action.actor.host, action.at, action.actor.version
-        );
+    let _ = writeln!(text, "Batch {}, from `{}`", batch.name, batch.source_name.escape_debug());
+    for action in &acts.on_batch {
+        let _ = writeln!(text, "{} at {}", action.kind, action.at);
+        tell_actor(&mut text, action);
     }
     text
+}
+
+fn tell_attempt(text: &mut String, attempt: &AttemptView) {
+    let sent = attempt.sent_at.map_or("not sent".to_owned(), |at| format!("sent {at}"));
+    let _ = write!(text, "Attempt {}: {}\n  {sent}, known {}\n", attempt.number, attempt.outcome, attempt.finished_at);
+    let _ = writeln!(text, "  in a run of {} on {}", attempt.who, attempt.run);
+    if attempt.is_late {
+        text.push_str("  late: this run was thought dead, and the row was unknown until it told\n");
+    }
+    if let Some(status) = attempt.http_status {
+        let code = attempt.code.map(|code| format!(", code {code}")).unwrap_or_default();
+        let id = attempt.request_id.as_ref().map(|id| format!(", request ID {id}")).unwrap_or_default();
+        let _ = writeln!(text, "  HTTP {status}{code}{id}");
+    }
+    if let Some(message) = &attempt.message {
+        let _ = writeln!(text, "  {message}");
+    }
+}
+
+fn tell_actor(text: &mut String, ActionRecord { actor, reason, .. }: &ActionRecord) {
+    let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let _ = writeln!(text, "  by {} on {}, mep-batch {}{reason}", actor.who, actor.host, actor.version);
 }

@@ -38,3 +38,6 @@ pub(super) const XML_PIECE_BYTES_MAX: usize = 16 << 20;
 
 /// The most columns of a sheet, Excel's own limit.
 pub(super) const SHEET_COLUMNS_MAX: usize = 16_384;
+
+/// Lines of a file of verdicts that are told as wrong, before what is behind them is only counted as more: a screen of them.
+pub(super) const VERDICT_FAULTS_TOLD: usize = 10;

@@ -15,6 +15,9 @@ const PAGE_ROWS: u32 = 1_000;
 /// What a spreadsheet takes for the beginning of a formula.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
+/// The name of the batch's name.
+const BATCH: &str = "batch";
+
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -24,6 +27,19 @@ pub enum Format {
     Ndjson,
     /// One array of objects.
     Json,
+}
+
+/// Which rows are written, and how much of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Those that it selects.
+    pub filter: &'a Filter,
+    /// No more than so many.
+    pub limit: Option<u64>,
+    /// With phone numbers in full.
+    pub reveal: bool,
+    /// With the batch's name first: for rows of several.
+    pub names_batch: bool,
 }
 
 /// Fields of an object, kept in their order.
@@ -39,28 +55,28 @@ impl Serialize for Fields<'_> {
     }
 }
 
-/// Writes the rows that the filter selects, up to `limit`; how many.
+/// Writes rows; how many.
 pub async fn rows(
     store: &Store,
     batch: &Batch,
-    filter: &Filter,
-    limit: Option<u64>,
-    reveal: bool,
+    wanted: Wanted<'_>,
     format: Format,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<u64> {
-    let header: Vec<String> = columns_of(batch).map(str::to_owned).collect();
+    let first = wanted.names_batch.then(|| (BATCH.to_owned(), FieldValue::Other(batch.name.as_str().into())));
+    let header = first.iter().map(|(name, _)| name.as_str()).chain(columns_of(batch)).map(str::to_owned).collect();
     let mut writer = Writer::begin(format, header, out)?;
-    let mut left = limit.unwrap_or(u64::MAX);
+    let mut left = wanted.limit.unwrap_or(u64::MAX);
     let mut after = 0;
     while left > 0 {
-        let wanted = u32::try_from(left.min(u64::from(PAGE_ROWS))).unwrap_or(PAGE_ROWS);
-        let page = store.page(batch.id, filter, after, wanted).await?;
+        let limit = u32::try_from(left.min(u64::from(PAGE_ROWS))).unwrap_or(PAGE_ROWS);
+        let page = store.page(batch.id, wanted.filter, after, limit).await?;
         let Some(last) = page.last() else { break };
         after = last.line;
         left -= page.len() as u64;
         for row in &page {
-            writer.object(&flat_row(batch, row, reveal))?;
+            let fields: Vec<Field> = first.iter().cloned().chain(flat_row(batch, row, wanted.reveal)).collect();
+            writer.object(&fields)?;
         }
     }
     Ok(writer.end()?)
@@ -93,7 +109,7 @@ pub async fn attempts(
     Ok(writer.end()?)
 }
 
-const ATTEMPT_COLUMNS: [&str; 11] = [
+const ATTEMPT_COLUMNS: [&str; 12] = [
     "line",
     "phoneNumber",
     "attempt",
@@ -105,6 +121,7 @@ const ATTEMPT_COLUMNS: [&str; 11] = [
     "sentAt",
     "finishedAt",
     "run",
+    "who",
 ];
 
 fn flat_attempt(batch: &Batch, row: &InvocationView, attempt: &AttemptView, reveal: bool) -> Vec<Field> {
@@ -121,6 +138,7 @@ fn flat_attempt(batch: &Batch, row: &InvocationView, attempt: &AttemptView, reve
         Value::from(attempt.sent_at.map(|at| at.to_string())).into(),
         Value::from(attempt.finished_at.to_string()).into(),
         Value::from(attempt.run.clone()).into(),
+        Value::from(attempt.who.clone()).into(),
     ];
     ATTEMPT_COLUMNS.into_iter().map(str::to_owned).zip(values).collect()
 }

@@ -111,21 +111,32 @@ impl Store {
         tx.commit().await.map_err(failed())
     }
 
+    /// What was done to a batch as a whole, oldest first: neither to single rows, nor by the runs, which their attempts name.
+    pub async fn batch_actions(&self, batch: BatchId) -> Result<Vec<ActionRecord>> {
+        const ALL: &str = "SELECT kind, at, who, host, version, reason, detail FROM action
+            WHERE batch_id = $1 AND kind NOT IN ('run', 'retry', 'resolve') ORDER BY id";
+        let failed = || self.failed("list the batch's actions");
+        let rows = query(ALL).bind(batch.0).fetch_all(&self.readers()).await.map_err(failed())?;
+        rows.iter().map(read_action).collect::<sqlx::Result<_>>().map_err(failed())
+    }
+
     /// What was done to one row, oldest first.
     pub async fn row_actions(&self, row: InvocationId) -> Result<Vec<RowAction>> {
         const ALL: &str = "SELECT kind, at, who, host, version, reason, detail, was, became
             FROM action_row JOIN action ON action.id = action_id WHERE invocation_id = $1 ORDER BY action_id";
         let failed = || self.failed("list the row's actions");
         let rows = query(ALL).bind(row.0).fetch_all(&self.readers()).await.map_err(failed())?;
-        let read = |row: &Row| {
-            let actor = Actor { who: row.get("who")?, host: row.get("host")?, version: row.get("version")? };
-            let at = UnixMillis(row.get("at")?);
-            let (kind, reason, detail) = (row.get("kind")?, row.get("reason")?, row.get("detail")?);
-            let action = ActionRecord { kind, at, actor, reason, detail };
-            Ok(RowAction { action, was: row.get("was")?, became: row.get("became")? })
-        };
+        let read =
+            |row: &Row| Ok(RowAction { action: read_action(row)?, was: row.get("was")?, became: row.get("became")? });
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
     }
+}
+
+fn read_action(row: &Row) -> sqlx::Result<ActionRecord> {
+    let actor = Actor { who: row.get("who")?, host: row.get("host")?, version: row.get("version")? };
+    let at = UnixMillis(row.get("at")?);
+    let (kind, reason, detail) = (row.get("kind")?, row.get("reason")?, row.get("detail")?);
+    Ok(ActionRecord { kind, at, actor, reason, detail })
 }
 
 /// Records an act; its number.

@@ -122,25 +122,21 @@ async fn note(
     Ok(())
 }
 
-/// Which of these batches are cancelled. None of them becomes so, or pausable otherwise, before the transaction ends.
-pub(super) async fn cancelled(tx: &mut Tx<'_>, batches: &[BatchId]) -> sqlx::Result<Vec<BatchId>> {
+/// Which of these batches are cancelled, and since when. None of the others becomes so before the transaction ends.
+pub(super) async fn cancelled(tx: &mut Tx<'_>, batches: &[BatchId]) -> sqlx::Result<Vec<(BatchId, UnixMillis)>> {
     macro_rules! find {
-        ($lock:literal) => {
-            concat!(
-                "SELECT id, cancelled_at IS NOT NULL FROM batch
-                 WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id ",
-                $lock
-            )
+        () => {
+            "SELECT id, cancelled_at FROM batch
+             WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY id"
         };
     }
     // All of them are locked, whether cancelled or not: who cancels one meanwhile waits, and finds what this has written.
-    const FIND: Sql = Sql { sqlite: find!(""), postgres: find!("FOR SHARE") };
+    const FIND: Sql = Sql { sqlite: find!(), postgres: concat!(find!(), " FOR SHARE") };
     let ids = ids_text(batches.iter().map(|batch| batch.0));
-    let mut cancelled = Vec::new();
-    for row in query(FIND).bind(ids).fetch_all(&mut *tx).await? {
-        if row.get(1)? {
-            cancelled.push(BatchId(row.get(0)?));
-        }
-    }
-    Ok(cancelled)
+    let rows = query(FIND).bind(ids).fetch_all(&mut *tx).await?;
+    let read = |row: &Row| -> sqlx::Result<_> {
+        let (batch, at) = (BatchId(row.get(0)?), row.get::<Option<i64>>(1)?);
+        Ok(at.map(|at| (batch, UnixMillis(at))))
+    };
+    rows.iter().filter_map(|row| read(row).transpose()).collect()
 }

@@ -1,6 +1,7 @@
-//! What operators decide of rows: put back, or settled by their word. All or none, each row guarded by what was seen of it.
+//! What operators decide of rows: those that a `retry` puts back, and what every decision notes. All or none, each row guarded
+//! by what was seen of it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::action::{ActionKind, Actor, record};
 use super::connection::Tx;
@@ -28,42 +29,6 @@ pub struct Rebuilt {
     pub time_zone: Option<String>,
     /// What tells it from other requests.
     pub fingerprint: Fingerprint,
-}
-
-/// An operator's word on an unknown row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The service did accept it.
-    Accepted,
-    /// It was not sent: back to pending.
-    NotSent,
-    /// It may have been sent; send it again all the same.
-    Resend,
-    /// Leave it: never to be sent again.
-    Abandoned,
-}
-
-impl Verdict {
-    /// The word for it in flags, in the database and in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Accepted => "accepted",
-            Verdict::NotSent => "not-sent",
-            Verdict::Resend => "resend",
-            Verdict::Abandoned => "abandoned",
-        }
-    }
-
-    /// The state that it leads to.
-    #[must_use]
-    pub fn state(self) -> State {
-        match self {
-            Verdict::Accepted => State::Accepted,
-            Verdict::NotSent | Verdict::Resend => State::Pending,
-            Verdict::Abandoned => State::Cancelled,
-        }
-    }
 }
 
 impl Store {
@@ -108,60 +73,6 @@ impl Store {
         tx.commit().await.map_err(failed())?;
         Ok(put_back)
     }
-
-    /// Decides unknown rows, each guarded by the attempt that left it unknown.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is one fact of the verdict, and the caller has them one by one"
-    )]
-    pub async fn resolve(
-        &self,
-        batch: BatchId,
-        rows: &[(InvocationId, u32)],
-        verdict: Verdict,
-        request_id: Option<&str>,
-        reason: &str,
-        actor: &Actor,
-        now: UnixMillis,
-    ) -> Result<u64> {
-        const DECIDE: &str = "UPDATE invocation SET state = $2,
-                due_at = 0, tries = 0, retry_until = NULL,
-                possible_duplicate = CASE WHEN $3 THEN 1 ELSE possible_duplicate END,
-                request_id = CASE WHEN $2 = 'pending' THEN NULL ELSE COALESCE($4, request_id) END,
-                http_status = NULL, code = NULL,
-                message = CASE WHEN $2 = 'pending' THEN NULL ELSE 'by an operator''s word: ' || $6 END,
-                finished_at = CASE WHEN $2 = 'pending' THEN NULL ELSE $5 END
-            FROM json_each($1) AS j
-            WHERE invocation.id = CAST(j.value ->> 0 AS BIGINT) AND attempt = CAST(j.value ->> 1 AS BIGINT)
-              AND state = 'unknown'";
-        if rows.is_empty() {
-            return Ok(0);
-        }
-        let moves: Vec<Move> =
-            rows.iter().map(|(id, _)| Move { id: *id, was: State::Unknown, becomes: verdict.state() }).collect();
-        let keys: Vec<_> = rows.iter().map(|(id, attempt)| (id.0, attempt)).collect();
-        let detail = json!({ "as": verdict.as_str(), "requestId": request_id, "rows": rows.len() });
-        let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
-        let failed = || self.failed("decide unknown rows");
-        let action =
-            record(&mut tx, batch, ActionKind::Resolve, actor, now, Some(reason), &detail).await.map_err(failed())?;
-        record_rows(&mut tx, action, &moves).await.map_err(failed())?;
-        let decided = query(DECIDE)
-            .bind(json_text(&keys))
-            .bind(verdict.state().as_str())
-            .bind(verdict == Verdict::Resend)
-            .bind(request_id)
-            .bind(now.0)
-            .bind(reason)
-            .execute(&mut tx)
-            .await
-            .map_err(failed())?;
-        check_all_moved(decided, &moves)?;
-        write_moves(&mut tx, &moves).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
-        Ok(decided)
-    }
 }
 
 /// One row's change by an operator.
@@ -171,12 +82,16 @@ pub(super) struct Move {
     pub(super) becomes: State,
 }
 
-/// Notes which rows an act has changed, or is about to.
-pub(super) async fn record_rows(tx: &mut Tx<'_>, action: i64, moves: &[Move]) -> sqlx::Result<()> {
+/// Notes with an action which rows it changed.
+pub(super) async fn record_rows<'m>(
+    tx: &mut Tx<'_>,
+    action: i64,
+    moves: impl IntoIterator<Item = &'m Move>,
+) -> sqlx::Result<()> {
     const RECORD: &str = "INSERT INTO action_row (invocation_id, action_id, was, became, attempt)
         SELECT i.id, $2, j.value ->> 1, j.value ->> 2, i.attempt
         FROM json_each($1) AS j JOIN invocation AS i ON i.id = CAST(j.value ->> 0 AS BIGINT)";
-    let rows: Vec<_> = moves.iter().map(|row| (row.id.0, row.was.as_str(), row.becomes.as_str())).collect();
+    let rows: Vec<_> = moves.into_iter().map(|row| (row.id.0, row.was.as_str(), row.becomes.as_str())).collect();
     query(RECORD).bind(json_text(&rows)).bind(action).execute(&mut *tx).await?;
     Ok(())
 }
@@ -191,7 +106,7 @@ pub(super) async fn write_moves(tx: &mut Tx<'_>, moves: &[Move]) -> sqlx::Result
 }
 
 /// All or nothing: where a row has changed meanwhile the operator looks again rather than get half of what was asked.
-fn check_all_moved(moved: u64, moves: &[Move]) -> Result<()> {
+pub(super) fn check_all_moved(moved: u64, moves: &[Move]) -> Result<()> {
     if moved == moves.len() as u64 {
         return Ok(());
     }

@@ -8,20 +8,32 @@ use crate::invocation::{BatchId, Cell, HELD_UNTIL, Hold, InvocationId, UnixMilli
 impl Store {
     /// The next rows of a batch after a line that the filter selects, in the order of lines; empty at the end.
     pub async fn page(&self, batch: BatchId, filter: &Filter, after: u32, limit: u32) -> Result<Vec<InvocationView>> {
-        const PAGE: &str = "
-            SELECT i.id, i.line, i.state, i.due_at, i.hold, i.attempt, i.possible_duplicate, i.http_status, i.code, i.message,
-                   i.refused_by, i.request_id, i.reason, i.finished_at, a.sent_at, c.body, c.phone, c.time_zone, c.cells
-            FROM invocation AS i
-            JOIN content AS c ON c.invocation_id = i.id
-            LEFT JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
-            WHERE i.id > $1 AND i.id < $2
-              AND ($3 IS NULL OR i.state IN (SELECT value ->> 0 FROM json_each($3)))
-              AND ($4 IS NULL OR i.code = $4)
-              AND ($5 IS NULL OR i.line IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($5)))
-              AND ($6 IS NULL OR c.phone = $6)
-              AND ($7 IS NULL OR i.request_id = $7)
-              AND ($8 IS NULL OR i.reason = $8)
-            ORDER BY i.id LIMIT $9";
+        macro_rules! page {
+            ($from:literal, $join:literal) => {
+                concat!(
+                    "SELECT i.id, i.line, i.state, i.due_at, i.hold, i.attempt, i.possible_duplicate, i.http_status, i.code, i.message,
+                       i.refused_by, i.request_id, i.reason, i.finished_at, a.sent_at, c.body, c.phone, c.time_zone, c.cells ",
+                    $from,
+                    " JOIN content AS c ON c.invocation_id = i.id
+                    LEFT JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
+                    WHERE i.id > $1 AND i.id < $2",
+                    $join,
+                    " AND ($3 IS NULL OR i.state IN (SELECT value ->> 0 FROM json_each($3)))
+                      AND ($4 IS NULL OR i.code = $4)
+                      AND ($5 IS NULL OR i.line IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($5)))
+                      AND ($6 IS NULL OR c.phone = $6)
+                      AND ($7 IS NULL OR i.request_id = $7)
+                      AND ($8 IS NULL OR i.reason = $8)
+                    ORDER BY i.id LIMIT $9"
+                )
+            };
+        }
+        const PAGE: &str = page!("FROM invocation AS i", "");
+        // Found by the index of numbers, so that a number costs the same however many rows there are.
+        const PAGE_OF_PHONE: &str = page!(
+            "FROM fingerprint AS f CROSS JOIN invocation AS i",
+            " AND f.phone = $6 AND f.invocation_id > $1 AND f.invocation_id < $2 AND i.id = f.invocation_id"
+        );
         let (first, last) = (filter.lines.iter().min(), filter.lines.iter().max());
         let after = first.map_or(after, |first| after.max(first.saturating_sub(1)));
         let end = match last {
@@ -30,7 +42,8 @@ impl Store {
         };
         let states: Vec<_> = filter.states.iter().map(|state| [state.as_str()]).collect();
         let lines = || ids_text(filter.lines.iter().map(|line| i64::from(*line)));
-        let rows = query(PAGE)
+        let statement = if filter.phone.is_some() { PAGE_OF_PHONE } else { PAGE };
+        let rows = query(statement)
             .bind(InvocationId::new(batch, after).0)
             .bind(end)
             .bind((!states.is_empty()).then(|| json_text(&states)))
@@ -50,7 +63,7 @@ impl Store {
     pub async fn attempts(&self, rows: &[InvocationId]) -> Result<Vec<AttemptView>> {
         const ALL: &str = "
             SELECT invocation_id, number, taken_at, sent_at, finished_at, outcome, http_status, code, message, request_id,
-                   answer, late, run.host || ' (pid ' || run.pid || ')' AS run
+                   answer, late, run.host || ' (pid ' || run.pid || ')' AS run, run.who
             FROM attempt JOIN run ON run.id = run_id
             WHERE invocation_id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY invocation_id, number";
         let failed = || self.failed("read the attempts");
@@ -72,6 +85,7 @@ impl Store {
                     answer: row.get::<Option<Vec<u8>>>("answer")?.unwrap_or_default(),
                     is_late: row.get::<i64>("late")? != 0,
                     run: row.get("run")?,
+                    who: row.get("who")?,
                 })
             })
             .collect::<sqlx::Result<_>>()
@@ -81,7 +95,8 @@ impl Store {
     /// The unknown rows of a batch, with the attempt that left each so.
     pub async fn unknown_rows(&self, batch: BatchId) -> Result<Vec<UnknownView>> {
         const UNKNOWN: &str = "
-            SELECT i.id, i.attempt, a.finished_at, a.sent_at, i.message, i.http_status, a.request_id, c.phone
+            SELECT i.id, i.attempt, a.finished_at, a.sent_at, a.judged, i.message, i.http_status,
+                   a.request_id, c.phone
             FROM invocation AS i
             JOIN content AS c ON c.invocation_id = i.id
             JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
@@ -95,6 +110,7 @@ impl Store {
                     attempt: row.small("attempt")?,
                     last_on_wire: UnixMillis(row.get("finished_at")?),
                     sent_at: row.get::<Option<i64>>("sent_at")?.map(UnixMillis),
+                    is_judged: row.get::<i64>("judged")? != 0,
                     message: row.get("message")?,
                     http_status: row.small_or_null("http_status")?,
                     request_id: row.get("request_id")?,

@@ -137,11 +137,11 @@ impl Store {
     /// Registers a run; its first turn is number 1.
     pub async fn start_run(&self, token: &str, actor: &Actor, now: UnixMillis) -> Result<Run> {
         const START: Sql = Sql {
-            sqlite: "INSERT INTO run (token, host, pid, version, history, started_at, turned_at, beat_at)
-                VALUES ($1, $2, $3, $4, $6, $5, $5, $5) RETURNING id",
+            sqlite: "INSERT INTO run (token, who, host, pid, version, history, started_at, turned_at, beat_at)
+                VALUES ($1, $7, $2, $3, $4, $6, $5, $5, $5) RETURNING id",
             postgres: concat!(
-                "INSERT INTO run (token, host, pid, version, history, started_at, turned_at, beat_at)
-                SELECT $1, $2, $3, $4, $6, COALESCE(now.ms, $5), now.ms, now.ms FROM (SELECT ",
+                "INSERT INTO run (token, who, host, pid, version, history, started_at, turned_at, beat_at)
+                SELECT $1, $7, $2, $3, $4, $6, COALESCE(now.ms, $5), now.ms, now.ms FROM (SELECT ",
                 server_now!(),
                 " AS ms) AS now RETURNING id"
             ),
@@ -154,6 +154,7 @@ impl Store {
             .bind(&actor.version)
             .bind(now.0)
             .bind(self.history())
+            .bind(&actor.who)
             .fetch_value(&mut *writer)
             .await
             .map_err(self.failed("register the run"))?;

@@ -3,7 +3,7 @@
 use super::counts::note_move;
 use super::statement::query;
 use super::{Result, Turn, control, json_text, late};
-use crate::invocation::{BatchId, Settlement, State};
+use crate::invocation::{BatchId, Settlement, State, UnixMillis};
 
 /// A statement on `j`: what came of attempts, as [`outcomes_text`] writes it.
 macro_rules! with_outcomes {
@@ -98,7 +98,7 @@ impl Turn<'_> {
         }
         let cancelled = self.cancelled(settlements).await?;
         let becomes = |s: &Settlement| {
-            let is_withdrawn = s.state == State::Pending && cancelled.contains(&s.id.batch());
+            let is_withdrawn = s.state == State::Pending && cancelled.iter().any(|(batch, _)| *batch == s.id.batch());
             if is_withdrawn { State::Cancelled } else { s.state }
         };
         let rows: Vec<_> = settlements
@@ -141,13 +141,13 @@ impl Turn<'_> {
     }
 
     /// Which of the batches are cancelled to whose rows something happens that makes them pending: they become cancelled.
-    async fn cancelled(&mut self, settlements: &[&Settlement]) -> Result<Vec<BatchId>> {
+    async fn cancelled(&mut self, settlements: &[&Settlement]) -> Result<Vec<(BatchId, UnixMillis)>> {
         let pending = settlements.iter().filter(|settlement| settlement.state == State::Pending);
         let mut batches: Vec<BatchId> = pending.map(|settlement| settlement.id.batch()).collect();
         batches.sort_unstable();
         batches.dedup();
         if batches.is_empty() {
-            return Ok(batches);
+            return Ok(Vec::new());
         }
         control::cancelled(&mut self.tx, &batches).await.map_err(self.store.failed("look for cancelled batches"))
     }

@@ -91,6 +91,8 @@ pub struct AttemptView {
     pub is_late: bool,
     /// The machine and process that made it.
     pub run: String,
+    /// Who started that process.
+    pub who: String,
 }
 
 /// An unknown row, with what is known of it.
@@ -104,6 +106,8 @@ pub struct UnknownView {
     pub last_on_wire: UnixMillis,
     /// When its request left, as far as that is known.
     pub sent_at: Option<UnixMillis>,
+    /// Whether its run died: then the request left after that moment, or not at all.
+    pub is_judged: bool,
     /// Why it is unknown.
     pub message: String,
     /// The answer's status, where one came.

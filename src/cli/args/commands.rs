@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::lines::Lines;
 use super::sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
-use super::values::{parse_positive_rate, parse_time_or_0};
+use super::values::{parse_positive_rate, parse_reason, parse_request_id, parse_time_or_0};
 use crate::import::ColumnMap;
 use crate::invocation::State;
 use crate::simulator::{FaultShare, Latency};
@@ -205,9 +206,9 @@ pub(in crate::cli) enum VerdictArg {
 pub(in crate::cli) struct ResolveArgs {
     /// The batch
     pub(in crate::cli) batch: String,
-    /// The rows at these lines
+    /// The rows at these lines: `17`, `17,20`, and `30-45` for those among them that are unknown
     #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "all")]
-    pub(in crate::cli) line: Vec<u32>,
+    pub(in crate::cli) line: Vec<Lines>,
     /// All unknown rows
     #[arg(long)]
     pub(in crate::cli) all: bool,
@@ -215,12 +216,19 @@ pub(in crate::cli) struct ResolveArgs {
     #[arg(long = "as", value_name = "WHAT", requires = "reason")]
     pub(in crate::cli) verdict: Option<VerdictArg>,
     /// How you know: kept with the rows
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     pub(in crate::cli) reason: Option<String>,
     /// The service's request ID, if you learned it
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = parse_request_id, requires = "verdict")]
     pub(in crate::cli) request_id: Option<String>,
-    /// Do not wait for 15 minutes after the attempt was last possibly on the wire
+    /// A table with the columns `line` and `as`, and `requestId` and `reason` if you like; `-` is stdin. Says what it would
+    /// do
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["line", "all", "verdict", "request_id"])]
+    pub(in crate::cli) from: Option<PathBuf>,
+    /// Do what the file says: all of it, or nothing
+    #[arg(long, requires = "from", conflicts_with_all = ["line", "all", "verdict"])]
+    pub(in crate::cli) apply: bool,
+    /// Do not wait for 15 minutes after the attempt was last possibly on the wire, and ask nothing
     #[arg(long)]
     pub(in crate::cli) yes: bool,
     /// Show phone numbers in full

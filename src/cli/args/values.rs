@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::import;
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, is_batch_name_char};
 use crate::mep::PhoneNumberJson;
 
@@ -74,6 +75,14 @@ pub(super) fn parse_batch_name(text: &str) -> Result<String, String> {
     } else {
         Err(format!("expected 1 to {BATCH_NAME_LENGTH_MAX} letters, digits, `.`, `_` or `-`"))
     }
+}
+
+pub(super) fn parse_reason(text: &str) -> Result<String, String> {
+    import::check_reason(text).map(|()| text.to_owned()).map_err(|fault| fault.reason)
+}
+
+pub(super) fn parse_request_id(text: &str) -> Result<String, String> {
+    import::check_request_id(text).map(|()| text.to_owned()).map_err(|fault| fault.reason)
 }
 
 #[cfg(test)]
