@@ -1,9 +1,14 @@
 //! The command line: words for people. Parses, hands over, renders, and knows the exit codes.
 
+mod about;
 mod actor;
 mod args;
+mod bar;
+mod bar_text;
+mod canary;
 mod check;
 mod choice;
+mod colour;
 mod config;
 mod confirm;
 mod context;
@@ -15,6 +20,7 @@ mod exclusion_text;
 mod exit;
 mod export;
 mod failure;
+mod forecast;
 mod group_text;
 mod import;
 mod list;
@@ -24,6 +30,7 @@ mod mapping_table;
 mod output;
 mod phone_rules;
 mod phone_table;
+mod plan_text;
 mod problems;
 mod progress;
 mod resend;
@@ -45,6 +52,7 @@ mod time_zone;
 mod unknown_rows;
 mod verdict_file;
 mod verdict_text;
+mod watch;
 mod when;
 mod withheld;
 

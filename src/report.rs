@@ -1,10 +1,16 @@
 //! The figures: what is told of batches and rows, as data. Rendered last, by `cli` or by the formats below.
 
+mod eta;
 mod export;
+mod forecast;
 mod hours;
+mod plan;
 mod row;
 mod status;
 
+pub use eta::{Group, Later, Load};
 pub use export::{Format, Wanted, attempts as export_attempts, rows as export_rows};
+pub use forecast::{Eta, eta};
+pub use plan::{NotToday, Plan, Prospect, PutOffFor, plan, prospect};
 pub use row::{Field, FieldValue, columns_of, flat_row, masked_body};
-pub use status::{BatchStatus, RunStatus, Standing, WaitingFor, standing, status};
+pub use status::{BatchStatus, CanaryStatus, RunStatus, Standing, WaitingFor, standing, status};

@@ -11,6 +11,7 @@ mod heartbeat;
 mod hours;
 mod judge;
 mod order;
+mod pace;
 mod patience;
 mod rate;
 mod routes;
@@ -150,6 +151,10 @@ pub struct Progress {
     pub counts: Counts,
     /// Rows in flight.
     pub in_flight: usize,
+    /// Outcomes a second of late.
+    pub rate: f64,
+    /// Requests a second that may be sent; `None`: as fast as answers come.
+    pub rate_limit: Option<f64>,
     /// Why nothing is sent at present, and until when, as far as that is known.
     pub waiting: Option<(String, Option<UnixMillis>)>,
 }

@@ -20,7 +20,7 @@ mod value;
 mod walk;
 mod writing;
 
-pub use body::{BodyValue, body_cells, check_body};
+pub use body::{BodyValue, body_cells, check_body, with_phone};
 pub use cells::{REFUSED_COLUMN, row_from_cells};
 pub use draft::{Draft, Given, Ready};
 pub use fault::{Fault, Problem, mask_cell, reasons, refusal};

@@ -1,5 +1,6 @@
 //! The steps of one row between the commit that took it and its outcome.
 
+mod canary;
 mod clock;
 mod sell_by;
 
@@ -13,6 +14,7 @@ use crate::invocation::{
 use crate::retry::{self, Policy};
 use crate::validate::{self, Rules};
 
+pub use canary::canary;
 pub use clock::QueueClock;
 pub use sell_by::SellBy;
 

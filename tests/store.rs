@@ -306,7 +306,8 @@ async fn retries_are_taken_before_rows_never_tried_and_not_before_they_are_due(d
     assert_eq!((first[0].attempt.id, first[0].attempt.number), (due.id, 2));
     assert_eq!(lines(&take(&fixture.store, &run, 4, &batch, 9).await), [4, 5]);
     let waiting = fixture.store.waiting(batch.id, NOW).await.expect("read");
-    assert_eq!(waiting, [Waiting { hold: None, rows: 1, next_due_at: later.due_at }]);
+    let (next_due_at, last_due_at) = (later.due_at, later.due_at);
+    assert_eq!(waiting, [Waiting { hold: None, rows: 1, next_due_at, last_due_at }]);
 }
 
 async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next(database: Database) {
@@ -683,7 +684,7 @@ async fn a_row_is_put_off_where_it_was_found_and_nowhere_else(database: Database
     assert_eq!(put_off(store, &run, 2, &batch, &[(2, None), (3, Some(later(2))), (4, None)]).await, 2);
     assert_eq!(put_off(store, &run, 3, &batch, &[(3, None)]).await, 0, "it is not due when it was any more");
     let waiting = store.waiting(batch.id, NOW).await.expect("read");
-    let of = |hold, next_due_at| Waiting { hold: Some(hold), rows: 1, next_due_at };
+    let of = |hold, at| Waiting { hold: Some(hold), rows: 1, next_due_at: at, last_due_at: at };
     assert_eq!(waiting, [of(Hold::Window, later(2)), of(Hold::TimeZone, HELD_UNTIL)]);
     let next = store.next_due(batch.id).await.expect("read");
     assert_eq!(next, Some(NextDue { at: UnixMillis(0), hold: None }));

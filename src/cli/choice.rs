@@ -3,6 +3,7 @@
 use anyhow::bail;
 
 use super::args::RunArgs;
+use super::canary;
 use super::confirm;
 use super::context::Context;
 use super::exit::Exit;
@@ -10,19 +11,22 @@ use super::failure::{Told, Usage};
 use super::run::lock;
 use super::silent_runs;
 use super::{import, suppression, when};
+use crate::client::Credentials;
 use crate::invocation::{Settings, State, UnixMillis};
 use crate::mep::Endpoint;
 use crate::report;
 use crate::run::{Which, too_much_for_cie};
-use crate::store::{Batch, Confirmation, Store};
+use crate::store::{Batch, Confirmation, RunLock, Store};
 
-/// Stores what the flags change, asks for what must be confirmed, and says which batches are sent.
+/// Stores what the flags change, asks for what must be confirmed, and says which batches are sent; with the run lock, where
+/// a canary needed it.
 pub(super) async fn choose(
     context: &mut Context,
     store: &Store,
     args: &RunArgs,
     named: Option<Vec<Batch>>,
-) -> anyhow::Result<Which> {
+    credentials: Option<&Credentials>,
+) -> anyhow::Result<(Which, Option<RunLock>)> {
     let Some(named) = named else {
         for batch in store.batches().await? {
             let mut counts = store.counts_of(batch.id).await?;
@@ -42,9 +46,10 @@ pub(super) async fn choose(
                 settle_settings(context, store, &batch, args, batch.settings.clone()).await?;
             }
         }
-        return Ok(Which::All);
+        return Ok((Which::All, None));
     };
     let mut ids = Vec::new();
+    let mut held = None;
     for batch in &named {
         let settings = import::settings_of(&args.sending, batch.settings.clone())?;
         when::check_zones(&settings.schedule, &batch.columns)?;
@@ -55,17 +60,35 @@ pub(super) async fn choose(
         }
         settle_settings(context, store, batch, args, settings).await?;
         suppression::hold_against(context, store, batch, &list).await?;
-        if !confirm::confirm(context, store, batch, args).await? {
-            if context.out.is_json() {
-                let mut object = serde_json::to_value(report::status(store, batch, UnixMillis::now()).await?)?;
-                object["exitCode"] = Exit::Usage.code().into();
-                context.out.data(&format!("{object}\n"));
+        // As it is stored now: its settings may have changed just above.
+        let batch = &super::context::batch(store, &batch.name).await?;
+        if let Some(number) = &args.canary {
+            // It sends a request, so it does so as a run would: with nobody beside it in a file.
+            held = lock(context, store, args).await?;
+            if let Err(error) = canary::send(context, store, batch, number, args, credentials).await {
+                if let Some(Told(exit)) = error.downcast_ref() {
+                    tell_nothing_was_sent(context, store, batch, *exit).await?;
+                }
+                return Err(error);
             }
+        }
+        if !confirm::confirm(context, store, batch, args).await? {
+            tell_nothing_was_sent(context, store, batch, Exit::Usage).await?;
             bail!(Told(Exit::Usage));
         }
         ids.push(batch.id);
     }
-    Ok(Which::Named(ids))
+    Ok((Which::Named(ids), held))
+}
+
+/// How a batch stands of which nothing was sent, where JSON is asked for; why has been said.
+async fn tell_nothing_was_sent(context: &mut Context, store: &Store, batch: &Batch, exit: Exit) -> anyhow::Result<()> {
+    if context.out.is_json() {
+        let mut object = serde_json::to_value(report::status(store, batch, UnixMillis::now()).await?)?;
+        object["exitCode"] = exit.code().into();
+        context.out.data(&format!("{object}\n"));
+    }
+    Ok(())
 }
 
 /// Stores what the flags change of how a batch is sent. A living run goes on with the account that it began with, so that

@@ -18,8 +18,9 @@ use super::{database, mapping};
 const CONTRACT: &str = "contract";
 
 /// What an operator says of one batch at one time: kept in a file it would be said of every batch to come.
-const TYPED_ONLY: [&str; 14] = [
+const TYPED_ONLY: [&str; 15] = [
     "accept-history",
+    "canary",
     "config",
     "confirm",
     "confirm-at-most",
@@ -81,7 +82,7 @@ fn with_mapping(mut command: Command, file: &Path) -> anyhow::Result<Command> {
 fn with_variables(command: Command, global_too: bool) -> Command {
     let command = command.mut_args(|arg| match arg.get_long() {
         Some("help" | "version") | None => arg,
-        Some("accept-history") => arg, // said once, by somebody who has looked
+        Some("accept-history" | "canary") => arg, // said once, by somebody who looks
         Some(_) if arg.get_id() == NO_SETTING => arg,
         Some("account") => arg.env("MEP_ACCOUNT").hide_env(true),
         Some(_) if arg.is_global_set() && !global_too => arg,

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use super::args::RunArgs;
 use super::context::Context;
 use super::output::{self, counted, grouped};
-use super::phone_table;
+use super::{phone_table, plan_text};
 use crate::invocation::{State, UnixMillis};
 use crate::store::{Batch, Confirmation, Store};
 
@@ -22,12 +22,16 @@ pub(super) async fn confirm(
         return Ok(true);
     }
     let is_asked = args.confirm.or(args.confirm_at_most).is_none() && std::io::stdin().is_terminal();
+    let plan = plan_text::text_of(&plan_text::plan_of(store, batch, 0, args.limit).await?) + &phone_table::plan(batch);
     let agreed = match (args.confirm, args.confirm_at_most) {
         (Some(number), _) => number == people,
         (None, Some(most)) => people <= most,
-        (None, None) => is_asked && ask(batch, people)?,
+        (None, None) => is_asked && ask(batch, people, &plan)?,
     };
     if agreed {
+        if !is_asked {
+            context.out.note(&plan);
+        }
         store.confirm(batch.id, &context.actor, UnixMillis::now(), people).await?;
         return Ok(true);
     }
@@ -36,7 +40,7 @@ pub(super) async fn confirm(
         None => "needs a confirmation before its first send".to_owned(),
     };
     // Who was asked has read it already.
-    let plan = if is_asked { String::new() } else { phone_table::plan(batch) };
+    let plan = if is_asked { String::new() } else { plan };
     context.out.note(&format!(
         "{plan}batch `{}` for {} {why}{}; nothing was sent, the batch is kept\nhint: mep-batch run {} --confirm {people}\n",
         batch.name,
@@ -56,10 +60,9 @@ fn in_words(batch: &Batch) -> String {
     format!(" ({})", phone_table::in_words(numbers))
 }
 
-fn ask(batch: &Batch, people: i64) -> anyhow::Result<bool> {
+fn ask(batch: &Batch, people: i64, plan: &str) -> anyhow::Result<bool> {
     output::stderr(&format!(
-        "{}Batch `{}` will text {} people{} through {}, service {}.\nType that number to go on: ",
-        phone_table::plan(batch),
+        "{plan}Batch `{}` will text {} people{} through {}, service {}.\nType that number to go on: ",
         batch.name,
         grouped(people),
         in_words(batch),

@@ -4,6 +4,7 @@ use anyhow::bail;
 
 use super::actor::actor;
 use super::args::Global;
+use super::colour::Paint;
 use super::database;
 use super::failure::Usage;
 use super::output::Output;
@@ -14,6 +15,8 @@ use crate::store::{Actor, Address, Batch, Store};
 pub(super) struct Context {
     pub(super) database: Address,
     pub(super) out: Output,
+    /// The colours of stdout, and of stderr.
+    pub(super) paint: [Paint; 2],
     pub(super) actor: Actor,
     pub(super) bounds: Bounds,
     pub(super) phone_number_json: PhoneNumberJson,
@@ -24,6 +27,7 @@ impl Context {
         Ok(Context {
             database: database::address(global.db.as_deref())?,
             out: Output::new(global.json, global.quiet),
+            paint: [Paint::of(global.color, &std::io::stdout()), Paint::of(global.color, &std::io::stderr())],
             actor: actor(),
             bounds: Bounds {
                 key_length_max: global.contract_key_length_max.0,

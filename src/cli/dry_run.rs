@@ -10,12 +10,12 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::grouped;
 use super::run::{find_batch, selected};
-use super::{check, import, phone_table, problems, suppression, when};
+use super::{check, import, phone_table, plan_text, problems, suppression, when};
 use crate::import::STANDARD_INPUT;
-use crate::invocation::{State, UnixMillis};
-use crate::report;
+use crate::invocation::{Settings, UnixMillis};
+use crate::report::{self, Group, Load};
 use crate::run::Which;
-use crate::store::{self, Batch, Confirmation, Filter, Store};
+use crate::store::{self, Batch, Confirmation, Store};
 
 /// Shows what would be sent. Stores nothing and touches no network.
 pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Result<Exit> {
@@ -43,16 +43,21 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
         let (judgement, survey) =
             check::judge(context, Path::new(what), options, &args.input, &args.sending.suppression).await?;
         exit = problems::exit_of(&judgement);
+        let load = pace_of_file(args, i64::try_from(judgement.ready)?)?;
         let endpoint = args.batch.endpoint.as_ref().map_or("an endpoint not named yet".to_owned(), ToString::to_string);
         if context.out.is_json() {
             let mut object = problems::json_of(&judgement, &survey, None, exit);
             object["wouldSend"] = judgement.ready.into();
+            object["rate"] = load.rate.into();
+            object["eta"] = load.eta().map(|eta| eta.to_string()).into();
             context.out.data(&format!("{object}\n"));
             continue;
         }
         context.out.outcome(&problems::text_of(what, &judgement, &survey));
+        let ends = load.eta().map(|eta| (eta.since(load.begins), eta.to_string()));
+        let pace = plan_text::pace(load.rate, ends.as_ref().map(|(lasts, eta)| (*lasts, eta.as_str())));
         context.out.outcome(&format!(
-            "Would import it and send {} requests to {endpoint}; nothing was stored or sent\n",
+            "{pace}Would import it and send {} requests to {endpoint}; nothing was stored or sent\n",
             judgement.ready
         ));
     }
@@ -73,30 +78,40 @@ async fn dry_run_of(context: &mut Context, store: &Store, batch: &Batch, args: &
     when::check_zones(&settings.schedule, &batch.columns)?;
     let list = suppression::list_of(context, &settings, &args.input.map).await?;
     let suppressed = i64::try_from(store.count_suppressed(batch.id, &list).await?)?;
-    let people = store.counts_of(batch.id).await?[State::Pending] - suppressed;
+    let batch = &Batch { settings, ..batch.clone() };
+    let plan = plan_text::plan_of(store, batch, suppressed, args.limit).await?;
     let limit = args.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);
-    let pending_only = Filter { states: vec![State::Pending], ..Filter::default() };
-    let first = store.page(batch.id, &pending_only, 0, 1).await?.pop().and_then(|row| row.body);
-    let to_send = people.min(limit);
+    let to_send = plan.people.min(limit);
     if context.out.is_json() {
         let mut object = serde_json::to_value(report::status(store, batch, UnixMillis::now()).await?)?;
         object["wouldSend"] = to_send.into();
+        object["plan"] = serde_json::to_value(&plan)?;
         object["numbers"] = phone_table::json_of(&batch.findings.numbers);
         object["toldBefore"] = batch.findings.told_before.into();
         object["exitCode"] = Exit::Complete.code().into();
         return Ok(format!("{object}\n"));
     }
-    let first = first.map(|body| format!("The first: {}\n", report::masked_body(&body))).unwrap_or_default();
-    let confirmed = match batch.confirmation(people) {
+    let confirmed = match batch.confirmation(plan.people) {
         Confirmation::Given => String::new(),
         Confirmation::Needed(people) => format!(" once it is confirmed (`--confirm {people}`)"),
     };
     Ok(format!(
-        "{}Would send {} requests of batch `{}` to {}, service {}{confirmed}; nothing was sent\n{first}",
+        "{}{}Would send {} requests of batch `{}` to {}{confirmed};\nnothing was sent\n",
+        plan_text::text_of(&plan),
         phone_table::plan(batch),
         grouped(to_send),
         batch.name,
-        batch.endpoint,
-        batch.service
+        batch.endpoint
     ))
+}
+
+/// How fast the rows of a file would leave that is no batch yet, and how long that would take.
+fn pace_of_file(args: &RunArgs, ready: i64) -> anyhow::Result<Load> {
+    let was = args.batch.endpoint.as_ref().map(import::default_settings).unwrap_or_default();
+    let Settings { rate, schedule, .. } = import::settings_of(&args.sending, was)?;
+    let due = vec![Group {
+        zone: None,
+        rows: ready.min(args.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX))),
+    }];
+    Ok(Load { due, later: None, rate, schedule, begins: UnixMillis::now() })
 }

@@ -227,7 +227,7 @@ pub(super) fn tell(
 }
 
 /// What is not said, for an endpoint.
-fn default_settings(endpoint: &Endpoint) -> Settings {
+pub(super) fn default_settings(endpoint: &Endpoint) -> Settings {
     let rate = match endpoint {
         Endpoint::Production => Some(RATE_FOR_PRODUCTION),
         Endpoint::Cie => Some(RATE_FOR_CIE),

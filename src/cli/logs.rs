@@ -4,6 +4,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Global, LogFormat};
+use super::bar;
 
 /// Sets up the log. Other crates' lines are left out: they may hold URLs, and nobody here promised what they say.
 pub(super) fn begin(global: &Global) {
@@ -14,7 +15,7 @@ pub(super) fn begin(global: &Global) {
         (false, _) => LevelFilter::DEBUG,
     };
     let filter = EnvFilter::new(format!("off,mep_batch={level}"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| bar::Log).with_target(false);
     let done = match global.log_format {
         LogFormat::Json => builder.json().try_init(),
         LogFormat::Text => builder.with_ansi(false).try_init(),

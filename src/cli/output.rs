@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use super::bar;
 use super::exit::Exit;
 
 pub(super) use crate::invocation::{counted, grouped};
@@ -34,6 +35,11 @@ impl Output {
 
     pub(super) fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Whether whoever read stdout has gone away.
+    pub(super) fn is_closed(&self) -> bool {
+        self.stdout_closed
     }
 
     /// Data that was asked for: never held back.
@@ -81,7 +87,7 @@ impl Output {
         match stream {
             // A closed pipe is `head` being done with us: no reason to stop sending, and none to complain.
             Stream::Out if self.stdout_closed => {}
-            Stream::Out => self.stdout_closed = write_to(io::stdout(), text).is_err(),
+            Stream::Out => self.stdout_closed = bar::above(|| write_to(io::stdout(), text)).is_err(),
             Stream::Err => stderr(text),
         }
     }
@@ -89,7 +95,7 @@ impl Output {
 
 /// Writes to stderr; there is nowhere to complain if that fails.
 pub(super) fn stderr(text: &str) {
-    let _ = write_to(io::stderr(), text);
+    let _ = bar::above(|| write_to(io::stderr(), text));
 }
 
 /// Writes the last line of stdout.

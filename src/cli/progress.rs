@@ -1,27 +1,52 @@
-//! Plain progress: a line each 30 s and at each change.
+//! Progress: a bar on a terminal; elsewhere a line each 30 s and at each change.
 
 use std::time::{Duration, Instant};
 
+use super::about::{self, about};
+use super::bar::Bar;
+use super::bar_text::{self, Figures, is_done};
+use super::colour::Paint;
+use super::forecast::Forecast;
 use super::output::{self, counted, grouped};
 use super::silent_runs;
-use crate::invocation::{Counts, State};
+use crate::invocation::{Counts, State, UnixMillis};
 use crate::run::{Ending, Event, Progress, Signal};
 
 /// How often a line comes where nothing changes.
 const EVERY: Duration = Duration::from_secs(30);
 
-/// Prints what a run tells, to stderr.
+/// How often the bar is told something new at most.
+const BAR_EVERY: Duration = Duration::from_millis(200);
+
+/// Prints what a run tells, to stderr: a bar where somebody looks, lines elsewhere.
 pub(super) struct Teller {
     quiet: bool,
+    bar: Option<Bar>,
+    shown: Option<Instant>,
+    paint: Paint,
+    forecast: Forecast,
+    /// Rows that the run takes at most.
+    limit: Option<u64>,
+    done_first: i64,
     told: Instant,
-    done_then: i64,
     waits_for: Option<String>,
     last: Progress,
 }
 
 impl Teller {
-    pub(super) fn new(quiet: bool) -> Self {
-        Teller { quiet, told: Instant::now(), done_then: 0, waits_for: None, last: Progress::default() }
+    pub(super) fn new(quiet: bool, limit: Option<u64>, paint: Paint, forecast: Forecast) -> Self {
+        Teller {
+            quiet,
+            bar: Bar::put_up(quiet),
+            shown: None,
+            paint,
+            forecast,
+            limit,
+            done_first: 0,
+            told: Instant::now(),
+            waits_for: None,
+            last: Progress::default(),
+        }
     }
 
     pub(super) fn tell(&mut self, event: Event<'_>) {
@@ -58,43 +83,85 @@ impl Teller {
 
     fn progress(&mut self, progress: &Progress) {
         if self.last.counts.total() == 0 && progress.counts.total() > 0 {
-            self.done_then = done(&progress.counts);
-            let left = progress.counts.total() - self.done_then;
+            self.done_first = done(&progress.counts);
+            let left = progress.counts.total() - self.done_first;
             if left > 0 {
-                self.line(&format!("Sending {} (Ctrl-C ends it cleanly)", counted(left.unsigned_abs(), "row")));
+                let rows = counted(left.min(self.limit()).unsigned_abs(), "row");
+                let of = if self.limit() < left { format!(" of {}", grouped(left)) } else { String::new() };
+                self.line(&format!("Sending {rows}{of} (Ctrl-C ends it cleanly)"));
             }
         }
         self.last = progress.clone();
         let waits_for = progress.waiting.as_ref().map(|(why, _)| why.clone());
         if waits_for != self.waits_for {
             self.waits_for = waits_for;
-            if let Some((why, until)) = &progress.waiting {
-                let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
-                self.line(&format!("waiting{until}: {why}"));
+            // The bar says it as long as it is so.
+            if self.bar.is_none()
+                && let Some(waits) = self.waits()
+            {
+                self.line(&waits);
             }
         }
-        if self.told.elapsed() >= EVERY {
-            self.figures();
+        if self.bar.is_some() {
+            self.draw();
+        } else if self.told.elapsed() >= EVERY {
+            self.told = Instant::now();
+            self.line(&self.figures_line());
         }
     }
 
-    fn figures(&mut self) {
-        let counts = &self.last.counts;
-        let done_now = done(counts);
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = (done_now - self.done_then) as f64 / self.told.elapsed().as_secs_f64();
-        let mut line = format!("{} of {} done", grouped(done_now), grouped(counts.total()));
+    /// Why nothing is sent, and until when.
+    fn waits(&self) -> Option<String> {
+        let (why, until) = self.last.waiting.as_ref()?;
+        let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
+        Some(format!("waiting{until}: {why}"))
+    }
+
+    fn draw(&mut self) {
+        let Some(bar) = &self.bar else { return };
+        if self.shown.is_some_and(|shown| shown.elapsed() < BAR_EVERY) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        bar.show(&bar_text::lines(&self.figures(), bar.columns(), self.paint));
+    }
+
+    fn figures(&self) -> Figures {
+        let Progress { counts, in_flight, rate, rate_limit, .. } = self.last;
+        Figures {
+            done: done(&counts),
+            of: counts.total().min(self.done_first.saturating_add(self.limit())),
+            counts,
+            in_flight,
+            rate,
+            limit: rate_limit,
+            left: self.left(),
+            waits: self.waits(),
+        }
+    }
+
+    /// How long it takes still; a run that is limited is done before the batch is.
+    fn left(&self) -> Option<Duration> {
+        let pending = self.last.counts[State::Pending] + self.last.counts[State::Sending];
+        let now = UnixMillis::now();
+        self.forecast.eta().filter(|eta| pending <= self.limit() && *eta > now).map(|eta| eta.since(now))
+    }
+
+    fn limit(&self) -> i64 {
+        self.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX)
+    }
+
+    fn figures_line(&self) -> String {
+        let Figures { done, counts, in_flight, rate, limit, left, waits, .. } = self.figures();
+        let mut line = format!("{} of {} done", grouped(done), grouped(counts.total()));
         for (state, count) in counts.iter().filter(|(state, count)| *count > 0 && is_done(*state)) {
             line.push_str(&format!(", {} {state}", grouped(count)));
         }
-        line.push_str(&format!("; {} in flight; {rate:.1} a second", self.last.in_flight));
-        if let Some((why, until)) = &self.last.waiting {
-            let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
-            line.push_str(&format!("; waiting{until}: {why}"));
-        }
-        self.done_then = done_now;
-        self.told = Instant::now();
-        self.line(&line);
+        let limit = limit.map(|limit| format!(" of {}", about::rate(limit))).unwrap_or_default();
+        line.push_str(&format!("; {in_flight} in flight; {rate:.1}{limit} a second"));
+        line.extend(left.map(|left| format!("; about {} left", about(left))));
+        line.extend(waits.map(|waits| format!("; {waits}")));
+        line
     }
 
     fn ending(&mut self, ending: &Ending) {
@@ -123,13 +190,6 @@ impl Teller {
         if !self.quiet {
             output::stderr(&format!("{text}\n"));
         }
-    }
-}
-
-fn is_done(state: State) -> bool {
-    match state {
-        State::Pending | State::Sending => false,
-        State::Accepted | State::Rejected | State::Failed | State::Unknown | State::Skipped | State::Cancelled => true,
     }
 }
 

@@ -15,13 +15,14 @@ use super::context::Context;
 use super::credentials;
 use super::exit::Exit;
 use super::failure::Usage;
+use super::forecast::Forecast;
 use super::import::{self, Imported};
 use super::output::counted;
 use super::progress::Teller;
 use super::stand_in::StandIn;
 use super::{
-    check, dry_run, exclusion_text, phone_rules, problems, run_end, same_reading, signals, silent_runs, suppression,
-    withheld,
+    canary, check, dry_run, exclusion_text, phone_rules, problems, run_end, same_reading, signals, silent_runs,
+    suppression, withheld,
 };
 use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
@@ -41,6 +42,7 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
     if args.dry_run {
         return dry_run::dry_run(context, &args).await;
     }
+    canary::check(&args)?;
     let has_file = args.what.iter().any(|what| what == STANDARD_INPUT || Path::new(what).exists());
     let mut store = if has_file { context.create_store().await? } else { context.open_store().await? };
     // What an operator says of a batch is stored before the lock is asked for: where another run holds it, that one
@@ -54,8 +56,12 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
     if let Some(exit) = withheld::tell(context, &store, named.as_deref()).await? {
         return Ok(exit);
     }
-    let which = choose(context, &store, &args, named).await?;
-    let lock = lock(context, &store, &args).await.inspect_err(|error| {
+    let (which, held) = choose(context, &store, &args, named, credentials.as_ref()).await?;
+    let lock = match held {
+        Some(lock) => Ok(Some(lock)),
+        None => lock(context, &store, &args).await,
+    };
+    let lock = lock.inspect_err(|error| {
         if has_file {
             context.out.note(match error.downcast_ref() {
                 Some(store::Error::Held { .. }) => {
@@ -70,27 +76,23 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
     let batches = selected(&store, &which).await?;
     let concurrency = concurrency(&args, &batches);
     let stand_in = StandIn::start_if_needed(&batches).await?;
-    let connections = Connections {
-        credentials,
-        timeouts: Timeouts { connect: args.connect_timeout, total: args.timeout },
-        concurrency: concurrency.get(),
-        proxy: args.proxy.clone(),
-        simulator: stand_in.base_url.clone(),
-        bounds: context.bounds,
-    };
+    let connections = connections(context, &args, credentials, concurrency.get(), &stand_in);
     let routes = Routes::new(connections, suppression::reader(&args.input.map));
     for batch in &batches {
         let detail = json!({ "limit": args.limit, "concurrency": concurrency.get() });
         store.record_action(batch.id, ActionKind::Run, &context.actor, UnixMillis::now(), &detail).await?;
     }
     let options = Options { which, concurrency, limit: args.limit, wait: args.wait, store_grace: args.db_grace };
-    let mut teller = Teller::new(context.out.is_quiet());
+    let forecast = Forecast::default();
+    let mut teller = Teller::new(context.out.is_quiet(), args.limit, context.paint[1], forecast.clone());
     let mut observer = |event: run::Event<'_>| teller.tell(event);
     let interrupts = signals::listen()?;
     store.wait_for_others(TURN_PATIENCE);
     let store = Arc::new(store);
+    let reading = forecast.read(&store, &options.which);
     let mut ended =
         run::run(Arc::clone(&store), lock, &context.actor, options, routes, interrupts, &mut observer).await?;
+    drop((reading, teller));
     stand_in.stop().await;
     ended.batches.extend(dead);
     let exit = run_end::tell(context, &store, &ended, started).await?;
@@ -197,6 +199,24 @@ pub(super) async fn selected(store: &Store, which: &Which) -> anyhow::Result<Vec
         }
     }
     Ok(batches)
+}
+
+/// How this process connects.
+pub(super) fn connections(
+    context: &Context,
+    args: &RunArgs,
+    credentials: Option<Credentials>,
+    concurrency: usize,
+    stand_in: &StandIn,
+) -> Connections {
+    Connections {
+        credentials,
+        timeouts: Timeouts { connect: args.connect_timeout, total: args.timeout },
+        concurrency,
+        proxy: args.proxy.clone(),
+        simulator: stand_in.base_url.clone(),
+        bounds: context.bounds,
+    }
 }
 
 fn concurrency(args: &RunArgs, batches: &[Batch]) -> NonZeroUsize {

@@ -41,7 +41,7 @@ pub(super) async fn tell(
             object["elapsedMs"] = u64::try_from(started.elapsed().as_millis())?.into();
             context.out.data(&format!("{object}\n"));
         } else {
-            let text = accounting(status, store.address());
+            let text = accounting(status, store.address(), context.paint[0]);
             context.out.outcome(&text);
         }
     }

@@ -2,50 +2,85 @@
 
 use std::fmt::Write;
 
+use serde_json::Value;
+
+use super::about::{minute, rate};
 use super::args::StatusArgs;
+use super::colour::Paint;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::output::{counted, grouped};
 use super::run_table;
+use super::watch::watch;
 use crate::invocation::{State, UnixMillis};
 use crate::report::{self, BatchStatus, Standing};
-use crate::store::Address;
+use crate::store::{Address, Store};
 
 pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
-    let batches = match &args.batch {
-        Some(name) => vec![context::batch(&store, name).await?],
-        None => store.batches().await?,
+    let batch = args.batch.as_deref();
+    let picture = if args.watch {
+        watch(context, &store, batch).await?
+    } else {
+        let picture = picture(context, &store, batch).await?;
+        context.out.data(if context.out.is_json() { &picture.json } else { &picture.text });
+        picture
     };
-    let mut worst = Standing::Complete;
-    let mut runs = String::new();
-    if batches.is_empty() {
+    if picture.objects.is_empty() {
         context.out.note("no batches yet\nhint: `mep-batch import FILE --endpoint E` makes one\n");
     }
-    for batch in &batches {
-        let status = report::status(&store, batch, UnixMillis::now()).await?;
-        worst = worst.min(report::standing(&status));
-        if context.out.is_json() {
-            context.out.data(&format!("{}\n", serde_json::to_string(&status)?));
-        } else {
-            let mut text = accounting(&status, store.address());
-            text.push_str(&details(&status, store.address()));
-            text.push('\n');
-            context.out.data(&text);
-            runs = run_table::text_of(&status.runs, store.is_shared());
-        }
-    }
-    context.out.data(&runs);
     store.close().await;
-    Ok(if args.exit_code { worst.into() } else { Exit::Complete })
+    Ok(if args.exit_code { picture.worst.into() } else { Exit::Complete })
+}
+
+/// How the batches stand at one moment.
+pub(super) struct Picture {
+    /// For people.
+    pub(super) text: String,
+    /// An object a line.
+    pub(super) json: String,
+    pub(super) objects: Vec<Value>,
+    pub(super) worst: Standing,
+    /// Whether a run lives.
+    pub(super) is_running: bool,
+}
+
+/// Looks at one batch, or at all.
+pub(super) async fn picture(context: &Context, store: &Store, batch: Option<&str>) -> anyhow::Result<Picture> {
+    let batches = match batch {
+        Some(name) => vec![context::batch(store, name).await?],
+        None => store.batches().await?,
+    };
+    let mut picture = Picture {
+        text: String::new(),
+        json: String::new(),
+        objects: Vec::new(),
+        worst: Standing::Complete,
+        is_running: false,
+    };
+    let mut runs = String::new();
+    for batch in &batches {
+        let status = report::status(store, batch, UnixMillis::now()).await?;
+        picture.worst = picture.worst.min(report::standing(&status));
+        picture.is_running |= status.runs.iter().any(|run| run.alive);
+        let _ = writeln!(picture.json, "{}", serde_json::to_string(&status)?);
+        picture.objects.push(serde_json::to_value(&status)?);
+        picture.text.push_str(&accounting(&status, store.address(), context.paint[0]));
+        picture.text.push_str(&details(&status, store.address()));
+        picture.text.push('\n');
+        runs = run_table::text_of(&status.runs, store.is_shared());
+    }
+    picture.text.push_str(&runs);
+    Ok(picture)
 }
 
 /// The accounting of a batch, which adds up to the rows in the file, where the results are, and what to type next.
-pub(super) fn accounting(status: &BatchStatus, database: &Address) -> String {
+pub(super) fn accounting(status: &BatchStatus, database: &Address, paint: Paint) -> String {
     let name = &status.batch;
     let mut text = format!("Batch {name}: {} to {}, service {}\n", status.source, status.endpoint, status.service_id);
     for (state, count) in status.states.iter().filter(|(_, count)| *count != 0) {
-        let _ = writeln!(text, "{:>10}  {state}", grouped(count));
+        let line = format!("{:>10}  {state}", grouped(count));
+        let _ = writeln!(text, "{}", paint.state(state, &line));
     }
     let total = status.states.total();
     let _ = if status.adds_up {
@@ -111,8 +146,35 @@ fn held_text(status: &BatchStatus) -> String {
     )
 }
 
-fn details(status: &BatchStatus, database: &Address) -> String {
+/// How fast a run sends, how fast it may, and when the last row leaves; empty where none runs.
+fn pace(status: &BatchStatus) -> String {
+    if !status.runs.iter().any(|run| run.alive) || status.states[State::Pending] + status.states[State::Sending] == 0 {
+        return String::new();
+    }
+    let limit = status.rate_limit.map(|limit| format!(" of {} at most", rate(limit))).unwrap_or_default();
+    let throttled = if status.throttle.is_some() { ", as an operator throttled it" } else { "" };
+    let eta = status.eta.as_ref().map(|eta| format!("; done by about {}", minute(eta))).unwrap_or_default();
+    format!("Rate: {} a second{limit}{throttled}{eta}\n", rate(status.rate))
+}
+
+/// The canaries of a batch, a line each.
+fn canaries(status: &BatchStatus) -> String {
     let mut text = String::new();
+    for canary in &status.canaries {
+        let fate = match (canary.state.as_str(), canary.arrived) {
+            ("sending", _) => "broken off: it may have left",
+            ("accepted", Some(true)) => "accepted, and arrived",
+            ("accepted", Some(false)) => "accepted, and did not arrive",
+            ("accepted", None) => "accepted; nobody said whether it arrived",
+            (other, _) => other,
+        };
+        let _ = writeln!(text, "Canary to {} at {}: {fate}", canary.phone_number, minute(&canary.at));
+    }
+    text
+}
+
+fn details(status: &BatchStatus, database: &Address) -> String {
+    let mut text = pace(status);
     for waiting in &status.waiting_for {
         let why = match waiting.reason {
             "paused" => "because an operator paused the batch (`mep-batch resume` lets it go on)",
@@ -133,6 +195,7 @@ fn details(status: &BatchStatus, database: &Address) -> String {
     if let Some(why) = status.last_stop.as_ref().filter(|_| status.states[State::Pending] > 0) {
         let _ = writeln!(text, "The last run stopped: {why}");
     }
+    text.push_str(&canaries(status));
     if status.orphaned > 0 {
         let (rows, name) = (counted(status.orphaned.unsigned_abs(), "row"), &status.batch);
         let _ = if database.file().is_some() {

@@ -140,4 +140,22 @@ mod tests {
         assert_eq!((leaves("09:00"), leaves("19:59:59.999")), (Leave::Now, Leave::Now));
         assert_eq!(leaves("20:00"), Leave::Later(at("2026-11-28T09:00[UTC]")));
     }
+
+    #[test]
+    fn a_window_ends_where_the_rest_of_the_day_begins() {
+        let ends = |window: &str, time: &str| {
+            let schedule = Schedule { window: Some(window.parse().expect("a window")), ..Schedule::default() };
+            schedule.leave_ends(Some("UTC"), at(&format!("2026-11-27T{time}[UTC]")))
+        };
+        assert_eq!(ends("09:00-20:00", "12:00"), Some(at("2026-11-27T20:00[UTC]")));
+        assert_eq!(ends("22:00-06:00", "23:00"), Some(at("2026-11-28T06:00[UTC]")));
+        assert_eq!(ends("00:00-06:00", "01:00"), Some(at("2026-11-27T06:00[UTC]")));
+        assert_eq!(ends("18:00-24:00", "19:00"), Some(at("2026-11-28T00:00[UTC]")));
+        assert_eq!(ends("00:00-24:00", "19:00"), None);
+        let end = at("2026-11-27T13:00[UTC]");
+        assert_eq!(
+            Schedule { not_after: Some(end), ..day() }.leave_ends(Some("UTC"), at("2026-11-27T12:00[UTC]")),
+            Some(end)
+        );
+    }
 }

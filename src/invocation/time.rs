@@ -29,6 +29,14 @@ impl UnixMillis {
         UnixMillis(self.0.saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// When the day ends in which this moment lies, in that zone.
+    #[must_use]
+    pub fn day_ends(self, zone: &jiff::tz::TimeZone) -> UnixMillis {
+        let day = jiff::Timestamp::from_millisecond(self.0).ok().map(|now| now.to_zoned(zone.clone()));
+        let next = day.and_then(|now| now.tomorrow().ok()?.start_of_day().ok());
+        next.map_or(self, |next| UnixMillis(next.timestamp().as_millisecond()))
+    }
+
     /// How long it is from `earlier` to this moment; zero where `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: UnixMillis) -> Duration {

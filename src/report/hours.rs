@@ -15,7 +15,9 @@ pub(super) fn waiting_for(batch: &Batch, due: i64, waiting: &[Waiting], now: Uni
     if let Some(until) = all_wait_until(batch, now).filter(|_| due > 0) {
         match waiting.iter_mut().find(|waiting| waiting.hold == Some(Hold::Window)) {
             Some(window) => (window.rows, window.next_due_at) = (window.rows + due, window.next_due_at.min(until)),
-            None => waiting.push(Waiting { hold: Some(Hold::Window), rows: due, next_due_at: until }),
+            None => {
+                waiting.push(Waiting { hold: Some(Hold::Window), rows: due, next_due_at: until, last_due_at: until })
+            }
         }
     }
     let reason = |hold| match hold {

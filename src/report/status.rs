@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::hours;
-use crate::invocation::{Counts, State, UnixMillis};
-use crate::store::{self, Batch, Confirmation, RunView, Store};
+use super::{forecast, hours};
+use crate::invocation::{Counts, State, UnixMillis, mask_phone};
+use crate::store::{self, Batch, CanaryView, Confirmation, RunView, Store};
 
 /// A batch's figures, by the names of the documented JSON.
 #[derive(Debug, Clone, Serialize)]
@@ -41,10 +41,24 @@ pub struct BatchStatus {
     pub imported_at: String,
     /// When an operator confirmed its number; null where none did.
     pub confirmed_at: Option<String>,
+    /// Since when nothing more of it is taken; null where no operator paused it.
+    pub paused_at: Option<String>,
+    /// When an operator withdrew it; null where none did.
+    pub cancelled_at: Option<String>,
+    /// The requests a second that an operator holds it to; null where its settings say.
+    pub throttle: Option<f64>,
+    /// The requests a second at which it may be sent; null: as fast as answers come.
+    pub rate_limit: Option<f64>,
+    /// The outcomes a second of late, of all that the living runs send.
+    pub rate: f64,
+    /// When the last row leaves; null where nobody sends, or nobody can tell.
+    pub eta: Option<String>,
     /// When the next pending row is due; null where none is pending but rows that are held for their zone.
     pub next_due_at: Option<String>,
     /// The runs that have not ended.
     pub runs: Vec<RunStatus>,
+    /// The texts that operators sent to handsets of their own first.
+    pub canaries: Vec<CanaryStatus>,
     /// Why pending rows are not being sent.
     pub waiting_for: Vec<WaitingFor>,
 }
@@ -68,6 +82,26 @@ pub struct RunStatus {
     pub silent_for_ms: u64,
     /// Rows that it has in flight.
     pub in_flight: i64,
+}
+
+/// A text to an operator's own handset.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CanaryStatus {
+    /// When it was to leave.
+    pub at: String,
+    /// Who sent it.
+    pub who: String,
+    /// The number, masked.
+    pub phone_number: String,
+    /// The line of the row whose text it was.
+    pub line: u32,
+    /// `sending` until it is known what came of it, and for ever where that was broken off; then the outcome.
+    pub state: String,
+    /// The service's name for the request.
+    pub request_id: Option<String>,
+    /// Whether it arrived, as the operator says.
+    pub arrived: Option<bool>,
 }
 
 /// A reason for which pending rows wait.
@@ -125,6 +159,8 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
     let counts = store.counts_of(batch.id).await?;
     let next_due = store.next_due(batch.id).await?.map(|next| hours::next_due(batch, next.at, now));
     let runs = store.open_runs().await?;
+    let rate: f64 = runs.iter().filter(|run| run.is_alive).map(|run| run.rate).sum();
+    let eta = forecast::eta_of(store, batch, &counts, rate, now).await?;
     let alive: Vec<_> = runs.iter().filter(|run| run.is_alive).map(|run| run.id).collect();
     Ok(BatchStatus {
         orphaned: if counts[State::Sending] > 0 { store.orphaned(batch.id, &alive).await? } else { 0 },
@@ -142,8 +178,15 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
         expired: if counts[State::Skipped] > 0 { store.expired(batch.id).await? } else { 0 },
         imported_at: batch.imported_at.to_string(),
         confirmed_at: batch.confirmed_at.map(|at| at.to_string()),
+        paused_at: batch.paused_at.map(|at| at.to_string()),
+        cancelled_at: batch.cancelled_at.map(|at| at.to_string()),
+        throttle: batch.throttle,
+        rate_limit: batch.rate(),
+        rate: (rate * 10.0).round() / 10.0,
+        eta: if alive.is_empty() { None } else { eta.told() },
         next_due_at: next_due.map(|due| due.max(batch.imported_at).to_string()),
         runs: runs.iter().map(run_status).collect(),
+        canaries: store.canaries(batch.id).await?.into_iter().map(canary_status).collect(),
         waiting_for: waiting_for(store, batch, &counts, now).await?,
     })
 }
@@ -173,6 +216,18 @@ async fn waiting_for(store: &Store, batch: &Batch, counts: &Counts, now: UnixMil
     }
     reasons.extend(hours::waiting_for(batch, due, &waiting, now));
     Ok(reasons)
+}
+
+fn canary_status(CanaryView { at, who, canary }: CanaryView) -> CanaryStatus {
+    CanaryStatus {
+        at: at.to_string(),
+        who,
+        phone_number: mask_phone(&canary.phone_number.to_string()),
+        line: canary.line,
+        state: canary.state,
+        request_id: canary.request_id,
+        arrived: canary.arrived,
+    }
 }
 
 fn run_status(run: &RunView) -> RunStatus {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::gatekeeper::{Gatekeeper, first_line};
 use super::judge::Judge;
+use super::pace::Pace;
 use super::routes::Routes;
 use super::sending::Sending;
 use super::slots::{Finished, Slots};
@@ -56,6 +57,7 @@ pub(super) struct Engine<'a> {
     /// The number of the last turn that committed.
     pub(super) turns: i64,
     pub(super) turned: Instant,
+    pub(super) pace: Pace,
     pub(super) looked: Option<Instant>,
     pub(super) stepped_back: Instant,
     /// Rows that may still be taken.
@@ -105,6 +107,7 @@ impl<'a> Engine<'a> {
             clock: None,
             turns: 0,
             turned: now,
+            pace: Pace::new(now),
             looked: None,
             stepped_back: now,
             limit_left: options.limit.unwrap_or(u64::MAX),

@@ -26,6 +26,8 @@ pub(super) struct Order {
     pub(super) wanted: Vec<Wanted>,
     /// Rows to take at most, of all of them.
     pub(super) free: u32,
+    /// Outcomes a second of late.
+    pub(super) rate: f64,
     /// Whether to look for attempts of this run of which no outcome is stored.
     pub(super) asks_unsettled: bool,
 }
@@ -107,7 +109,7 @@ pub(super) struct Failure {
 /// Makes a turn: claims its number, writes, takes, and commits.
 pub(super) async fn make(store: Arc<Store>, order: Order) -> Result<Made, Failure> {
     let certain = |error| Failure { error, may_be_done: false };
-    let mut writer = store.turn_writer().await.map_err(certain)?;
+    let mut writer = store.turn_writer().await.map_err(certain)?.at_rate(order.rate);
     let claim = writer.begin(&order.run, order.number, UnixMillis::now()).await.map_err(certain)?;
     let Claim::Granted(mut turn) = claim else { return Ok(Made::Before) };
     let clock_ahead_ms = turn.clock_ahead_ms(UnixMillis::now());

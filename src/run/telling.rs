@@ -10,7 +10,12 @@ use crate::invocation::{State, UnixMillis};
 impl Engine<'_> {
     /// Tells how far this run is.
     pub(super) fn tell_progress(&mut self) {
-        let mut progress = Progress { in_flight: self.slots.in_flight(), ..Progress::default() };
+        let mut progress = Progress {
+            in_flight: self.slots.in_flight(),
+            rate: self.pace.rate(Instant::now()),
+            rate_limit: self.rate_limit(),
+            ..Progress::default()
+        };
         for sending in &self.batches {
             for (state, count) in sending.counts.iter() {
                 progress.counts[state] += count;
@@ -18,6 +23,18 @@ impl Engine<'_> {
         }
         progress.waiting = self.waits_for().filter(|_| self.is_waiting());
         (self.observer)(Event::Progress(&progress));
+    }
+
+    /// Requests a second that may be sent, behind all gates.
+    fn rate_limit(&self) -> Option<f64> {
+        let of_gate = |place: usize| {
+            let batches = self.batches.iter().filter(move |sending| sending.gate == place && !sending.is_done());
+            batches.map(|sending| sending.batch.rate())
+        };
+        let in_use = (0..self.gates.len()).filter(|place| of_gate(*place).next().is_some());
+        // Batches that share a gate share its lowest rate; one without any makes no rate of all.
+        let mut limits = in_use.map(|place| of_gate(place).flatten().reduce(f64::min));
+        limits.try_fold(0.0, |all, limit| Some(all + limit?)).filter(|all| *all > 0.0)
     }
 
     /// Why the first batch that is not done is not being sent, and until when, as far as that is known.

@@ -130,6 +130,7 @@ impl Engine<'_> {
             },
             wanted: if self.may_take() { due.map(want).collect() } else { Vec::new() },
             free: self.free(),
+            rate: self.pace.rate(Instant::now()),
             asks_unsettled,
         }
     }
@@ -138,6 +139,8 @@ impl Engine<'_> {
     pub(super) fn committed(&mut self, included: usize) {
         self.turns += 1;
         self.turned = Instant::now();
+        let sent = self.finished[..included].iter().filter(|finished| finished.settlement.sent_at.is_some());
+        self.pace.note(sent.count(), self.turned);
         for finished in self.finished.drain(..included) {
             if let Some(slot) = finished.slot {
                 self.slots.free_up(slot);

@@ -125,7 +125,7 @@ impl Store {
     ///
     /// Reads only those, by the index of what is due: rows never tried are due at 0.
     pub async fn waiting(&self, batch: BatchId, now: UnixMillis) -> Result<Vec<Waiting>> {
-        const WAITING: &str = "SELECT hold, COUNT(*), MIN(due_at) FROM invocation
+        const WAITING: &str = "SELECT hold, COUNT(*), MIN(due_at), MAX(due_at) FROM invocation
             WHERE state = 'pending' AND batch_id = $1 AND due_at > $2 GROUP BY hold ORDER BY MIN(due_at), hold";
         let failed = || self.failed("read what waits");
         let found = query(WAITING).bind(batch.0).bind(now.0).fetch_all(&self.readers()).await.map_err(failed())?;
@@ -134,7 +134,8 @@ impl Store {
             .map(|row| {
                 let rows = row.get(1).map_err(failed())?;
                 let next_due_at = UnixMillis(row.get(2).map_err(failed())?);
-                Ok(Waiting { hold: self.read_hold(row)?, rows, next_due_at })
+                let last_due_at = UnixMillis(row.get(3).map_err(failed())?);
+                Ok(Waiting { hold: self.read_hold(row)?, rows, next_due_at, last_due_at })
             })
             .collect()
     }

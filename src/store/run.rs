@@ -33,7 +33,7 @@ pub struct Run {
 }
 
 /// A run as an operator sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunView {
     /// Its number.
     pub id: RunId,
@@ -51,6 +51,8 @@ pub struct RunView {
     pub is_alive: bool,
     /// Rows that it has in flight.
     pub sending: i64,
+    /// Outcomes a second of late, as it counts them.
+    pub rate: f64,
 }
 
 /// What a run shows of its life. Who reads the same for long enough, by its own clock, knows that it is dead.
@@ -243,7 +245,7 @@ impl Store {
         macro_rules! open_runs {
             ($last:literal, $now:expr) => {
                 concat!(
-                    "SELECT id, host, pid, started_at, ",
+                    "SELECT id, host, pid, started_at, rate, ",
                     $last,
                     " AS seen_at, ",
                     $now,
@@ -276,6 +278,7 @@ impl Store {
                     silent,
                     is_alive: if self.is_shared() { silent <= SILENCE } else { is_locked },
                     sending: number("sending")?,
+                    rate: row.get("rate").map_err(failed())?,
                 })
             })
             .collect()

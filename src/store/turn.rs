@@ -38,32 +38,39 @@ pub enum Claim<'a> {
 pub struct TurnWriter<'a> {
     store: &'a Store,
     guard: WriterGuard,
+    rate: f64,
 }
 
 impl Store {
     /// Gets hold of the writer for a turn.
     pub async fn turn_writer(&self) -> Result<TurnWriter<'_>> {
-        Ok(TurnWriter { store: self, guard: self.writer().await? })
+        Ok(TurnWriter { store: self, guard: self.writer().await?, rate: 0.0 })
     }
 }
 
 impl TurnWriter<'_> {
+    /// Has the turn tell how many outcomes a second its run has seen of late: for people to read.
+    #[must_use]
+    pub fn at_rate(self, rate: f64) -> Self {
+        TurnWriter { rate, ..self }
+    }
+
     /// Begins the turn of that number, which is the witness of its own commit. Claiming it once more tells whether a commit
     /// that was not confirmed had come about: a server that still has it under way is waited for.
     pub async fn begin(&mut self, run: &Run, number: i64, now: UnixMillis) -> Result<Claim<'_>> {
         const CLAIM: Sql = Sql {
-            sqlite: "UPDATE run SET turn = $3, turned_at = $4 WHERE id = $1 AND token = $2 AND turn = $3 - 1
+            sqlite: "UPDATE run SET turn = $3, turned_at = $4, rate = $5 WHERE id = $1 AND token = $2 AND turn = $3 - 1
                 RETURNING turned_at, ended_at IS NOT NULL",
             postgres: concat!(
                 "UPDATE run SET turn = $3, turned_at = COALESCE(",
                 server_now!(),
-                ", $4) WHERE id = $1 AND token = $2 AND turn = $3 - 1 RETURNING turned_at, ended_at IS NOT NULL"
+                ", $4), rate = $5 WHERE id = $1 AND token = $2 AND turn = $3 - 1 RETURNING turned_at, ended_at IS NOT NULL"
             ),
         };
         let store = self.store;
         let failed = || store.failed("begin a turn");
         let mut tx = self.guard.begin().await.map_err(failed())?;
-        let claim = query(CLAIM).bind(run.id.0).bind(&run.token).bind(number).bind(now.0);
+        let claim = query(CLAIM).bind(run.id.0).bind(&run.token).bind(number).bind(now.0).bind(Some(self.rate));
         if let Some(claimed) = claim.fetch_optional(&mut tx).await.map_err(failed())? {
             let now = UnixMillis(claimed.get(0).map_err(failed())?);
             let is_ended = claimed.get(1).map_err(failed())?;

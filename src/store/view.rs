@@ -127,6 +127,8 @@ pub struct Waiting {
     pub rows: i64,
     /// When the first is due.
     pub next_due_at: UnixMillis,
+    /// When the last is due.
+    pub last_due_at: UnixMillis,
 }
 
 /// The first pending row of a batch that becomes due.

@@ -56,6 +56,23 @@ pub fn body_cells(body: &str) -> Vec<(String, BodyValue)> {
     cells
 }
 
+/// The body with another phone number in the place of its own, written likewise; `None` where it has none.
+#[must_use]
+pub fn with_phone(body: &str, number: u64) -> Option<String> {
+    let mut own = None;
+    walk_body(body, |place, json| {
+        if let Place::PhoneNumber = place {
+            own = Some(unquoted(json));
+        }
+        Ok(())
+    })
+    .ok()?;
+    // What the walk shows is a part of the body.
+    let start = own?.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+    let (before, rest) = body.split_at_checked(start)?;
+    Some(format!("{before}{number}{}", rest.strip_prefix(own?)?))
+}
+
 fn check_place(place: Place<'_>, json: &str, rules: &Rules, phone: &mut Option<u64>) -> Result<(), String> {
     let judged = match place {
         Place::PhoneNumber => check_phone(unquoted(json), &rules.phones).map(|number| *phone = Some(number)),
@@ -117,6 +134,20 @@ mod tests {
         ] {
             assert_eq!(check_body(body, &Rules::default()), Ok(12_515_550_130), "{body}");
         }
+    }
+
+    #[test]
+    fn another_number_takes_the_place_of_the_first_and_of_nothing_else() {
+        for (body, expected) in [
+            (GUIDE.to_owned(), GUIDE.replace("12515550130", "447700900123")),
+            (
+                r#"{"variables":{"user":{"n":12515550130}},"endUser":{"phoneNumber":"12515550130"}}"#.to_owned(),
+                r#"{"variables":{"user":{"n":12515550130}},"endUser":{"phoneNumber":"447700900123"}}"#.to_owned(),
+            ),
+        ] {
+            assert_eq!(with_phone(&body, 447_700_900_123), Some(expected));
+        }
+        assert_eq!(with_phone(r#"{"variables":{"user":{"n":1}}}"#, 1), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod process;
 mod queue;
 pub(crate) mod sending;
 mod simulator;
+mod terminal;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 
 pub(crate) use process::{Done, Running, until};
 pub(crate) use simulator::Simulator;
+pub(crate) use terminal::Terminal;
 
 use crate::audit::Audit;
 use crate::cluster::{self, Cluster, Database};
@@ -133,6 +135,11 @@ impl Scenario {
     /// Starts the program and lets it run.
     pub(crate) fn start(&self, line: &str) -> Running {
         Running::start(&mut self.command(line), b"")
+    }
+
+    /// Starts the program on a terminal of 80 columns.
+    pub(crate) fn terminal(&self, line: &str) -> Terminal {
+        Terminal::start(&self.command(line))
     }
 
     /// The program with a clean environment, in the folder and with its database.

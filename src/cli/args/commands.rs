@@ -51,6 +51,9 @@ pub(in crate::cli) struct RunArgs {
     /// Show what would be sent; send and store nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
+    /// First send the first row's text to this number, your own, and ask whether it arrived
+    #[arg(long, value_name = "PHONE", conflicts_with = "dry_run")]
+    pub(in crate::cli) canary: Option<String>,
     /// Requests in flight at most [default: 4 for production and cie, else 16]
     #[arg(long, value_name = "N", help_heading = "Process options")]
     pub(in crate::cli) concurrency: Option<NonZeroUsize>,
@@ -89,6 +92,9 @@ pub(in crate::cli) struct RunArgs {
 pub(in crate::cli) struct StatusArgs {
     /// The batch; none: all
     pub(in crate::cli) batch: Option<String>,
+    /// Show it again and again until nothing runs; elsewhere than on a terminal: at each change
+    #[arg(long)]
+    pub(in crate::cli) watch: bool,
     /// Exit with the code that what is stored deserves
     #[arg(long)]
     pub(in crate::cli) exit_code: bool,
