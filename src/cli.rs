@@ -15,12 +15,14 @@ mod context;
 mod control;
 mod credentials;
 mod database;
+mod doctor;
 mod dry_run;
 mod exclusion_text;
 mod exit;
 mod export;
 mod failure;
 mod forecast;
+mod generated;
 mod group_text;
 mod import;
 mod list;
@@ -33,6 +35,7 @@ mod phone_table;
 mod plan_text;
 mod problems;
 mod progress;
+mod purge;
 mod resend;
 mod resolve;
 mod retry;
@@ -52,6 +55,7 @@ mod time_zone;
 mod unknown_rows;
 mod verdict_file;
 mod verdict_text;
+mod version;
 mod watch;
 mod when;
 mod withheld;
@@ -68,8 +72,11 @@ use exit::Exit;
 /// Runs the program with its arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(command) = generated::command(&arguments) {
+        return generated::print(&command);
+    }
     let command = match database::refuse_typed_password(&arguments).and_then(|()| config::command(&arguments)) {
-        Ok(command) => command,
+        Ok(command) => version::told(command, &arguments),
         Err(error) => return failure::before_parsing(&arguments, &error),
     };
     let cli = command.try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
@@ -115,5 +122,10 @@ async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Exi
         Command::Cancel(args) => control::cancel(context, args).await,
         Command::Throttle(args) => control::throttle(context, args).await,
         Command::Simulate(args) => simulate::simulate(context, args).await,
+        Command::Purge(args) => purge::purge(context, args).await,
+        Command::Doctor(args) => doctor::doctor(context, args).await,
+        Command::Completions(_) | Command::Man(_) => {
+            unreachable!("`main` prints what is generated before anything is read")
+        }
     }
 }

@@ -20,6 +20,7 @@ pub use answer::{BODY_KEPT_MAX, REQUEST_ID_LENGTH_MAX};
 pub use connection::Timeouts;
 pub use credentials::Credentials;
 pub use target::Target;
+pub use trust::{Trusted, trusted};
 
 /// Sends invocations to one endpoint on behalf of one account. Cheap to clone; clones share their connections.
 #[derive(Clone)]

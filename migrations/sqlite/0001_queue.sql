@@ -22,10 +22,16 @@ CREATE TABLE batch (
     paused_at     BIGINT,                     -- since when nothing more of it is taken, until an operator resumes it
     cancelled_at  BIGINT,                     -- when an operator withdrew it: whatever would become pending becomes cancelled
     throttle      DOUBLE PRECISION,           -- requests a second that an operator holds it to, instead of its settings' rate
+    purge_began_at BIGINT,                    -- since when a purge makes its numbers and texts unreadable: nothing of it is ever sent again
+    purge_how      TEXT,                      -- what that purge does
+    purged_at      BIGINT,                    -- when it had, and their bytes were gone from the database
     CHECK ((name IS NULL) = (imported_at IS NULL)),
     CHECK ((name IS NULL) = (row_count IS NULL)),
     CHECK (confirmed_at IS NULL OR name IS NOT NULL),
-    CHECK (throttle > 0)
+    CHECK (throttle > 0),
+    CHECK (purge_how IN ('redact', 'delete')),
+    CHECK ((purge_how IS NULL) = (purge_began_at IS NULL)),
+    CHECK (purged_at IS NULL OR purge_began_at IS NOT NULL)
 );
 
 -- One process that sends. A random token tells it from any other, on this machine or another.
@@ -100,23 +106,27 @@ CREATE INDEX invocation_possible_duplicate ON invocation (batch_id) WHERE possib
 -- What was not sent because its time had passed: `status` counts it.
 CREATE INDEX invocation_expired ON invocation (batch_id) WHERE reason = 'expired';
 
--- What a row says: written once, at import.
+-- What a row says: written once, at import, and made unreadable once, by a purge.
 CREATE TABLE content (
     invocation_id INTEGER PRIMARY KEY REFERENCES invocation (id),
-    body          TEXT,                       -- sent byte for byte; NULL for a row that this tool refused
+    body          TEXT,                       -- sent byte for byte; NULL for a row that this tool refused, or that was purged
     phone         BIGINT,                     -- the cleaned number
     time_zone     TEXT,                       -- the recipient's, as given
     cells         TEXT,                       -- JSON array of [column, text]: the cells of a refused row, as they came
+    purged_at     BIGINT,                     -- when all of that was made unreadable
+    body_sha256   TEXT,                       -- of the body that was, in hex: who has the file can prove what was sent
     CHECK ((body IS NULL) = (phone IS NULL)),
-    CHECK ((body IS NULL) = (cells IS NOT NULL))
+    CHECK (purged_at IS NOT NULL OR (body IS NULL) = (cells IS NOT NULL)),
+    CHECK (purged_at IS NULL OR (body IS NULL AND time_zone IS NULL AND cells IS NULL)),
+    CHECK (body_sha256 IS NULL OR purged_at IS NOT NULL)
 );
 
 -- What every row that can be sent says, by number, so that who was told already is found without reading the rows.
 -- No index of `content`: kept up row by row it would rewrite a page of millions of rows for each. An import fills it at
 -- its end, in the order of the numbers.
 CREATE TABLE fingerprint (
-    phone         BIGINT NOT NULL,
-    request_hash  BIGINT NOT NULL,            -- of what the body asks for, whatever the order of its keys
+    phone         BIGINT NOT NULL,            -- 0: the row was purged, and is found by what it asked for alone
+    request_hash  BIGINT NOT NULL,            -- of what the body asks for, the number with it, whatever the order of its keys
     invocation_id BIGINT NOT NULL,            -- no foreign key: deleting a row would look for it without an index
     PRIMARY KEY (phone, request_hash, invocation_id)
 ) WITHOUT ROWID;
@@ -183,7 +193,7 @@ CREATE TABLE gate (
 -- What an operator did: who, where, with which version, when and why.
 CREATE TABLE action (
     id       INTEGER PRIMARY KEY,
-    batch_id BIGINT  NOT NULL REFERENCES batch (id),
+    batch_id BIGINT  REFERENCES batch (id),   -- NULL: the batch was deleted by it
     kind     TEXT    NOT NULL,
     at       BIGINT  NOT NULL,
     who      TEXT    NOT NULL,
@@ -192,7 +202,8 @@ CREATE TABLE action (
     reason   TEXT,
     detail   TEXT    NOT NULL,                -- JSON object
     CHECK (kind IN ('import', 'confirm', 'canary', 'run', 'settings', 'pause', 'resume', 'cancel', 'throttle', 'retry',
-                    'resolve', 'purge'))
+                    'resolve', 'purge')),
+    CHECK (batch_id IS NOT NULL OR kind = 'purge')
 );
 CREATE INDEX action_batch ON action (batch_id, id);
 

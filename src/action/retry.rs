@@ -40,6 +40,13 @@ pub async fn retry(
     actor: &Actor,
     now: UnixMillis,
 ) -> store::Result<RetryOutcome> {
+    if let Some(purge) = &batch.purge {
+        return Err(store::Error::Conflict(format!(
+            "batch `{}` was purged, at {}: its numbers and texts are gone, and no row of it can be sent again\n\
+             hint: what must be sent again goes into a file of its own",
+            batch.name, purge.began_at
+        )));
+    }
     let mut outcome = RetryOutcome::default();
     let mut selection = RetrySelection { rows: Vec::new(), rebuilt: Vec::new() };
     let others = store.others(&batch.service, &batch.endpoint, Some(batch.id)).await?;

@@ -12,8 +12,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use commands::{
-    CancelArgs, CheckArgs, ControlArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ResolveArgs, RetryArgs,
-    RunArgs, ShowArgs, SimulateArgs, StatusArgs, ThrottleArgs, VerdictArg,
+    CancelArgs, CheckArgs, CompletionsArgs, ControlArgs, DoctorArgs, ExportArgs, FormatArg, ImportArgs, ListArgs,
+    ManArgs, PurgeArgs, ReasonArg, ResolveArgs, RetryArgs, RunArgs, ShowArgs, SimulateArgs, StatusArgs, ThrottleArgs,
+    VerdictArg,
 };
 pub(super) use hours::{HoursArgs, OrNone};
 pub(super) use lines::Lines;
@@ -114,6 +115,14 @@ pub(super) enum Command {
     Throttle(ThrottleArgs),
     /// Stand in for the API on this machine
     Simulate(SimulateArgs),
+    /// Make phone numbers and texts of old batches unreadable, or delete them; without `--apply`, say what would be done
+    Purge(PurgeArgs),
+    /// Check the machine, the credentials and the database; changes nothing
+    Doctor(DoctorArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(ManArgs),
 }
 
 #[cfg(test)]

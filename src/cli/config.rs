@@ -18,7 +18,7 @@ use super::{database, mapping};
 const CONTRACT: &str = "contract";
 
 /// What an operator says of one batch at one time: kept in a file it would be said of every batch to come.
-const TYPED_ONLY: [&str; 15] = [
+const TYPED_ONLY: [&str; 16] = [
     "accept-history",
     "canary",
     "config",
@@ -29,6 +29,7 @@ const TYPED_ONLY: [&str; 15] = [
     "as",
     "all",
     "clear",
+    "delete",
     "from",
     "apply",
     "reason",
@@ -82,7 +83,7 @@ fn with_mapping(mut command: Command, file: &Path) -> anyhow::Result<Command> {
 fn with_variables(command: Command, global_too: bool) -> Command {
     let command = command.mut_args(|arg| match arg.get_long() {
         Some("help" | "version") | None => arg,
-        Some("accept-history" | "canary") => arg, // said once, by somebody who looks
+        Some("accept-history" | "apply" | "canary" | "delete") => arg, // said once, by somebody who looks
         Some(_) if arg.get_id() == NO_SETTING => arg,
         Some("account") => arg.env("MEP_ACCOUNT").hide_env(true),
         Some(_) if arg.is_global_set() && !global_too => arg,
@@ -102,6 +103,11 @@ fn file_to_read(arguments: &[OsString]) -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("MEP_BATCH_CONFIG") {
         return Some(PathBuf::from(path));
     }
+    usual_file()
+}
+
+/// The file in the usual place, if it is there.
+pub(super) fn usual_file() -> Option<PathBuf> {
     let folder = match std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()) {
         Some(folder) => PathBuf::from(folder),
         None => PathBuf::from(std::env::var_os("HOME")?).join(".config"),

@@ -1,5 +1,7 @@
 //! What every command has: the database's place, the output, who types, and the contract's bounds.
 
+use std::path::PathBuf;
+
 use anyhow::bail;
 
 use super::actor::actor;
@@ -20,6 +22,8 @@ pub(super) struct Context {
     pub(super) actor: Actor,
     pub(super) bounds: Bounds,
     pub(super) phone_number_json: PhoneNumberJson,
+    /// The configuration that is named; `None`: the one in the usual place, if it is there.
+    pub(super) config: Option<PathBuf>,
 }
 
 impl Context {
@@ -34,6 +38,7 @@ impl Context {
                 value_length_max: global.contract_value_length_max.0,
             },
             phone_number_json: global.contract_phone_number_json,
+            config: global.config.clone(),
         })
     }
 

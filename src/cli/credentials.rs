@@ -44,6 +44,17 @@ fn password(account: &str, file: Option<&Path>, needed: bool) -> anyhow::Result<
     Ok(None)
 }
 
+/// Where a password would come from, without a prompt; `None`: from nowhere. A file that others can read is refused.
+pub(super) fn source(file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let systemd = std::env::var_os("CREDENTIALS_DIRECTORY").map(|folder| PathBuf::from(folder).join("mep-batch"));
+    let file = file.map(Path::to_owned).or_else(|| systemd.filter(|file| file.exists()));
+    if let Some(file) = file {
+        read_file(&file)?;
+        return Ok(Some(format!("the password is in `{}`, which only its owner can read", file.display())));
+    }
+    Ok(std::env::var_os("MEP_PASSWORD").map(|_| "the password is in MEP_PASSWORD".to_owned()))
+}
+
 fn read_file(file: &Path) -> anyhow::Result<String> {
     let shown = file.display();
     let unreadable = || Usage(format!("cannot read the password file `{shown}`"));

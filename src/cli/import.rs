@@ -193,9 +193,9 @@ async fn is_alive(store: &Store, batch: &Batch, anew: Option<&str>) -> anyhow::R
     if batch.rows == 0 || store.counts_of(batch.id).await?[State::Rejected] < batch.rows {
         return Ok(true);
     }
-    // A row with a body was refused later, by the service or right before sending.
+    // A row with a body, or that had one before a purge, was refused later, by the service or right before sending.
     let first = store.page(batch.id, &Filter::default(), 0, same_reading::ROWS_READ).await?;
-    Ok(first.iter().any(|row| row.body.is_some()))
+    Ok(first.iter().any(|row| row.body.is_some() || row.body_sha256.is_some()))
 }
 
 /// Tells what was imported and what to type next.

@@ -53,6 +53,7 @@ pub(super) async fn list(context: &mut Context, args: ListArgs) -> anyhow::Resul
         };
         left -= shown;
     }
+    tell_purged(context, &batches, &filter);
     if !context.out.is_json() {
         let is_person = filter.phone.is_some();
         context.out.note(match (left == args.limit, is_person) {
@@ -67,6 +68,19 @@ pub(super) async fn list(context: &mut Context, args: ListArgs) -> anyhow::Resul
     }
     store.close().await;
     Ok(Exit::Complete)
+}
+
+/// Who is looked for by number is not found where the numbers are gone, and may have been texted all the same.
+fn tell_purged(context: &mut Context, batches: &[Batch], filter: &Filter) {
+    let purged: Vec<&str> =
+        batches.iter().filter(|batch| batch.purge.is_some()).map(|batch| batch.name.as_str()).collect();
+    if filter.phone.is_some() && !purged.is_empty() {
+        context.out.note(&format!(
+            "warning: numbers that were purged are not found: those of {}\n\
+             hint: the file that a batch came from tells a number's line, and `mep-batch show BATCH LINE` what came of it\n",
+            purged.join(", ")
+        ));
+    }
 }
 
 async fn table(
@@ -105,7 +119,9 @@ fn shown(columns: &[&str; SHOWN.len()], batch: &Batch, row: &InvocationView, rev
         let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
         match value {
             None | Some(FieldValue::Other(Value::Null)) => String::new(),
-            Some(FieldValue::Other(Value::String(text))) if reveal || matches!(name, "message" | "requestId") => {
+            Some(FieldValue::Other(Value::String(text)))
+                if reveal || row.purged_at.is_some() || matches!(name, "message" | "requestId") =>
+            {
                 text.escape_debug().take(SHOWN_CHARS).collect()
             }
             Some(FieldValue::Other(Value::String(text))) => {

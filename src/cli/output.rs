@@ -103,6 +103,13 @@ pub(super) fn stdout_last(line: &str) {
     let _ = write_to(io::stdout(), &format!("{line}\n"));
 }
 
+/// Writes what a command made to stdout, all at once.
+pub(super) fn stdout_bytes(text: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(text)?;
+    stdout.flush()
+}
+
 fn write_to(mut stream: impl Write, text: &str) -> io::Result<()> {
     stream.write_all(text.as_bytes())?;
     stream.flush()

@@ -5,7 +5,8 @@ use anyhow::bail;
 use super::failure::Usage;
 use crate::import::{Input, Options};
 use crate::invocation::RowContent;
-use crate::store::{Batch, Filter, Store};
+use crate::store::{Batch, Filter, InvocationView, Store};
+use crate::validate;
 
 /// Rows that are read once more: another mapping shows in the first one, another rule in a few.
 pub(super) const ROWS_READ: u32 = 200;
@@ -27,7 +28,7 @@ pub(super) async fn check(store: &Store, batch: &Batch, input: Input, options: O
             }
         };
         match &row.row.content {
-            RowContent::Ready { body, .. } if stored.body.as_ref() != Some(body) => {
+            RowContent::Ready { body, .. } if !says(stored, body) => {
                 return refuse(batch, Some(stored.line));
             }
             // What is refused today may have been put right by a `retry` since.
@@ -42,6 +43,14 @@ pub(super) fn has_ready_row(input: Input, options: Options) -> bool {
     let Ok(mut rows) = input.rows(Options { allow_no_service: true, ..options }) else { return false };
     let first = std::iter::from_fn(|| rows.next_row().ok().flatten()).take(ROWS_READ as usize);
     first.into_iter().any(|row| row.problems.is_empty())
+}
+
+/// Whether a row says this, or did before it was purged.
+fn says(stored: &InvocationView, body: &str) -> bool {
+    match &stored.body_sha256 {
+        Some(hash) => *hash == validate::body_sha256(body),
+        None => stored.body.as_deref() == Some(body),
+    }
 }
 
 fn refuse(batch: &Batch, line: Option<u32>) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ use super::failure::Usage;
 use crate::invocation::{Hold, Outcome, SkipReason, State, mask_phone};
 use crate::report;
 use crate::store::{ActionRecord, AttemptView, Batch, Filter, InvocationView, RowAction};
+use crate::validate;
 
 pub(super) async fn show(context: &mut Context, args: ShowArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
@@ -69,6 +70,11 @@ fn is_texted_twice(row: &InvocationView, attempts: &[AttemptView]) -> bool {
 
 fn body_of(row: &InvocationView, reveal: bool) -> Option<String> {
     row.body.as_ref().map(|body| if reveal { body.clone() } else { report::masked_body(body) })
+}
+
+/// The hash of what was sent, of a purged row too.
+fn hash_of(row: &InvocationView) -> Option<String> {
+    row.body_sha256.clone().or_else(|| row.body.as_deref().map(validate::body_sha256))
 }
 
 fn cells_of(row: &InvocationView, reveal: bool) -> Vec<(String, String)> {
@@ -129,6 +135,8 @@ fn json_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: 
         "possibleDuplicate": row.possible_duplicate,
         "textedTwice": is_texted_twice(row, attempts),
         "body": body_of(row, reveal),
+        "bodySha256": hash_of(row),
+        "purgedAt": row.purged_at.map(|at| at.to_string()),
         "cells": cells,
         "attempts": requests,
         "actions": actions,
@@ -167,11 +175,20 @@ fn text_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: 
     } else if row.possible_duplicate {
         text.push_str("  an earlier attempt may have texted the person already\n");
     }
-    match body_of(row, reveal) {
-        Some(body) => {
+    match (body_of(row, reveal), row.purged_at) {
+        (Some(body), _) => {
             let _ = writeln!(text, "Request to {}, service {}\n  {body}", batch.endpoint, batch.service);
         }
-        None => {
+        (None, Some(at)) => match hash_of(row) {
+            Some(hash) => {
+                let _ = writeln!(text, "Request to {}, service {}: purged at {at}", batch.endpoint, batch.service);
+                let _ = writeln!(text, "  SHA-256 of its body\n  {hash}");
+            }
+            None => {
+                let _ = writeln!(text, "Cells: purged at {at}");
+            }
+        },
+        (None, None) => {
             text.push_str("Cells, as they came\n");
             for (column, cell) in cells_of(row, reveal) {
                 let _ = writeln!(text, "  {column}: {}", cell.escape_debug());

@@ -5,6 +5,23 @@ use std::sync::Arc;
 use anyhow::Context;
 use rustls::{ClientConfig, RootCertStore};
 
+/// How many certificate authorities are trusted, and whose list of them it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trusted {
+    /// So many of the system's.
+    System(usize),
+    /// The system has none: so many of Mozilla's, which are built in.
+    BuiltIn(usize),
+}
+
+/// Whom a client on this machine would trust.
+#[must_use]
+pub fn trusted() -> Trusted {
+    let mut system = RootCertStore::empty();
+    system.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if system.is_empty() { Trusted::BuiltIn(roots().len()) } else { Trusted::System(system.len()) }
+}
+
 /// The TLS settings: versions 1.2 and 1.3, ring, and the system's roots.
 ///
 /// The cryptography is named here and not taken from the process's default, so that nothing else decides it. Without

@@ -12,6 +12,9 @@ const PHONE: &str = "phoneNumber";
 const TIME_ZONE: &str = "timeZone";
 const SERVICE: &str = "serviceId";
 
+/// What stands for the number of a purged row.
+const PURGED: &str = "purged";
+
 /// The names of a batch's rows: the mapped columns, then what came of them.
 pub fn columns_of(batch: &Batch) -> impl Iterator<Item = &str> {
     batch.columns.iter().map(String::as_str).chain(RESULT_COLUMNS)
@@ -109,6 +112,8 @@ fn mapped_cells(batch: &Batch, row: &InvocationView, reveal: bool) -> Vec<Field>
     };
     let mut cells: Vec<Field> = Vec::new();
     match &row.body {
+        // No phone number, so that nobody imports it as one.
+        None if row.purged_at.is_some() => cells.push((PHONE.to_owned(), Value::from(PURGED).into())),
         Some(body) => {
             for (name, value) in body_cells(body) {
                 let value = match value {

@@ -120,6 +120,15 @@ impl Store {
         rows.iter().map(read_action).collect::<sqlx::Result<_>>().map_err(failed())
     }
 
+    /// The purges of batches that are not there any more, oldest first; each names its batch.
+    pub async fn purges_of_deleted(&self) -> Result<Vec<ActionRecord>> {
+        const ALL: &str = "SELECT kind, at, who, host, version, reason, detail FROM action
+            WHERE batch_id IS NULL ORDER BY id";
+        let failed = || self.failed("list what was deleted");
+        let rows = query(ALL).fetch_all(&self.readers()).await.map_err(failed())?;
+        rows.iter().map(read_action).collect::<sqlx::Result<_>>().map_err(failed())
+    }
+
     /// What was done to one row, oldest first.
     pub async fn row_actions(&self, row: InvocationId) -> Result<Vec<RowAction>> {
         const ALL: &str = "SELECT kind, at, who, host, version, reason, detail, was, became

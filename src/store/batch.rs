@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::action::{self, ActionKind, Actor};
+use super::purge::Purge;
 use super::statement::{Row, query};
 use super::{Error, Result, Store, ids_text, json_text};
 use crate::invocation::{BatchId, Counts, Findings, Settings, UnixMillis};
@@ -43,6 +44,8 @@ pub struct Batch {
     pub cancelled_at: Option<UnixMillis>,
     /// The requests a second that an operator holds it to, whatever its settings say.
     pub throttle: Option<f64>,
+    /// The purge of it that has begun; whatever it had is never sent again.
+    pub purge: Option<Purge>,
 }
 
 /// Whether a batch may be sent.
@@ -59,7 +62,8 @@ macro_rules! select_batches {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, service_id, endpoint, account, source_name, source_sha256, columns, settings,
-                    findings, row_count, imported_at, confirmed_at, paused_at, cancelled_at, throttle FROM batch WHERE imported_at IS NOT NULL ",
+                    findings, row_count, imported_at, confirmed_at, paused_at, cancelled_at, throttle,
+                    purge_began_at, purge_how, purged_at FROM batch WHERE imported_at IS NOT NULL ",
             $rest
         )
     };
@@ -198,6 +202,7 @@ impl Store {
             paused_at: time("paused_at")?,
             cancelled_at: time("cancelled_at")?,
             throttle: row.get("throttle").map_err(failed())?,
+            purge: self.read_purge(row)?,
         })
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::action::{ActionKind, Actor, record};
 use super::connection::Tx;
 use super::statement::query;
-use super::{Error, Result, Store, control, counts, json_text, told};
+use super::{Error, Result, Store, control, counts, json_text, purge, told};
 use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, State, UnixMillis};
 
 /// Which rows a `retry` puts back.
@@ -63,7 +63,9 @@ impl Store {
         if !control::cancelled(&mut tx, &[batch]).await.map_err(failed())?.is_empty() {
             return Err(Error::Conflict("the batch is cancelled: nothing of it is sent any more".to_owned()));
         }
+        // First: it waits for a purge that is just beginning, which then is seen.
         let action = record(&mut tx, batch, ActionKind::Retry, actor, now, None, detail).await.map_err(failed())?;
+        purge::refuse_where_it_began(&mut tx, batch, failed()).await?;
         record_rows(&mut tx, action, &moves).await.map_err(failed())?;
         query(REBUILD).bind(json_text(&rebuilt)).execute(&mut tx).await.map_err(failed())?;
         told::note(&mut tx, batch, &fingerprints).await.map_err(failed())?;

@@ -7,7 +7,7 @@ use super::batch::settings_text;
 use super::connection::Tx;
 use super::import_lock::ImportLock;
 use super::statement::query;
-use super::{Error, Result, Store, json_text, told};
+use super::{Error, Result, Store, deletion, json_text, told};
 use crate::invocation::{
     BATCH_NAME_LENGTH_MAX, BatchId, Counts, Findings, Fingerprint, ImportedRow, RefusedBy, RowContent, Settings,
     SkipReason, State, UnixMillis,
@@ -94,26 +94,11 @@ impl Store {
 
     /// Deletes some rows of an unfinished batch, and the batch once it has none; how many rows.
     async fn sweep_some(&self, batch: BatchId) -> Result<u64> {
-        // Found by their numbers, which the content has: it goes after them.
-        const FINGERPRINTS: &str = "DELETE FROM fingerprint WHERE (phone, request_hash, invocation_id) IN
-            (SELECT f.phone, f.request_hash, f.invocation_id
-             FROM (SELECT id FROM invocation WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) AS swept
-             CROSS JOIN content AS c CROSS JOIN fingerprint AS f
-             WHERE c.invocation_id = swept.id AND f.phone = c.phone AND f.invocation_id = swept.id)";
-        const CONTENT: &str = "DELETE FROM content WHERE invocation_id IN
-            (SELECT id FROM invocation WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3)";
-        const ROWS: &str = "DELETE FROM invocation WHERE id IN
-            (SELECT id FROM invocation WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3)";
         const BATCH: &str = "DELETE FROM batch WHERE id = $1 AND imported_at IS NULL";
         let failed = || self.failed("sweep an unfinished import");
-        let (start, end) = batch.row_bounds();
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
-        let mut deleted = 0;
-        for statement in [FINGERPRINTS, CONTENT, ROWS] {
-            let done = query(statement).bind(start).bind(end).bind(SWEEP_ROWS).execute(&mut tx).await;
-            deleted = done.map_err(failed())?;
-        }
+        let deleted = deletion::delete_rows(&mut tx, batch, SWEEP_ROWS).await.map_err(failed())?;
         if deleted == 0 {
             query(BATCH).bind(batch.0).execute(&mut tx).await.map_err(failed())?;
         }

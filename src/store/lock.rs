@@ -88,6 +88,15 @@ impl RunLock {
         }
     }
 
+    /// Who holds the lock; `None`: nobody. Makes no lock where there is none.
+    pub fn holder(database: &Path) -> Result<Option<Holder>> {
+        let path = companion(database, ".lock");
+        if !path.exists() || !RunLock::is_held(database)? {
+            return Ok(None);
+        }
+        Ok(Some(read_holder(&open(database, &path)?)))
+    }
+
     /// Takes the lock for a short piece of work, waiting a little for others that do the same.
     pub(super) async fn acquire_soon(database: &Path) -> Result<RunLock> {
         let deadline = tokio::time::Instant::now() + SOON;

@@ -12,7 +12,8 @@ impl Store {
             ($from:literal, $join:literal) => {
                 concat!(
                     "SELECT i.id, i.line, i.state, i.due_at, i.hold, i.attempt, i.possible_duplicate, i.http_status, i.code, i.message,
-                       i.refused_by, i.request_id, i.reason, i.finished_at, a.sent_at, c.body, c.phone, c.time_zone, c.cells ",
+                       i.refused_by, i.request_id, i.reason, i.finished_at, a.sent_at, c.body, c.phone, c.time_zone, c.cells,
+                       c.purged_at, c.body_sha256 ",
                     $from,
                     " JOIN content AS c ON c.invocation_id = i.id
                     LEFT JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
@@ -251,6 +252,8 @@ impl Store {
             phone: row.get::<Option<i64>>("phone").map_err(failed())?.map(i64::unsigned_abs),
             time_zone: text("time_zone")?,
             cells: cells.into_iter().map(|(column, text)| Cell { column, text }).collect(),
+            purged_at: time("purged_at")?,
+            body_sha256: text("body_sha256")?,
         })
     }
 }

@@ -122,7 +122,7 @@ impl Store {
     }
 
     /// Whether the last run sent from another history of the server, or, where there was none, a batch came into another.
-    async fn has_other_history(&self) -> Result<bool> {
+    pub async fn has_other_history(&self) -> Result<bool> {
         const OTHER: &str = "SELECT COALESCE((SELECT history <> $1 FROM run ORDER BY id DESC LIMIT 1),
             EXISTS (SELECT 1 FROM batch WHERE imported_at IS NOT NULL AND history <> $1))";
         let found = query(OTHER).bind(self.history()).fetch_value(&self.readers()).await;

@@ -17,7 +17,15 @@ const APPLICATION_ID: i64 = 0x4d45_5042;
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
 /// The newest version of the schema, on either database.
-const NEWEST: i64 = 1;
+pub const NEWEST: i64 = 1;
+
+/// The version of the SQLite library that is built in.
+pub async fn library_version() -> Result<String> {
+    const MEMORY: &str = "sqlite::memory:";
+    let failed = |cause| sqlite::error("read the library's version", MEMORY, cause);
+    let mut connection = sqlx::SqliteConnection::connect(MEMORY).await.map_err(failed)?;
+    query("SELECT sqlite_version()").fetch_value(On::Sqlite(&mut connection)).await.map_err(failed)
+}
 
 /// The versions on one database: its texts.
 fn migrations(queue: &'static str) -> Migrator {

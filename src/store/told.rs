@@ -28,23 +28,33 @@ const ROW_BITS: u32 = 60;
 impl Store {
     /// Those of the rows whose number another of these batches has sent something since then, or is about to: for each
     /// at most one row with the same request, the one in the strongest state, and the newest with another.
+    ///
+    /// A purged row has no number any more: it is found by its request, which the number is part of, and by nothing else.
     pub async fn told(&self, rows: &[Fingerprint], batches: &[BatchId], since: UnixMillis) -> Result<Vec<Told>> {
         // One number for each find, so that the best of them is the greatest; all of them in one text.
         macro_rules! best_finds {
             () => {
-                " FROM (SELECT asked.line, CASE WHEN f.request_hash = asked.hash THEN 1 ELSE 0 END AS same_request,
-                       MAX(CAST(CASE WHEN f.request_hash <> asked.hash OR i.state = 'pending' THEN 0
+                " FROM (SELECT f.line, CASE WHEN f.request_hash = f.hash THEN 1 ELSE 0 END AS same_request,
+                       MAX(CAST(CASE WHEN f.request_hash <> f.hash OR i.state = 'pending' THEN 0
                                      WHEN i.state = 'sending' THEN 1 WHEN i.state = 'unknown' THEN 2 ELSE 3 END AS BIGINT) << 60
                            | f.invocation_id) AS best
-                FROM (SELECT CAST(value ->> 0 AS BIGINT) AS phone, CAST(value ->> 1 AS BIGINT) AS hash,
-                             CAST(value ->> 2 AS BIGINT) AS line FROM json_each($1)) AS asked
-                     CROSS JOIN fingerprint AS f CROSS JOIN invocation AS i
-                WHERE f.phone = asked.phone
-                  AND f.invocation_id >> 32 IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($2))
+                FROM (SELECT asked.line, asked.hash, f.request_hash, f.invocation_id
+                      FROM (SELECT CAST(value ->> 0 AS BIGINT) AS phone, CAST(value ->> 1 AS BIGINT) AS hash,
+                                   CAST(value ->> 2 AS BIGINT) AS line FROM json_each($1)) AS asked
+                           CROSS JOIN fingerprint AS f
+                      WHERE f.phone = asked.phone
+                      UNION ALL
+                      SELECT asked.line, asked.hash, f.request_hash, f.invocation_id
+                      FROM (SELECT CAST(value ->> 1 AS BIGINT) AS hash,
+                                   CAST(value ->> 2 AS BIGINT) AS line FROM json_each($1)) AS asked
+                           CROSS JOIN fingerprint AS f
+                      WHERE f.phone = 0 AND f.request_hash = asked.hash) AS f
+                     CROSS JOIN invocation AS i
+                WHERE f.invocation_id >> 32 IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($2))
                   AND i.id = f.invocation_id
                   AND (i.state IN ('pending', 'sending')
                        OR (i.state IN ('accepted', 'unknown') AND i.finished_at >= $3))
-                GROUP BY asked.line, CASE WHEN f.request_hash = asked.hash THEN 1 ELSE 0 END) AS found"
+                GROUP BY f.line, CASE WHEN f.request_hash = f.hash THEN 1 ELSE 0 END) AS found"
             };
         }
         const TOLD: Sql = Sql {

@@ -60,6 +60,10 @@ pub struct InvocationView {
     pub time_zone: Option<String>,
     /// A refused row's cells.
     pub cells: Vec<Cell>,
+    /// When all of that was made unreadable.
+    pub purged_at: Option<UnixMillis>,
+    /// SHA-256, in hex, of the body that was.
+    pub body_sha256: Option<String>,
 }
 
 /// One attempt of a row.
