@@ -388,3 +388,23 @@ fn refused_rows_are_written_as_csv_with_their_missing_cells_and_are_refused_unti
     let again = scenario.mep(&format!("check mend.csv --service {SERVICE} --json")).exits(3).json();
     assert_eq!((&again["rows"], &again["rejected"]), (&2.into(), &2.into()));
 }
+
+#[test]
+fn verdicts_are_read_and_an_error_for_a_request_id_is_none() {
+    let s = Scenario::new();
+    let sim = s.simulate("--fault close=1");
+    let run = format!("run campaign.csv --endpoint {sim} --concurrency 2 --wait 0 --probe-after 1ms");
+    s.campaign(2).mep(&run).exits(4);
+    let number = |text: &str| Cell::Number(text.to_owned());
+    let row = |line: &str, id: Cell| vec![number(line), Cell::from("accepted"), id, number("1"), Cell::from("support")];
+    let header = || texts(["line", "as", "requestId", "attempts", "reason"]);
+    let broken = [header(), row("2", Cell::from("A-B")), row("3", Cell::Error("#N/A".to_owned()))];
+    Workbook::new().sheet("Verdicts", broken).save(s.path("verdicts.xlsx"));
+    s.mep("resolve campaign --from verdicts.xlsx --apply").exits(2).says("line 3: an error of the spreadsheet");
+    assert_eq!(s.states(), "2 unknown");
+    let mended = [header(), row("2", Cell::from("A-B")), row("3", Cell::from("C-D"))];
+    Workbook::new().sheet("Verdicts", mended).save(s.path("verdicts.xlsx"));
+    s.mep("resolve campaign --from verdicts.xlsx --apply").exits(0);
+    assert_eq!(s.query("SELECT request_id FROM invocation ORDER BY id"), ["A-B", "C-D"]);
+    s.audit(2);
+}

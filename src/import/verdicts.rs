@@ -13,7 +13,7 @@ use super::table::columns::is_same_header;
 use super::table::flags::in_one_line;
 use super::table::record::Record;
 use crate::invocation::{FiledWord, RESULT_COLUMNS, Verdict, Word};
-use crate::validate::mask_cell;
+use crate::validate::{is_spreadsheet_error, mask_cell, spreadsheet_error};
 
 const LINE: &str = "line";
 const VERDICT: &str = "as";
@@ -53,6 +53,14 @@ struct Places {
     reason: Option<usize>,
     attempt: Option<usize>,
     phone: Option<usize>,
+}
+
+impl Places {
+    /// Whether what stands at that place is read.
+    fn has(&self, place: usize) -> bool {
+        let Places { line, verdict, request_id, reason, attempt, phone } = self;
+        [Some(*line), Some(*verdict), *request_id, *reason, *attempt, *phone].contains(&Some(place))
+    }
 }
 
 /// Reads a file of verdicts: a table with the columns `line` and `as`, and `requestId` and `reason` where there are such.
@@ -162,15 +170,13 @@ fn no_header(found: &str, line: Option<u32>) -> FileFault {
 
 /// The columns that somebody may think are heeded.
 fn ignored(header: &Record, places: &Places, own: &[String]) -> Vec<String> {
-    let Places { line, verdict, request_id, reason, attempt, phone } = places;
-    let known = [Some(*line), Some(*verdict), *request_id, *reason, *attempt, *phone];
     let is_exported = |cell: &str| {
         let mut names = RESULT_COLUMNS.into_iter().chain(own.iter().map(String::as_str));
         names.any(|name| is_same_header(name, cell))
     };
     let cells = header.cells.iter().enumerate();
     cells
-        .filter(|(place, cell)| !known.contains(&Some(*place)) && !cell.trim().is_empty() && !is_exported(cell))
+        .filter(|(place, cell)| !places.has(*place) && !cell.trim().is_empty() && !is_exported(cell))
         .map(|(_, cell)| mask_cell(&in_one_line(cell)))
         .collect()
 }
@@ -182,6 +188,11 @@ fn filed_word(record: &Record, places: &Places, default: Option<&str>) -> Result
     let verdict = cell(places.verdict);
     if verdict.is_empty() {
         return Ok(None);
+    }
+    let of_formula = |(place, cell)| (places.has(place) && is_spreadsheet_error(cell)).then(spreadsheet_error);
+    let of_cell = record.faults.iter().find(|(place, _)| places.has(*place)).map(|(_, fault)| fault.clone());
+    if let Some(fault) = of_cell.or_else(|| record.cells.iter().enumerate().find_map(of_formula)) {
+        return Err(FileFault::new(fault.reason, fault.fix));
     }
     let line = cell(places.line);
     let line: u32 = line.parse().ok().filter(|line| *line > 0).ok_or_else(|| {
