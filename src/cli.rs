@@ -36,6 +36,7 @@ mod plan_text;
 mod problems;
 mod progress;
 mod purge;
+mod reference;
 mod resend;
 mod resolve;
 mod retry;
@@ -43,6 +44,7 @@ mod run;
 mod run_end;
 mod run_table;
 mod same_reading;
+mod settings;
 mod show;
 mod signals;
 mod silent_runs;
@@ -69,34 +71,42 @@ use args::{Cli, Command};
 use context::Context;
 use exit::Exit;
 
+pub use reference::{parses, reference};
+
 /// Runs the program with its arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(command) = generated::command(&arguments) {
         return generated::print(&command);
     }
-    let command = match database::refuse_typed_password(&arguments).and_then(|()| config::command(&arguments)) {
-        Ok(command) => version::told(command, &arguments),
+    logs::foresee(&arguments);
+    let mut parser = match database::refuse_typed_password(&arguments).and_then(|()| config::Parser::new(&arguments)) {
+        Ok(parser) => parser,
         Err(error) => return failure::before_parsing(&arguments, &error),
     };
-    let cli = command.try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
-    match cli {
-        Ok(cli) => run_to_exit(cli).into(),
-        Err(error) => failure::of_arguments(&arguments, &error),
+    parser.command = version::told(parser.command, &arguments);
+    let matches = parser.command.clone().try_get_matches_from(&arguments);
+    match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => run_to_exit(cli, &parser).into(),
+        Err(error) => match parser.explained(&error) {
+            Some(error) => failure::before_parsing(&arguments, &error),
+            None => failure::of_arguments(&arguments, &error),
+        },
     }
 }
 
-fn run_to_exit(cli: Cli) -> Exit {
+fn run_to_exit(cli: Cli, parser: &config::Parser) -> Exit {
     logs::begin(&cli.global);
     let mut context = match Context::new(&cli.global) {
         Ok(context) => context,
         Err(error) => return failure::tell(cli.global.json, &error),
     };
+    parser.unknown_variables().iter().for_each(|warning| context.out.note(warning));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::tell(cli.global.json, &anyhow::Error::new(error).context("cannot start")),
     };
-    let done = runtime.block_on(dispatch(&mut context, cli.command));
+    let done = runtime.block_on(dispatch(&mut context, cli.command, parser));
     match done {
         Ok(exit) => context.out.finish(exit),
         Err(error) => {
@@ -106,7 +116,7 @@ fn run_to_exit(cli: Cli) -> Exit {
     }
 }
 
-async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Exit> {
+async fn dispatch(context: &mut Context, command: Command, parser: &config::Parser) -> anyhow::Result<Exit> {
     match command {
         Command::Check(args) => check::check(context, args).await,
         Command::Import(args) => import::import(context, args).await,
@@ -127,5 +137,6 @@ async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Exi
         Command::Completions(_) | Command::Man(_) => {
             unreachable!("`main` prints what is generated before anything is read")
         }
+        Command::Config => Ok(settings::config(context, parser)),
     }
 }

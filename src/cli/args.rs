@@ -119,6 +119,8 @@ pub(super) enum Command {
     Purge(PurgeArgs),
     /// Check the machine, the credentials and the database; changes nothing
     Doctor(DoctorArgs),
+    /// Show each setting, its value and where it came from
+    Config,
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write one for each command

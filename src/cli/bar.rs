@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use rustix::termios::tcgetwinsize;
 
-use super::colour;
+use super::{colour, logs};
 
 /// Draws a second: enough to follow, few enough to cost nothing.
 const DRAWS_A_SECOND: u8 = 4;
@@ -25,7 +25,7 @@ impl Bar {
         let is_watched = io::stderr().is_terminal()
             && colour::is_able(std::env::var_os("TERM"))
             && std::env::var_os("CI").is_none_or(|ci| ci.is_empty());
-        if is_quiet || !is_watched {
+        if is_quiet || logs::is_json() || !is_watched {
             return None;
         }
         let bar = ProgressBar::with_draw_target(

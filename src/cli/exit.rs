@@ -35,8 +35,51 @@ pub(super) enum Exit {
 }
 
 impl Exit {
+    /// Every code, as they are documented.
+    pub(super) const ALL: [Exit; 12] = [
+        Exit::Complete,
+        Exit::Error,
+        Exit::Usage,
+        Exit::Imperfect,
+        Exit::Undecided,
+        Exit::Incomplete,
+        Exit::Stopped,
+        Exit::InputRefused,
+        Exit::Held,
+        Exit::Store,
+        Exit::Interrupted,
+        Exit::Terminated,
+    ];
+
     pub(super) fn code(self) -> u8 {
         self as u8
+    }
+
+    /// What it tells a person or a script.
+    pub(super) fn meaning(self) -> &'static str {
+        match self {
+            Exit::Complete => "all that was due is accepted, or skipped as a duplicate, or cancelled",
+            Exit::Error => "an unexpected error",
+            Exit::Usage => "usage or configuration; not confirmed",
+            Exit::Imperfect => "some rows are rejected, failed or expired",
+            Exit::Undecided => "some rows are unknown: a person must decide",
+            Exit::Incomplete => {
+                "incomplete by design: retries are scheduled, the batch is paused or outside its window, the gate is closed, \
+                 or `--limit` is reached"
+            }
+            Exit::Stopped => {
+                "stopped: the service refused the credentials or the request line, twenty equal refusals, five failed \
+                 probes, or more unknown rows than `--max-unknown`"
+            }
+            Exit::InputRefused => "the input was refused; nothing was imported",
+            Exit::Held => {
+                "another run holds the database; a file was imported all the same, and the running process sends it if \
+                 it was started without names"
+            }
+            Exit::Store => "the database cannot be read or written",
+            Exit::Interrupted => "interrupted by Ctrl-C (INT)",
+            Exit::Terminated => "interrupted by the system (TERM)",
+        }
     }
 }
 

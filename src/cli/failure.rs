@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::exit::Exit;
+use super::logs;
 use super::output;
 use crate::import::{FileRefused, TooManyRejected};
 use crate::store;
@@ -42,7 +43,9 @@ pub(super) fn before_parsing(arguments: &[OsString], error: &anyhow::Error) -> E
 /// Tells what is wrong with the arguments; help and version are no errors.
 pub(super) fn of_arguments(arguments: &[OsString], error: &clap::Error) -> ExitCode {
     let is_error = error.use_stderr();
-    if error.print().is_err() {
+    if is_error && logs::is_json() {
+        output::stderr(&error.to_string());
+    } else if error.print().is_err() {
         return Exit::Error.into();
     }
     if !is_error {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use toml::Value;
 
 use super::args::InputArgs;
-use super::config;
+use super::config::{self, Setting};
 use super::context::Context;
 use super::failure::Usage;
 use crate::import::{ColumnMap, Constant, Options, Rows, in_one_line, is_same_header};
@@ -49,10 +49,10 @@ impl Mapping {
         read(Path::new(file)).and_then(|keys| Mapping::of(file, keys)).map_err(|error| format!("{error:#}"))
     }
 
-    fn of(file: &str, keys: Vec<(String, Vec<String>)>) -> anyhow::Result<Mapping> {
+    fn of(file: &str, keys: Vec<Setting>) -> anyhow::Result<Mapping> {
         let mut mapping = Mapping::default();
-        for (key, values) in keys {
-            let bad = |error: String| Usage(format!("`{key}` in the mapping file `{file}`: {error}"));
+        for Setting { key, values, place } in keys {
+            let bad = |error: String| Usage(format!("`{key}` in {place}: {error}"));
             match key.as_str() {
                 "map" => {
                     let maps: Result<Vec<ColumnMap>, _> = values.iter().map(|value| value.parse()).collect();
@@ -92,18 +92,17 @@ impl Mapping {
     }
 }
 
-/// The keys of a mapping file, each with its values as they would be typed.
-pub(super) fn read(file: &Path) -> anyhow::Result<Vec<(String, Vec<String>)>> {
+/// The keys of a mapping file.
+pub(super) fn read(file: &Path) -> anyhow::Result<Vec<Setting>> {
     let keys = config::read(file, "the mapping file")?;
-    let known = KEYS.map(str::to_owned);
-    if let Some((unknown, _)) = keys.iter().find(|(key, _)| !KEYS.contains(&key.as_str())) {
-        let hint = match config::closest(unknown, &known) {
+    if let Some(Setting { key: unknown, place, .. }) = keys.iter().find(|setting| !KEYS.contains(&setting.key.as_str()))
+    {
+        let hint = match config::closest(unknown, &KEYS) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it may hold: {}", KEYS.join(", ")),
         };
         bail!(Usage(format!(
-            "`{unknown}` in the mapping file `{}` says nothing of how a file is read\nhint: {hint}",
-            file.display()
+            "`{unknown}` in the mapping file {place} says nothing of how a file is read\nhint: {hint}"
         )));
     }
     Ok(keys)

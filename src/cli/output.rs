@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::bar;
 use super::exit::Exit;
+use super::logs;
 
 pub(super) use crate::invocation::{counted, grouped};
 
@@ -95,7 +96,8 @@ impl Output {
 
 /// Writes to stderr; there is nowhere to complain if that fails.
 pub(super) fn stderr(text: &str) {
-    let _ = bar::above(|| write_to(io::stderr(), text));
+    let text = if logs::is_json() { logs::line_of(text).unwrap_or_default() } else { text.to_owned() };
+    let _ = bar::above(|| write_to(io::stderr(), &text));
 }
 
 /// Writes the last line of stdout.

@@ -172,7 +172,7 @@ pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Err
              `host:port:database:user:password`, readable by its owner alone)"
         }
         Some("3D000") => "\nhint: an administrator makes it: CREATE DATABASE name OWNER user",
-        Some("42501") => "\nhint: the README's `Several machines` lists what the user must be granted",
+        Some("42501") => "\nhint: docs/several-machines.md lists what the user must be granted",
         Some("42P01" | "3F000") => {
             "\nhint: `mep-batch import` makes the tables, in the schema that the address leads to"
         }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::lines::Lines;
 use super::sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
-use super::values::{parse_positive_rate, parse_reason, parse_request_id, parse_time_or_0};
+use super::values::{parse_positive_rate, parse_reason, parse_request_id, parse_time, parse_time_or_0};
 use crate::import::ColumnMap;
 use crate::invocation::State;
 use crate::simulator::{FaultShare, Latency};
@@ -64,10 +64,10 @@ pub(in crate::cli) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_time_or_0, help_heading = "Process options")]
     pub(in crate::cli) wait: Option<Duration>,
     /// For a whole request
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "60s", help_heading = "Process options")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s", help_heading = "Process options")]
     pub(in crate::cli) timeout: Duration,
     /// For a connection
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s", help_heading = "Process options")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "10s", help_heading = "Process options")]
     pub(in crate::cli) connect_timeout: Duration,
     /// How long a run that sends looks for its database server when that is gone, before it ends and logs what it could not
     /// store

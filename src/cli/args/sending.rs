@@ -8,7 +8,8 @@ use clap::Args;
 use super::hours::HoursArgs;
 use super::ignore::IgnoreArgs;
 use super::values::{
-    RateArg, VendorRetryArg, parse_absolute, parse_batch_name, parse_rate, parse_time_or_0, parse_vendor_retry,
+    RateArg, VendorRetryArg, parse_absolute, parse_batch_name, parse_rate, parse_time, parse_time_or_0,
+    parse_vendor_retry,
 };
 use crate::cli::mapping::Mapping;
 use crate::import::{ColumnMap, Constant, Delimiter, Duplicates, RejectedMax, SheetChoice, TextEncoding};
@@ -88,23 +89,23 @@ pub(in crate::cli) struct SendingArgs {
     /// Requests a second, or `unlimited` [default: 10 for production, 1 for cie, else unlimited]
     #[arg(long, value_name = "R", value_parser = parse_rate, help_heading = "Sending options")]
     pub(in crate::cli) rate: Option<RateArg>,
-    /// The first step of the backoff
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Sending options")]
+    /// The first step of the backoff [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, help_heading = "Sending options")]
     pub(in crate::cli) retry_initial: Option<Duration>,
-    /// Its longest step
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Sending options")]
+    /// Its longest step [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, help_heading = "Sending options")]
     pub(in crate::cli) retry_max: Option<Duration>,
-    /// How long after the service's 1010 to repeat, or `never`: then such a row is unknown
+    /// How long after the service's 1010 to repeat, or `never`: then such a row is unknown [default: 15m]
     #[arg(long, value_name = "TIME|never", value_parser = parse_vendor_retry, help_heading = "Sending options")]
     pub(in crate::cli) vendor_retry: Option<VendorRetryArg>,
     /// Repeat a bare 503: for who knows that the gateway passes no such request on
     #[arg(long, value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Sending options")]
     pub(in crate::cli) retry_503: Option<bool>,
-    /// How long after its first retry a row is retried
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Sending options")]
+    /// How long after its first retry a row is retried [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, help_heading = "Sending options")]
     pub(in crate::cli) retry_for: Option<Duration>,
-    /// How long after the gate closed the first probe goes
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Sending options")]
+    /// How long after the gate closed the first probe goes [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, help_heading = "Sending options")]
     pub(in crate::cli) probe_after: Option<Duration>,
     /// Unknown rows beyond which nothing is taken [default: the larger of 20 and 1 % of the batch]
     #[arg(long, value_name = "N", help_heading = "Sending options")]

@@ -60,7 +60,11 @@ pub(super) fn parse_vendor_retry(text: &str) -> Result<VendorRetryArg, String> {
 
 /// A bare `0` is a time too: it is what scripts say most.
 pub(super) fn parse_time_or_0(text: &str) -> Result<Duration, String> {
-    if text == "0" { Ok(Duration::ZERO) } else { humantime::parse_duration(text).map_err(|error| error.to_string()) }
+    if text == "0" { Ok(Duration::ZERO) } else { parse_time(text) }
+}
+
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("expected a time (`500ms`, `90s`, `5m`, `24h`): {error}"))
 }
 
 /// A path that means the same file wherever the next command is typed.

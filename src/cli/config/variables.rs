@@ -1,0 +1,67 @@
+//! The environment's part of the settings: which variable belongs to which flag, and which belongs to none.
+
+use std::collections::BTreeSet;
+
+use clap::{Arg, Command};
+
+use super::NO_SETTING;
+use super::near::closest;
+
+/// The account's is the vendor's own.
+const ACCOUNT: &str = "MEP_ACCOUNT";
+/// Belongs to no flag: a password is never typed.
+pub(in crate::cli) const PASSWORD: &str = "MEP_PASSWORD";
+const PREFIX: &str = "MEP_BATCH_";
+/// What the project's own tests are told by.
+const OF_THE_TESTS: [&str; 2] = ["MEP_BATCH_TEST_", "MEP_BATCH_AUDIT_"];
+
+/// The variable of a flag: `--rate` is `MEP_BATCH_RATE`.
+pub(in crate::cli) fn variable_of(arg: &Arg) -> Option<String> {
+    match arg.get_long()? {
+        _ if arg.get_id() == NO_SETTING => None,
+        "help" | "version" => None,
+        "accept-history" | "apply" | "canary" | "delete" => None, // said once, by somebody who has looked
+        "account" => Some(ACCOUNT.to_owned()),
+        long => Some(format!("{PREFIX}{}", long.to_uppercase().replace('-', "_"))),
+    }
+}
+
+/// Gives every flag its variable.
+pub(super) fn with_variables(command: Command, global_too: bool) -> Command {
+    let command = command.mut_args(|arg| match variable_of(&arg) {
+        None => arg,
+        Some(_) if arg.is_global_set() && !global_too => arg,
+        Some(variable) => arg.env(variable).hide_env(true),
+    });
+    command.mut_subcommands(|sub| with_variables(sub, false))
+}
+
+/// What to say of variables that look like settings and are none: one that is mistyped would be passed over in silence.
+pub(super) fn unknown(command: &Command) -> Vec<String> {
+    let mut known = BTreeSet::from([PASSWORD.to_owned()]);
+    collect(command, &mut known);
+    let known: Vec<String> = known.into_iter().collect();
+    let set: BTreeSet<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    set.iter().filter(|name| !known.contains(name)).filter_map(|name| text_of(name, &known)).collect()
+}
+
+fn text_of(name: &str, known: &[String]) -> Option<String> {
+    if !name.starts_with("MEP_") || OF_THE_TESTS.iter().any(|prefix| name.starts_with(prefix)) {
+        return None;
+    }
+    // What all of them begin with makes no two of them alike.
+    let rest = |name: &str| name.trim_start_matches(PREFIX).trim_start_matches("MEP_").to_owned();
+    let rests: Vec<String> = known.iter().map(|name| rest(name)).collect();
+    let near = closest(&rest(name), &rests).and_then(|near| rests.iter().position(|rest| rest == near));
+    let hint = near.map(|place| format!("\nhint: did you mean {}?", known[place]));
+    // The vendor's other programs may have variables of their own.
+    if hint.is_none() && !name.starts_with(PREFIX) {
+        return None;
+    }
+    Some(format!("warning: the variable {name} is no setting and is passed over{}\n", hint.unwrap_or_default()))
+}
+
+fn collect(command: &Command, variables: &mut BTreeSet<String>) {
+    variables.extend(command.get_arguments().filter_map(variable_of));
+    command.get_subcommands().for_each(|sub| collect(sub, variables));
+}
