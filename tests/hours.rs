@@ -26,6 +26,7 @@ fn main() -> ExitCode {
                 a_retry_whose_time_ended_at_night_is_sent_once_more,
                 what_is_not_sent_in_time_is_skipped_as_expired,
                 nothing_is_sent_before_its_time,
+                rows_that_an_operator_puts_back_at_night_are_put_off_before_any_is_taken,
                 a_live_run_obeys_a_changed_window,
                 a_live_run_lets_nothing_out_after_the_end,
                 hours_that_can_never_be_are_refused,
@@ -234,6 +235,24 @@ fn nothing_is_sent_before_its_time(database: Database) {
     s.mep(&format!("run campaign --not-before {}", moment(-1))).exits(0);
     assert_eq!((s.states().as_str(), sim.received()), ("5 accepted", 5));
     s.audit(5);
+}
+
+fn rows_that_an_operator_puts_back_at_night_are_put_off_before_any_is_taken(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--fault 1000=50%");
+    s.campaign(44).mep(&format!("run campaign.csv --endpoint {sim} --limit 40")).exits(5);
+    let (failed, sent) = (s.query("SELECT count(*) FROM invocation WHERE state = 'failed'").remove(0), sim.received());
+    let run = format!("run campaign --window {} --time-zone UTC", closed());
+    let run = s.start(&run);
+    run.until_it_says("outside the window");
+    assert_eq!(holds(&s), "4 window");
+    s.mep("retry campaign --state failed").exits(0);
+    let held = "SELECT count(*) FROM invocation WHERE hold = 'window' AND attempt > 0";
+    s.until_stored(held, &failed);
+    run.send(Signal::INT);
+    run.finish().exits(130);
+    assert_eq!((attempts(&s), sim.received()), (sent.to_string(), sent));
+    s.audit(44);
 }
 
 /// A run that sends slowly, to a stand-in.

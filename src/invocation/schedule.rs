@@ -158,4 +158,28 @@ mod tests {
             Some(end)
         );
     }
+
+    #[test]
+    fn the_beginning_and_the_end_hold_in_every_zone_and_the_window_within_them() {
+        let (begin, end) = (at("2026-11-27T19:30[UTC]"), at("2026-11-29T12:00[UTC]"));
+        let bounds = Schedule { not_before: Some(begin), not_after: Some(end), ..Schedule::default() };
+        let leaves = |schedule: &Schedule, zone, time| schedule.leave(zone, at(time));
+        assert_eq!(leaves(&bounds, None, "2026-11-27T12:00[UTC]"), Leave::Later(begin));
+        assert_eq!(leaves(&bounds, None, "2026-11-27T19:30[UTC]"), Leave::Now);
+        assert_eq!(leaves(&bounds, None, "2026-11-29T12:00[UTC]"), Leave::Expired);
+        let both = Schedule { window: day().window, ..bounds };
+        let noon = "2026-11-27T12:00[UTC]";
+        assert_eq!(leaves(&both, Some("UTC"), noon), Leave::Later(begin));
+        let in_tokyo = at("2026-11-28T09:00[Asia/Tokyo]");
+        assert_eq!(
+            leaves(&both, Some("Asia/Tokyo"), noon),
+            Leave::Later(in_tokyo),
+            "its window is closed when it begins"
+        );
+        assert_eq!(leaves(&both, None, "2026-11-29T12:00[UTC]"), Leave::Expired, "whatever its zone is");
+        let ends = |zone, time| both.leave_ends(zone, at(time));
+        assert_eq!(ends(Some("UTC"), "2026-11-28T12:00[UTC]"), Some(at("2026-11-28T20:00[UTC]")));
+        assert_eq!(ends(Some("UTC"), "2026-11-29T11:00[UTC]"), Some(end));
+        assert_eq!(Schedule::default().leave_ends(None, begin), None);
+    }
 }

@@ -64,8 +64,13 @@ impl Hours {
         self.schedule.not_after.is_some_and(|end| end <= now)
     }
 
+    /// Has what is due from that moment on looked at once more: rows have come before the last that was looked at.
+    pub(super) fn reach_back(&mut self, due_at: UnixMillis) {
+        self.after = self.after.min(DuePlace { due_at, ..DuePlace::START });
+    }
+
     /// Has everything that is due looked at once more.
-    pub(super) fn look_again(&mut self) {
+    fn look_again(&mut self) {
         (self.after, self.has_more, self.again_at) = (DuePlace::START, true, None);
     }
 
@@ -160,6 +165,18 @@ mod tests {
         assert_eq!(told, [(2, Some(at(12))), (3, None), (5, Some(at(2)))]);
         assert_eq!(hours.again_at, Some(at(4)));
         assert!(!hours.are_to_be_kept(false, at(3)) && hours.are_to_be_kept(false, at(4)));
+    }
+
+    #[test]
+    fn a_row_that_comes_before_the_last_is_reached_back_to() {
+        let mut hours = hours();
+        hours.after = DuePlace { due_at: at(1), id: InvocationId(7) };
+        hours.reach_back(at(2));
+        assert_eq!(hours.after, DuePlace { due_at: at(1), id: InvocationId(7) });
+        hours.reach_back(at(1));
+        assert!(hours.after < DuePlace { due_at: at(1), id: InvocationId(1) });
+        hours.reach_back(UnixMillis(0));
+        assert!(hours.after < DuePlace { due_at: UnixMillis(0), id: InvocationId(1) });
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::hours::Hours;
-use crate::invocation::{Counts, Hold, Outcome, RefusedBy, Settlement, State, UnixMillis};
+use crate::invocation::{Counts, Hold, RefusedBy, Settlement, State, UnixMillis};
 use crate::store::{Batch, NextDue};
 use crate::worker::Route;
 
@@ -99,6 +99,15 @@ impl Sending {
 
     /// Takes in when its next row is due, as it was read, and that none is before that moment.
     pub(super) fn is_due_next(&mut self, next: Option<NextDue>, soonest: UnixMillis) {
+        let is_earlier = |next: NextDue| match self.due {
+            Due::At(at) => next.at < at,
+            Due::Nothing => true,
+            Due::Now | Due::Unclear { .. } => false,
+        };
+        // An operator has put rows back, or another run has: they are held against the hours before any is taken.
+        if let (Some(hours), Some(next)) = (&mut self.hours, next.filter(|next| is_earlier(*next))) {
+            hours.reach_back(next.at);
+        }
         self.next_hold = next.and_then(|next| next.hold);
         self.due = next.map_or(Due::Nothing, |next| Due::At(next.at.max(soonest)));
     }
@@ -135,13 +144,11 @@ impl Sending {
     /// Takes in a stored outcome; the text of the refusal where it is one too many of the same.
     pub(super) fn settled(&mut self, settlement: &Settlement) -> Option<String> {
         self.counts.moved(State::Sending, settlement.state);
-        if settlement.outcome == Outcome::GivenBack
-            && let Some(hours) = &mut self.hours
-        {
-            hours.look_again(); // its window may have closed
-        }
         if settlement.state == State::Pending {
             let due = settlement.due_at;
+            if let Some(hours) = &mut self.hours {
+                hours.reach_back(due);
+            }
             if !matches!(self.due, Due::At(at) if at <= due) {
                 self.next_hold = None;
             }

@@ -65,9 +65,18 @@ impl Turn<'_> {
         limit: u32,
         now: UnixMillis,
     ) -> Result<Vec<DueRow>> {
-        const DUE: &str = "SELECT due_at, id, (SELECT time_zone FROM content WHERE invocation_id = invocation.id)
-            FROM invocation WHERE state = 'pending' AND batch_id = $1 AND (due_at, id) > ($2, $3) AND due_at <= $4
-            ORDER BY due_at, id LIMIT $5";
+        // Behind a place are two ranges of the index: SQLite would read the first from its beginning for a pair of columns.
+        const DUE: Sql = Sql {
+            sqlite: "SELECT due_at, id, (SELECT time_zone FROM content WHERE invocation_id = due.id) FROM (
+                    SELECT * FROM (SELECT due_at, id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                   AND due_at = $2 AND id > $3 AND due_at <= $4 ORDER BY id LIMIT $5)
+                    UNION ALL
+                    SELECT * FROM (SELECT due_at, id FROM invocation WHERE state = 'pending' AND batch_id = $1
+                                   AND due_at > $2 AND due_at <= $4 ORDER BY due_at, id LIMIT $5)) AS due",
+            postgres: "SELECT due_at, id, (SELECT time_zone FROM content WHERE invocation_id = invocation.id)
+                FROM invocation WHERE state = 'pending' AND batch_id = $1 AND (due_at, id) > ($2, $3) AND due_at <= $4
+                ORDER BY due_at, id LIMIT $5",
+        };
         if self.is_ended {
             return Ok(Vec::new());
         }
@@ -85,7 +94,10 @@ impl Turn<'_> {
             let place = DuePlace { due_at: UnixMillis(row.get(0)?), id: InvocationId(row.get(1)?) };
             Ok(DueRow { place, time_zone: row.get(2)? })
         };
-        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
+        let mut rows = rows.iter().map(read).collect::<sqlx::Result<Vec<DueRow>>>().map_err(failed())?;
+        rows.sort_unstable_by_key(|row| row.place);
+        rows.truncate(limit as usize);
+        Ok(rows)
     }
 
     /// Puts rows off that are still pending and due when they were; how many. Those that another run is just taking or putting
