@@ -185,6 +185,7 @@ pub async fn run(
         Ending::Stopped(why) => format!("{}{}", store::STOPPED, why.lines().next().unwrap_or_default()),
         Ending::StoreFailed(..) => "the store failed".to_owned(),
     };
+    tracing::info!(run = run.id.0, turns = engine.turns, %how, "the run ends");
     // After a failed commit nothing on that connection can be trusted.
     if matches!(ending, Ending::StoreFailed(..)) {
         store.forget_connections();

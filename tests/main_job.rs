@@ -290,3 +290,47 @@ fn a_number_is_exported_as_a_number() {
     s.mep(&format!("import one.csv --service {SERVICE} --endpoint simulator")).exits(0);
     assert_eq!(s.mep("export one --json").exits(0).json()["session.flight"], 49);
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let s = Scenario::new();
+    let sim = s.simulate("--fault timeout=10%");
+    s.campaign(300).mep(&format!("run campaign.csv --endpoint {sim} --concurrency 50 --timeout 500ms --wait 0"));
+    s.campaign(301);
+    for (line, code) in [
+        ("--help", 0),
+        ("--version", 0),
+        ("check campaign.csv", 0),
+        ("check campaign.csv --json", 0),
+        ("status", 0),
+        ("status --json", 0),
+        ("status --watch", 0),
+        ("list", 0),
+        ("list --json", 0),
+        ("list --json --limit 300", 0),
+        ("show campaign 2", 0),
+        ("show campaign 2 --json", 0),
+        ("export campaign", 0),
+        ("export campaign --format json", 0),
+        ("export campaign --format ndjson --attempts", 0),
+        ("resolve campaign", 0),
+        ("resolve campaign --json", 0),
+        ("run campaign --dry-run", 0),
+        ("run campaign --dry-run --json", 0),
+        ("import campaign.csv --endpoint simulator --batch more --again --json", 0),
+        ("run more", 0),
+    ] {
+        let mut child = s
+            .command(line)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        drop(child.stdout.take());
+        let done = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{line}: {said}");
+        assert!(!said.contains("pipe") && !said.contains("panicked"), "{line}: {said}");
+    }
+}

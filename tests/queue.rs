@@ -29,6 +29,7 @@ fn main() -> ExitCode {
                 a_row_that_another_batch_has_sent_meanwhile_is_not_retried,
                 the_list_is_read_again_at_each_start,
                 a_limit_takes_so_many_rows_and_no_more,
+                the_plan_tells_who_may_leave_when_and_why,
                 a_rate_holds_from_the_first_second_and_over_restarts,
                 int_drains_what_is_in_flight,
                 a_second_int_abandons_what_is_in_flight_and_says_how_much,
@@ -202,6 +203,7 @@ fn a_limit_takes_so_many_rows_and_no_more(database: Database) {
     s.campaign(10)
         .mep(&format!("run campaign.csv --endpoint {sim} --limit 4 --concurrency 8"))
         .exits(5)
+        .says("Sending 4 rows of 10")
         .says("--limit");
     assert_eq!((s.states().as_str(), sim.received()), ("4 accepted, 6 pending", 4));
     s.mep("run --limit 4").exits(5);
@@ -209,6 +211,45 @@ fn a_limit_takes_so_many_rows_and_no_more(database: Database) {
     s.mep("run campaign --limit 4").exits(0);
     assert_eq!((s.states().as_str(), sim.received()), ("10 accepted", 10));
     s.audit(10);
+}
+
+fn the_plan_tells_who_may_leave_when_and_why(database: Database) {
+    let s = Scenario::on(database);
+    let zones = ["UTC", "UTC", "UTC", "UTC", "Etc/GMT-2", "Etc/GMT-2", ""];
+    let row = |(person, zone): (u32, &&str)| format!("{},{},{zone}\n", scenario::SERVICE, phone(person));
+    let rows: String = (0..).zip(&zones).map(row).collect();
+    s.write("zones.csv", format!("serviceId,phoneNumber,timeZone\n{rows}"));
+    s.mep("import zones.csv --endpoint simulator --rate 1").exits(0);
+    // Closed in UTC for an hour at least, and open for as long two hours to the east of it.
+    let hour = i64::try_from(now_ms() / 3_600_000).expect("a number") % 24;
+    let window = format!(r#""window":"{:02}:00-{:02}:00""#, (hour + 2) % 24, (hour + 4) % 24);
+    s.execute(&format!(r#"UPDATE batch SET settings = replace(settings, '"window":null', '{window}')"#));
+    let later = now_ms() + 7_200_000;
+    s.execute(&format!("UPDATE invocation SET due_at = {later}, hold = 'window' WHERE line = 2"));
+    s.execute(&format!("UPDATE invocation SET due_at = {later} WHERE line = 3"));
+    let plan = s.mep("run zones --dry-run --json").exits(0).json()["plan"].clone();
+    assert_eq!((&plan["people"], &plan["now"], &plan["expired"]), (&7.into(), &2.into(), &0.into()), "{plan}");
+    let later: Vec<String> = plan["later"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|wait| {
+            format!("{} {} {}", wait["rows"], wait["reason"].as_str().unwrap_or_default(), wait["until"].is_string())
+        })
+        .collect();
+    assert_eq!(later, ["3 window true", "1 retry true", "1 time-zone false"], "{plan}");
+    assert!(
+        plan["eta"].is_string() && (7_000_000..8_000_000).contains(&plan["durationMs"].as_u64().unwrap_or(0)),
+        "{plan}"
+    );
+    let text = s.mep("run zones --dry-run").exits(0).stdout;
+    assert!(text.contains("2  can leave at once") && text.contains("1  wait: nobody knows their time zone"), "{text}");
+    assert_eq!(s.states(), "7 pending");
+}
+
+/// The wall clock.
+fn now_ms() -> u128 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis()
 }
 
 fn a_rate_holds_from_the_first_second_and_over_restarts(database: Database) {

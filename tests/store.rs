@@ -13,8 +13,8 @@ use mep_batch::invocation::{
     Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis, Verdict, Word,
 };
 use mep_batch::store::{
-    Actor, Address, Batch, Claim, ClosedBecause, Decided, Decision, DuePlace, Error, Filter, Gate, InvocationView,
-    NewBatch, NextDue, PutOff, RetrySelection, Run, RunLock, Store, Turn, Waiting,
+    Actor, Address, Batch, Canary, Claim, ClosedBecause, Decided, Decision, DuePlace, Error, Filter, Gate,
+    InvocationView, NewBatch, NextDue, PutOff, RetrySelection, Run, RunLock, Store, Turn, Waiting,
 };
 
 const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
@@ -50,6 +50,9 @@ fn main() -> ExitCode {
                 a_row_that_was_put_off_is_taken_when_it_is_due_and_then_waits_no_more,
                 rows_whose_time_has_passed_are_skipped_whenever_they_are_due,
                 other_hours_let_go_what_was_put_off_and_leave_retries_alone,
+                a_turn_tells_how_fast_its_run_is,
+                a_canary_is_open_until_it_is_known_what_came_of_it,
+                what_is_put_off_is_told_by_its_reason,
                 two_that_make_the_tables_at_once_make_them_once
             ],
         ),
@@ -625,6 +628,56 @@ async fn a_gate_is_one_for_all_who_send_there(database: Database) {
     assert_eq!(found, Gate { is_probing: true, ..changed.clone() }, "its probe is in flight");
     settle(store, &run, 3, &[&settlement(&probe, Outcome::Accepted, State::Accepted)]).await;
     assert_eq!(store.find_gate(&batch.endpoint, "account").await.expect("read"), Some(changed));
+}
+
+async fn a_turn_tells_how_fast_its_run_is(database: Database) {
+    let (fixture, _) = with_rows(database, 1).await;
+    let store = &fixture.store;
+    let run = store.start_run("a", &actor(), NOW).await.expect("a run");
+    let rates = async || store.open_runs().await.expect("runs").iter().map(|run| run.rate).collect::<Vec<_>>();
+    assert_eq!(rates().await, [0.0]);
+    for (number, rate) in [(1, 12.5), (2, 0.0)] {
+        let mut writer = store.turn_writer().await.expect("the writer").at_rate(rate);
+        commit(granted(writer.begin(&run, number, NOW).await)).await;
+        drop(writer);
+        assert_eq!(rates().await, [rate]);
+    }
+}
+
+async fn a_canary_is_open_until_it_is_known_what_came_of_it(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
+    let store = &fixture.store;
+    let mut canary = Canary::new(12_515_550_199, 2);
+    let id = store.begin_canary(batch.id, &canary, &actor(), NOW).await.expect("recorded");
+    let found = async || store.canaries(batch.id).await.expect("read").remove(0);
+    assert_eq!((found().await.canary, found().await.who), (canary.clone(), "op".to_owned()));
+    assert_eq!(canary.state, "sending");
+    canary.state = Outcome::Accepted.as_str().to_owned();
+    canary.request_id = Some("ID".to_owned());
+    canary.finished_at = Some(NOW);
+    store.change_canary(id, &canary).await.expect("recorded");
+    assert_eq!(found().await.canary, canary);
+    assert_eq!(counts(store, &batch).await[State::Pending], 1);
+}
+
+async fn what_is_put_off_is_told_by_its_reason(database: Database) {
+    let (fixture, batch) = with_rows(database, 3).await;
+    let store = &fixture.store;
+    let run = store.start_run("a", &actor(), NOW).await.expect("a run");
+    let taken = take(store, &run, 1, &batch, 2).await;
+    let later = |hours: u64| NOW.after(Duration::from_secs(hours * 3600));
+    let retry = |taken, due_at| Settlement {
+        due_at,
+        request_id: None,
+        ..settlement(taken, Outcome::Throttled, State::Pending)
+    };
+    settle(store, &run, 2, &[&retry(&taken[0], later(1)), &retry(&taken[1], later(30))]).await;
+    let told = store.waiting(batch.id, NOW).await.expect("read");
+    assert_eq!(told, [Waiting { hold: None, rows: 2, next_due_at: later(1), last_due_at: later(30) }]);
+    let beyond = store.waiting(batch.id, later(24)).await.expect("read");
+    assert_eq!(beyond, [Waiting { hold: None, rows: 1, next_due_at: later(30), last_due_at: later(30) }]);
+    assert_eq!(store.due_by_zone(batch.id, NOW).await.expect("read"), [(None, 1)]);
+    assert_eq!(store.next_zone(batch.id).await.expect("read"), None);
 }
 
 async fn two_that_make_the_tables_at_once_make_them_once(database: Database) {

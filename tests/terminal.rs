@@ -51,10 +51,6 @@ fn masked(screen: &str) -> String {
     masked
 }
 
-fn is_narrow(screen: &str, columns: usize) -> bool {
-    screen.lines().all(|line| line.chars().count() <= columns)
-}
-
 fn canary(s: &Scenario, endpoint: &str) -> Terminal {
     s.campaign(3).terminal(&format!("run campaign.csv --endpoint {endpoint} --canary +{OWN} --concurrency 1"))
 }
@@ -100,6 +96,7 @@ fn a_canary_goes_to_the_operator_alone_and_the_rest_follows_once_it_arrived(data
     let (code, screen) = terminal.finish();
     assert_eq!((code, s.states().as_str(), sim.received()), (0, "3 accepted", 4), "{screen}");
     assert!(!screen.contains(OWN) && screen.contains("1251•••0199"), "{screen}");
+    s.audit(3);
     let status = s.mep("status campaign --json").exits(0).json();
     let told = &status["canaries"][0];
     assert_eq!((&told["state"], &told["arrived"], &told["line"]), (&"accepted".into(), &true.into(), &2.into()));
@@ -198,7 +195,10 @@ fn a_bar_fits_on_the_terminal_and_is_gone_in_the_end(database: Database) {
     let terminal = s.campaign(150).terminal(&run);
     terminal.until_it_shows("/30 a second");
     terminal.until_it_shows(" left");
-    assert!(terminal.screen().contains("/150") && is_narrow(&terminal.screen(), 80), "{}", terminal.screen());
+    terminal.until_it_shows("sending a batch"); // the log, above it
+    let screen = terminal.screen();
+    let bar: Vec<&str> = screen.lines().rev().take(2).collect();
+    assert!(bar[1].contains("/150") && bar.iter().all(|line| line.chars().count() <= 80), "{screen}");
     scenario::until("accepted in green", || terminal.colours().contains("\x1b[32m"));
     terminal.resize(40);
     scenario::until("a narrow bar", || {

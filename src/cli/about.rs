@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Characters of a time up to its minute.
 const MINUTE_CHARS: usize = 16;
+/// Where hours, minutes and seconds stand in a time.
+const TIME_OF_DAY: std::ops::Range<usize> = 11..19;
 
 /// A duration in the units that fit: `40 s`, `12 min`, `1 h 20 min`, `3 days`.
 pub(super) fn about(duration: Duration) -> String {
@@ -26,6 +28,11 @@ pub(super) fn about(duration: Duration) -> String {
 /// A time in RFC 3339 up to its minute: `2026-11-18T11:06Z`.
 pub(super) fn minute(time: &str) -> String {
     time.get(..MINUTE_CHARS).map_or_else(|| time.to_owned(), |minute| format!("{minute}Z"))
+}
+
+/// The time of the day of a time in RFC 3339, up to its second: `11:06:40Z`.
+pub(super) fn time_of_day(time: &str) -> String {
+    time.get(TIME_OF_DAY).map_or_else(|| time.to_owned(), |second| format!("{second}Z"))
 }
 
 /// A rate with as many digits as it needs: `10`, `2.5`.
@@ -61,7 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_told_up_to_its_minute() {
+    fn a_time_is_told_up_to_its_minute_or_second() {
+        assert_eq!(time_of_day("2026-11-18T11:06:40.123Z"), "11:06:40Z");
         assert_eq!(minute("2026-11-18T11:06:40.123Z"), "2026-11-18T11:06Z");
     }
 }

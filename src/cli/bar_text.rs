@@ -119,7 +119,7 @@ mod tests {
             rate: 9.84,
             limit: Some(10.0),
             left: Some(Duration::from_secs(3_660)),
-            waits: Some("waiting until 2026-11-27T17:20:00.000Z (58 s): the service asked to wait (429)".to_owned()),
+            waits: Some("waiting 58 s, until 17:20:00Z: the service asked to wait (429)".to_owned()),
         }
     }
 

@@ -39,15 +39,18 @@ pub(super) async fn confirm(
         Some(number) => format!("would text {} and not {}", counted(people.unsigned_abs(), "number"), grouped(number)),
         None => "needs a confirmation before its first send".to_owned(),
     };
-    // Who was asked has read it already.
-    let plan = if is_asked { String::new() } else { plan };
-    context.out.note(&format!(
-        "{plan}batch `{}` for {} {why}{}; nothing was sent, the batch is kept\nhint: mep-batch run {} --confirm {people}\n",
-        batch.name,
-        batch.endpoint,
-        in_words(batch),
-        batch.name
-    ));
+    let name = &batch.name;
+    // Who was asked has read the plan already, and knows why.
+    context.out.note(&if is_asked {
+        format!("nothing was sent; batch `{name}` is kept\n")
+    } else {
+        format!(
+            "{plan}batch `{name}` for {} {why}{};\nnothing was sent, the batch is kept\n",
+            batch.endpoint,
+            in_words(batch)
+        )
+    });
+    context.out.note(&format!("hint: mep-batch run {name} --confirm {people}\n"));
     Ok(false)
 }
 
@@ -62,12 +65,10 @@ fn in_words(batch: &Batch) -> String {
 
 fn ask(batch: &Batch, people: i64, plan: &str) -> anyhow::Result<bool> {
     output::stderr(&format!(
-        "{plan}Batch `{}` will text {} people{} through {}, service {}.\nType that number to go on: ",
-        batch.name,
+        "{plan}This texts {} {}{}.\nType that number to go on: ",
         grouped(people),
-        in_words(batch),
-        batch.endpoint,
-        batch.service
+        if people == 1 { "person" } else { "people" },
+        in_words(batch)
     ));
     let mut typed = String::new();
     std::io::stdin().lock().read_line(&mut typed)?;

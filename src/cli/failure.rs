@@ -1,6 +1,7 @@
 //! How errors are told, and which exit code each has.
 
 use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -43,10 +44,15 @@ pub(super) fn before_parsing(arguments: &[OsString], error: &anyhow::Error) -> E
 /// Tells what is wrong with the arguments; help and version are no errors.
 pub(super) fn of_arguments(arguments: &[OsString], error: &clap::Error) -> ExitCode {
     let is_error = error.use_stderr();
-    if is_error && logs::is_json() {
+    let is_for_a_program = is_error && logs::is_json();
+    if is_for_a_program {
         output::stderr(&error.to_string());
-    } else if error.print().is_err() {
-        return Exit::Error.into();
+    }
+    match if is_for_a_program { Ok(()) } else { error.print() } {
+        // Whoever read it has seen enough.
+        Err(unread) if unread.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(_) => return Exit::Error.into(),
+        Ok(()) => {}
     }
     if !is_error {
         return Exit::Complete.into();

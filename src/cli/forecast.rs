@@ -1,7 +1,7 @@
 //! When the last row of a run leaves: read beside it now and then, so that what is shown while it goes on costs it nothing.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
@@ -12,8 +12,8 @@ use crate::store::Store;
 
 use super::run::selected;
 
-/// A forecast of hours does not change within a few seconds.
-const EVERY: Duration = Duration::from_secs(3);
+/// It is worth no more than this share of the time: of millions of rows that wait it takes a while.
+const ONE_IN: u32 = 20;
 
 /// The forecast as it was read last.
 #[derive(Debug, Clone, Default)]
@@ -28,17 +28,18 @@ impl Forecast {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads it beside the run of these batches.
-    pub(super) fn read(&self, store: &Arc<Store>, which: &Which) -> Reading {
+    /// Reads it beside the run of these batches, that often at most.
+    pub(super) fn read(&self, store: &Arc<Store>, which: &Which, every: Duration) -> Reading {
         let (latest, store, which) = (Arc::clone(&self.0), Arc::clone(store), which.clone());
         Reading(tokio::spawn(async move {
             loop {
+                let began = Instant::now();
                 let eta = read(&store, &which).await.unwrap_or_else(|error| {
                     tracing::debug!("when the last row leaves cannot be told: {error:#}");
                     None
                 });
                 *latest.lock().unwrap_or_else(PoisonError::into_inner) = eta;
-                tokio::time::sleep(EVERY).await;
+                tokio::time::sleep(every.max(began.elapsed() * ONE_IN)).await;
             }
         }))
     }

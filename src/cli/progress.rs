@@ -18,6 +18,9 @@ const EVERY: Duration = Duration::from_secs(30);
 /// How often the bar is told something new at most.
 const BAR_EVERY: Duration = Duration::from_millis(200);
 
+/// How often the bar's forecast is read: one of hours does not change within a few seconds.
+const FORECAST_FOR_BAR_EVERY: Duration = Duration::from_secs(3);
+
 /// Prints what a run tells, to stderr: a bar where somebody looks, lines elsewhere.
 pub(super) struct Teller {
     quiet: bool,
@@ -47,6 +50,12 @@ impl Teller {
             waits_for: None,
             last: Progress::default(),
         }
+    }
+
+    /// How often somebody wants to know when the last row leaves, if anybody does.
+    pub(super) fn wants_forecast_every(&self) -> Option<Duration> {
+        let every = if self.bar.is_some() { FORECAST_FOR_BAR_EVERY } else { EVERY / 2 };
+        (!self.quiet).then_some(every)
     }
 
     pub(super) fn tell(&mut self, event: Event<'_>) {
@@ -117,6 +126,16 @@ impl Teller {
         Some(format!("waiting{until}: {why}"))
     }
 
+    /// The same in few columns, for somebody who looks at it: how long still comes first.
+    fn waits_now(&self) -> Option<String> {
+        let (why, until) = self.last.waiting.as_ref()?;
+        let until = until.map(|until| {
+            let left = about(until.since(UnixMillis::now()));
+            format!(" {left}, until {}", about::time_of_day(&until.to_string()))
+        });
+        Some(format!("waiting{}: {why}", until.unwrap_or_default()))
+    }
+
     fn draw(&mut self) {
         let Some(bar) = &self.bar else { return };
         if self.shown.is_some_and(|shown| shown.elapsed() < BAR_EVERY) {
@@ -136,7 +155,7 @@ impl Teller {
             rate,
             limit: rate_limit,
             left: self.left(),
-            waits: self.waits(),
+            waits: self.waits_now(),
         }
     }
 
@@ -152,7 +171,7 @@ impl Teller {
     }
 
     fn figures_line(&self) -> String {
-        let Figures { done, counts, in_flight, rate, limit, left, waits, .. } = self.figures();
+        let Figures { done, counts, in_flight, rate, limit, left, .. } = self.figures();
         let mut line = format!("{} of {} done", grouped(done), grouped(counts.total()));
         for (state, count) in counts.iter().filter(|(state, count)| *count > 0 && is_done(*state)) {
             line.push_str(&format!(", {} {state}", grouped(count)));
@@ -160,7 +179,7 @@ impl Teller {
         let limit = limit.map(|limit| format!(" of {}", about::rate(limit))).unwrap_or_default();
         line.push_str(&format!("; {in_flight} in flight; {rate:.1}{limit} a second"));
         line.extend(left.map(|left| format!("; about {} left", about(left))));
-        line.extend(waits.map(|waits| format!("; {waits}")));
+        line.extend(self.waits().map(|waits| format!("; {waits}")));
         line
     }
 

@@ -55,14 +55,21 @@ impl Load {
         }
         let Some(later) = self.later else { return Some(ends) };
         // They go one after another too, once the first of them is due and those before them have left.
-        let behind = Load {
-            due: vec![Group { zone: self.due.first().and_then(|group| group.zone.clone()), rows: later.rows }],
-            later: None,
-            begins: if has_due { ends.max(later.first) } else { self.begins.max(later.first) },
-            ..self.clone()
-        };
+        let begins = if has_due { ends.max(later.first) } else { self.begins.max(later.first) };
+        let behind = self.behind(later.rows, begins);
         let Drained { ends, left } = behind.drain(horizon.max(behind.begins.after(HORIZON)));
         (left == 0).then_some(ends.max(later.last))
+    }
+
+    /// Rows that are due from that moment on. In which zone they are is not known: in one whose hours it is.
+    fn behind(&self, rows: i64, begins: UnixMillis) -> Load {
+        let zones = self.due.iter().map(|group| group.zone.clone()).chain([None]);
+        let zone = zones.into_iter().find(|zone| self.schedule.leave(zone.as_deref(), begins) == Leave::Now);
+        let schedule = match zone {
+            Some(_) => self.schedule.clone(),
+            None => Schedule { window: None, ..self.schedule.clone() },
+        };
+        Load { due: vec![Group { zone: zone.flatten(), rows }], later: None, schedule, begins, ..self.clone() }
     }
 
     /// How many of the rows that are due have not left by then.
@@ -106,8 +113,9 @@ impl Load {
             open.into_iter().for_each(|place| left[place] *= share);
             at = next;
         }
+        // A row that is left but for the error of the sum has left.
         #[expect(clippy::cast_possible_truncation, reason = "no more than there were")]
-        let left = left.iter().sum::<f64>().ceil() as i64;
+        let left = (left.iter().sum::<f64>() - 0.01).ceil() as i64;
         Drained { ends, left }
     }
 }
@@ -161,6 +169,11 @@ mod tests {
             ("before the window", within("14:00-20:00", one_a_second(3600)), Some(3.0)),
             ("a retry in five hours", Load { later: later(1, 5, 5), ..one_a_second(3600) }, Some(5.0 + 1.0 / 3600.0)),
             ("retries among the rest", Load { later: later(3600, 0, 1), ..one_a_second(3600) }, Some(2.0)),
+            (
+                "put off to the opening of another zone",
+                Load { later: later(3600, 14, 14), ..within("09:00-20:00", one_a_second(3600)) },
+                Some(15.0),
+            ),
             ("all put off to an opening", Load { later: later(7200, 3, 3), ..one_a_second(0) }, Some(5.0)),
             (
                 "no zone, so never",

@@ -129,6 +129,8 @@ pub fn plan(batch: &Batch, prospect: Prospect) -> Plan {
         let until = Some(rows.next_due_at).filter(|_| rows.hold != Some(Hold::TimeZone));
         sorted.put_off(reason_of(rows.hold), until, rows.rows);
     }
+    // What nobody but an operator ends comes last.
+    sorted.later.sort_by_key(|wait| (wait.until.is_none(), wait.until, wait.reason));
     let load = load_of(batch, &prospect);
     let people = sorted.expired + sorted.now + sorted.later.iter().map(|later| later.rows).sum::<i64>();
     // By the hours alone; then by the limit; then by the rate.
@@ -236,4 +238,89 @@ fn limited(mut load: Load, limit: Option<u64>) -> Load {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invocation::{BatchId, Findings, Settings};
+
+    /// Noon in UTC.
+    const NOON: UnixMillis = UnixMillis(1_795_003_200_000);
+
+    fn later(hours: u64) -> UnixMillis {
+        NOON.after(Duration::from_secs(hours * 3600))
+    }
+
+    fn planned(rate: Option<f64>, window: Option<&str>, change: impl FnOnce(&mut Prospect)) -> Plan {
+        let mut settings = Settings { rate, ..Settings::default() };
+        settings.schedule.window = window.map(|window| window.parse().expect("a window"));
+        settings.schedule.time_zone = Some("UTC".to_owned());
+        let batch = Batch {
+            id: BatchId(1),
+            name: "friday".to_owned(),
+            service: "ABC123".parse().expect("an ID"),
+            endpoint: "simulator".parse().expect("an endpoint"),
+            account: String::new(),
+            source_name: String::new(),
+            source_sha256: String::new(),
+            columns: Vec::new(),
+            settings,
+            findings: Findings::default(),
+            rows: 100_000,
+            imported_at: NOON,
+            confirmed_at: None,
+            paused_at: None,
+            cancelled_at: None,
+            throttle: None,
+            purge: None,
+        };
+        let mut prospect = Prospect {
+            due: vec![Group { zone: None, rows: 100_000 }],
+            put_off: Vec::new(),
+            put_off_beyond_day: 0,
+            gate: None,
+            first: None,
+            limit: None,
+            now: NOON,
+            day_ends: later(12),
+        };
+        change(&mut prospect);
+        plan(&batch, prospect)
+    }
+
+    fn not_today(plan: &Plan) -> Vec<(&'static str, i64)> {
+        plan.not_today.iter().map(|not_today| (not_today.reason, not_today.rows)).collect()
+    }
+
+    #[test]
+    fn what_does_not_leave_today_is_counted_once() {
+        assert_eq!(not_today(&planned(None, None, |_| {})), []);
+        assert_eq!(not_today(&planned(Some(1.0), None, |_| {})), [("rate", 100_000 - 12 * 3600)]);
+        assert_eq!(not_today(&planned(Some(1.0), Some("09:00-20:00"), |_| {})), [("rate", 100_000 - 8 * 3600)]);
+        assert_eq!(not_today(&planned(Some(1.0), Some("09:00-11:00"), |_| {})), [("window", 100_000)]);
+        let limited = planned(Some(1.0), None, |prospect| prospect.limit = Some(50_000));
+        assert_eq!(not_today(&limited), [("limit", 50_000), ("rate", 50_000 - 12 * 3600)]);
+        assert_eq!(limited.duration_ms, Some(50_000_000));
+        let all = planned(Some(1.0), Some("09:00-20:00"), |prospect| {
+            prospect.limit = Some(10_000);
+            prospect.due.push(Group { zone: Some("Asia/Tokyo".to_owned()), rows: 5_000 });
+        });
+        // In Tokyo it is 21:00, and 09:00 when the day ends in UTC.
+        assert_eq!(not_today(&all), [("window", 5_000), ("limit", 90_000)]);
+    }
+
+    #[test]
+    fn a_closed_gate_has_all_wait_but_those_who_wait_anyway() {
+        let gate = Some((later(1), ClosedBecause::Throttled));
+        let put_off = |hold, rows| Waiting { hold, rows, next_due_at: later(2), last_due_at: later(3) };
+        let plan = planned(Some(10.0), None, |prospect| {
+            prospect.gate = gate;
+            prospect.put_off = vec![put_off(None, 7), put_off(Some(Hold::TimeZone), 3)];
+        });
+        let waits: Vec<_> = plan.later.iter().map(|later| (later.reason, later.rows)).collect();
+        assert_eq!(waits, [("throttled", 100_000), ("retry", 7), ("time-zone", 3)]);
+        assert_eq!((plan.people, plan.now), (100_010, 0));
+        assert_eq!(plan.duration_ms, Some(3_600_000 + 10_000_000 + 700));
+    }
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{forecast, hours};
+use super::forecast::{self, Eta};
+use super::hours;
 use crate::invocation::{Counts, State, UnixMillis, mask_phone};
 use crate::store::{self, Batch, CanaryView, Confirmation, RunView, Store};
 
@@ -160,8 +161,11 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
     let next_due = store.next_due(batch.id).await?.map(|next| hours::next_due(batch, next.at, now));
     let runs = store.open_runs().await?;
     let rate: f64 = runs.iter().filter(|run| run.is_alive).map(|run| run.rate).sum();
-    let eta = forecast::eta_of(store, batch, &counts, rate, now).await?;
     let alive: Vec<_> = runs.iter().filter(|run| run.is_alive).map(|run| run.id).collect();
+    let eta = match alive.is_empty() {
+        true => None,
+        false => Some(forecast::eta_of(store, batch, &counts, rate, now).await?),
+    };
     Ok(BatchStatus {
         orphaned: if counts[State::Sending] > 0 { store.orphaned(batch.id, &alive).await? } else { 0 },
         last_stop: store.last_stop().await?,
@@ -183,7 +187,7 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
         throttle: batch.throttle,
         rate_limit: batch.rate(),
         rate: (rate * 10.0).round() / 10.0,
-        eta: if alive.is_empty() { None } else { eta.told() },
+        eta: eta.and_then(Eta::told),
         next_due_at: next_due.map(|due| due.max(batch.imported_at).to_string()),
         runs: runs.iter().map(run_status).collect(),
         canaries: store.canaries(batch.id).await?.into_iter().map(canary_status).collect(),

@@ -128,6 +128,8 @@ impl Engine<'_> {
         if !named && self.turns > 0 {
             (self.observer)(Event::Joined(&batch.name));
         }
+        let rate = batch.rate();
+        tracing::info!(batch = batch.name, endpoint = %batch.endpoint, rows = to_send, rate, "sending a batch");
         self.batches.push(Sending::new(batch, route, gate, counts));
         Ok(())
     }

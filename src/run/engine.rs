@@ -182,6 +182,16 @@ impl<'a> Engine<'a> {
         let Some(sending) = self.batches.iter_mut().find(|sending| sending.batch.id == settlement.id.batch()) else {
             unreachable!("only rows of these batches are handed out");
         };
+        tracing::debug!(
+            batch = sending.batch.name,
+            line = settlement.id.line(),
+            attempt = settlement.attempt,
+            outcome = settlement.outcome.as_str(),
+            http_status = settlement.http_status,
+            code = settlement.code,
+            duration_ms = settlement.sent_at.map(|at| settlement.finished_at.0 - at.0),
+            "an attempt has ended"
+        );
         let mut stop = match effect {
             Effect::Stop(why) => Some(why.clone()),
             Effect::None | Effect::Throttle(_) | Effect::Unreachable | Effect::Ambiguous => None,

@@ -151,6 +151,10 @@ impl Engine<'_> {
     /// Takes over what a turn has made: the gates as they stand now, and the rows that it has taken.
     pub(super) fn take_over(&mut self, done: Done) {
         (self.clock_ahead_ms, self.clock) = (done.clock_ahead_ms, Some(done.clock));
+        let taken = done.taken.iter().map(|took| took.rows.len()).sum::<usize>();
+        if taken > 0 {
+            tracing::debug!(turn = self.turns, rows = taken, "a turn has taken rows");
+        }
         self.stops.clear();
         for (gate, keeper) in self.gates.iter_mut().zip(done.gates) {
             gate.keeper = keeper;
@@ -181,8 +185,14 @@ impl Engine<'_> {
         let endpoint = &self.gates[place].endpoint;
         match swing {
             Swing::Stays => {}
-            Swing::Closed(because, until) => (self.observer)(Event::GateClosed(endpoint, because, until)),
-            Swing::Opened => (self.observer)(Event::GateOpened(endpoint)),
+            Swing::Closed(because, until) => {
+                tracing::info!(%endpoint, reason = because.as_str(), %until, "the gate is closed");
+                (self.observer)(Event::GateClosed(endpoint, because, until));
+            }
+            Swing::Opened => {
+                tracing::info!(%endpoint, "the gate is open");
+                (self.observer)(Event::GateOpened(endpoint));
+            }
             Swing::GivenUp(because) => self.end(Ending::Stopped(format!(
                 "five probes in a row failed: {because}\n\
                  hint: look at the network and at the endpoint, then type `mep-batch run` again"

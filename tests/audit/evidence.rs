@@ -17,6 +17,8 @@ pub(super) struct Evidence {
     pub(super) open_runs: Vec<i64>,
     /// What the database itself finds wrong.
     pub(super) damage: Vec<String>,
+    /// Texts that operators sent to handsets of their own: requests of no row.
+    pub(super) canaries: Vec<Canary>,
     attempts: HashMap<i64, Vec<Attempt>>,
     acts: HashMap<i64, Vec<Act>>,
 }
@@ -63,6 +65,13 @@ pub(super) struct Attempt {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Canary {
+    pub(super) phone_number: u64,
+    pub(super) request_id: Option<String>,
+}
+
+#[derive(Deserialize)]
 pub(super) struct Act {
     row: i64,
     pub(super) kind: String,
@@ -89,6 +98,7 @@ const ATTEMPTS: &str = "SELECT CAST(json_object('row', invocation_id, 'number', 
 const ACTS: &str = "SELECT CAST(json_object('row', invocation_id, 'kind', kind, 'who', who, 'was', was,
         'became', became, 'attempt', attempt) AS TEXT)
     FROM action_row JOIN action ON action.id = action_id ORDER BY action_id";
+const CANARIES: &str = "SELECT CAST(detail AS TEXT) FROM action WHERE kind = 'canary' ORDER BY id";
 const COUNTS: &str = "SELECT CAST(json_object('batch', batch_id, 'state', state, 'invocations', invocations) AS TEXT)
     FROM state_count WHERE batch_id IN (SELECT id FROM batch WHERE name IS NOT NULL)";
 const OPEN_RUNS: &str = "SELECT id FROM run WHERE ended_at IS NULL";
@@ -111,6 +121,7 @@ impl Evidence {
             rows: tables.objects(ROWS),
             counts: counts.into_iter().map(|count| ((count.batch, count.state), count.invocations)).collect(),
             open_runs: if tables.has_many_runs() { Vec::new() } else { tables.numbers(OPEN_RUNS) },
+            canaries: tables.objects(CANARIES),
             damage: tables.damage(),
             attempts,
             acts,
