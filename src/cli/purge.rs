@@ -17,6 +17,9 @@ use crate::store::{ActionRecord, Address, Erasure, PurgeHow, RunLock, Store};
 /// Characters of a time up to its day.
 const DAY_CHARS: usize = 10;
 
+/// Rows that take long enough for somebody to wonder.
+const MANY_ROWS: i64 = 50_000;
+
 pub(super) async fn purge(context: &mut Context, args: PurgeArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
     let lock = if args.apply { lock(context, &store)? } else { None };
@@ -28,7 +31,10 @@ pub(super) async fn purge(context: &mut Context, args: PurgeArgs) -> anyhow::Res
     let actor = context.actor.clone();
     let order = PurgeOrder { before, how, reason: args.reason.as_deref(), actor: &actor };
     let purged = match imports {
-        Some(imports) => Some(action::purge(&store, &plans, &order, imports, now).await?),
+        Some(imports) => {
+            announce(context, &plans);
+            Some(action::purge(&store, &plans, &order, imports, now).await?)
+        }
         None => None,
     };
     let earlier = store.purges_of_deleted().await?;
@@ -40,16 +46,29 @@ pub(super) async fn purge(context: &mut Context, args: PurgeArgs) -> anyhow::Res
         context.out.data(&format!("{object}\n"));
     } else {
         context.out.outcome(&(text_of(&plans, purged.as_ref(), before) + &deleted_text(&earlier)));
-        if let Some(Erasure::Left(why)) = purged.as_ref().map(|purged| &purged.erasure) {
-            context.out.note(&format!(
-                "warning: old bytes may be left in the database's files: {why}\nhint: type it again later\n"
-            ));
-        }
-        if let Some(Erasure::NotOurs(why)) = purged.as_ref().map(|purged| &purged.erasure) {
-            context.out.note(&format!("warning: old bytes may be left in the database's files: {why}\n"));
-        }
+    }
+    if let Some(purged) = &purged {
+        warn(context, &purged.erasure);
     }
     Ok(Exit::Complete)
+}
+
+/// Says how much is to be done, where it is much: what is typed again goes on with it.
+fn announce(context: &mut Context, plans: &[PurgePlan]) {
+    let rows: i64 = plans.iter().filter(|plan| plan.fate.is_ok()).map(|plan| plan.view.batch.rows).sum();
+    if rows >= MANY_ROWS {
+        let rows = grouped(rows);
+        context.out.note(&format!("Purging {rows} rows; it may be interrupted, and goes on when it is typed again\n"));
+    }
+}
+
+fn warn(context: &mut Context, erasure: &Erasure) {
+    let (why, hint) = match erasure {
+        Erasure::Done => return,
+        Erasure::Left(why) => (why, "\nhint: type it again later"),
+        Erasure::NotOurs(why) => (why, ""),
+    };
+    context.out.note(&format!("warning: old bytes may be left in the database's files: {why}{hint}\n"));
 }
 
 /// In a file nobody may send meanwhile: it is rewritten as a whole. On a server no batch is touched that a run may have.
