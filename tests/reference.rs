@@ -88,6 +88,9 @@ fn samples() -> Samples {
     of_rows(&s, &mut samples);
     let settings = s.mep("config --json").exits(0);
     samples.add("config", &settings.json_lines());
+    samples.add("run --dry-run", &s.mep("run third --dry-run --json").exits(0).json_lines());
+    samples.add("doctor", &s.mep("doctor --json").json_lines());
+    samples.add("purge", &s.mep("purge --older-than 0 --json").exits(0).json_lines());
     samples.add("any command that fails", &[s.mep("status nowhere --json").exits(2).json()]);
     samples
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::context::Context;
+use super::control::cancel_rest;
 use super::exit::{self, Exit};
 use super::output::counted;
 use super::status::accounting;
@@ -63,6 +64,9 @@ pub(super) async fn tell_unsent(context: &mut Context, store: &Store, batches: &
 async fn statuses_of(context: &mut Context, store: &Store, ended: &Ended) -> anyhow::Result<Vec<BatchStatus>> {
     let mut statuses = Vec::new();
     for batch in store.batches().await?.iter().filter(|batch| ended.batches.contains(&batch.id)) {
+        if batch.cancelled_at.is_some() {
+            cancel_rest(store, batch).await?; // whoever cancels it is perhaps still at it
+        }
         statuses.push(report::status(store, batch, UnixMillis::now()).await?);
         warn_of_repeated_request_ids(context, store, batch).await?;
     }
