@@ -2,7 +2,7 @@
 //!
 //! The service answers 202 even for a wrong service ID: that a text arrives is seen on a handset only.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 
 use anyhow::bail;
 
@@ -109,13 +109,11 @@ fn note(canary: &mut Canary, settlement: &Settlement) {
 }
 
 fn ask(request_id: &str, shown: &str) -> anyhow::Result<bool> {
-    output::stderr(&format!(
+    let typed = output::ask(&format!(
         "The service has taken it, as request {request_id}.\n\
          Has it arrived on {shown}, and does it read as it should? [y/N] "
-    ));
-    let mut typed = String::new();
-    std::io::stdin().lock().read_line(&mut typed)?;
-    Ok(matches!(typed.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    ))?;
+    Ok(matches!(typed.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 fn no_handset_rings() -> anyhow::Error {

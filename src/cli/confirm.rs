@@ -1,6 +1,6 @@
 //! The confirmation of a batch that reaches real people: once, before its first send.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 
 use super::args::RunArgs;
 use super::context::Context;
@@ -64,15 +64,12 @@ fn in_words(batch: &Batch) -> String {
 }
 
 fn ask(batch: &Batch, people: i64, plan: &str) -> anyhow::Result<bool> {
-    output::stderr(&format!(
+    let typed = output::ask(&format!(
         "{plan}This texts {} {}{}.\nType that number to go on: ",
         grouped(people),
         if people == 1 { "person" } else { "people" },
         in_words(batch)
-    ));
-    let mut typed = String::new();
-    std::io::stdin().lock().read_line(&mut typed)?;
-    let typed = typed.trim();
+    ))?;
     let agreed = typed.replace(',', "").parse() == Ok(people);
     if !agreed {
         output::stderr(&format!("`{typed}` is not {people}\n"));

@@ -1,6 +1,6 @@
 //! `pause`, `resume`, `cancel`, `throttle`: what an operator says of a whole batch, obeyed by each run within a second.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 
 use anyhow::bail;
 
@@ -127,15 +127,13 @@ async fn is_run(store: &Store) -> anyhow::Result<bool> {
 }
 
 fn ask(batch: &Batch, pending: i64) -> anyhow::Result<bool> {
-    output::stderr(&format!(
+    let typed = output::ask(&format!(
         "Cancels {} of batch `{}` for good: they can never be sent. `pause` only holds them.\n\
          Type the batch's name to go on: ",
         counted(pending.unsigned_abs(), "pending row"),
         batch.name
-    ));
-    let mut typed = String::new();
-    std::io::stdin().lock().read_line(&mut typed)?;
-    let agreed = typed.trim() == batch.name;
+    ))?;
+    let agreed = typed == batch.name;
     if !agreed {
         output::stderr("not cancelled\n");
     }

@@ -1,7 +1,7 @@
 //! What is printed: data to stdout, all else to stderr, and nothing at all where a quiet run has nothing to say.
 
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 
 use super::bar;
 use super::exit::Exit;
@@ -98,6 +98,14 @@ impl Output {
 pub(super) fn stderr(text: &str) {
     let text = if logs::is_json() { logs::line_of(text).unwrap_or_default() } else { text.to_owned() };
     let _ = bar::above(|| write_to(io::stderr(), &text));
+}
+
+/// Asks whoever sits at the terminal; what was typed, without the white space around it.
+pub(super) fn ask(question: &str) -> io::Result<String> {
+    stderr(question);
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed)?;
+    Ok(typed.trim().to_owned())
 }
 
 /// Writes the last line of stdout.

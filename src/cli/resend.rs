@@ -1,6 +1,6 @@
 //! The warning before somebody may be texted twice, and the question where there is somebody to ask.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 
 use super::context::Context;
 use super::output::{self, counted, grouped};
@@ -28,10 +28,8 @@ pub(super) fn is_meant(
         context.out.note(&warning);
         return Ok(true);
     }
-    output::stderr(&format!("{warning}Type the number of rows to go on ({}): ", grouped(rows.cast_signed())));
-    let mut typed = String::new();
-    std::io::stdin().lock().read_line(&mut typed)?;
-    let typed = typed.trim();
+    let question = format!("{warning}Type the number of rows to go on ({}): ", grouped(rows.cast_signed()));
+    let typed = output::ask(&question)?;
     let is_meant = typed.replace(',', "").parse() == Ok(rows);
     if !is_meant {
         output::stderr(&format!("`{typed}` is not {rows}; nothing was decided\n"));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::action::{ActionKind, Actor, record};
 use super::connection::Tx;
 use super::decision::{Move, record_rows, write_moves};
-use super::statement::{Row, Sql, query};
+use super::statement::{Row, Sql, Statement, query};
 use super::{Result, Store, ids_text};
 use crate::invocation::{BatchId, InvocationId, State, UnixMillis};
 
@@ -29,50 +29,49 @@ impl Store {
     pub async fn pause(&self, batch: BatchId, said: Said<'_>) -> Result<bool> {
         const PAUSE: &str =
             "UPDATE batch SET paused_at = $2 WHERE id = $1 AND paused_at IS NULL AND cancelled_at IS NULL";
-        let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
-        let failed = || self.failed("pause the batch");
-        let paused = query(PAUSE).bind(batch.0).bind(said.now.0).execute(&mut tx).await.map_err(failed())?;
-        note(&mut tx, paused, batch, ActionKind::Pause, said, &json!({})).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
-        Ok(paused == 1)
+        let pause = query(PAUSE).bind(batch.0).bind(said.now.0);
+        self.heed(batch, ActionKind::Pause, said, pause, &json!({})).await
     }
 
     /// Lets a paused batch go on. Whether it was paused.
     pub async fn resume(&self, batch: BatchId, said: Said<'_>) -> Result<bool> {
         const RESUME: &str = "UPDATE batch SET paused_at = NULL WHERE id = $1 AND paused_at IS NOT NULL";
-        let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
-        let failed = || self.failed("resume the batch");
-        let resumed = query(RESUME).bind(batch.0).execute(&mut tx).await.map_err(failed())?;
-        note(&mut tx, resumed, batch, ActionKind::Resume, said, &json!({})).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
-        Ok(resumed == 1)
+        self.heed(batch, ActionKind::Resume, said, query(RESUME).bind(batch.0), &json!({})).await
     }
 
     /// Holds the batch to a rate, in requests a second, whatever its settings say; `None`: no longer. Whether that is new.
     pub async fn throttle(&self, batch: BatchId, rate: Option<f64>, said: Said<'_>) -> Result<bool> {
         const THROTTLE: &str = "UPDATE batch SET throttle = $2 WHERE id = $1 AND throttle IS DISTINCT FROM $2";
-        let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
-        let failed = || self.failed("throttle the batch");
-        let changed = query(THROTTLE).bind(batch.0).bind(rate).execute(&mut tx).await.map_err(failed())?;
-        note(&mut tx, changed, batch, ActionKind::Throttle, said, &json!({ "rate": rate })).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
-        Ok(changed == 1)
+        let throttle = query(THROTTLE).bind(batch.0).bind(rate);
+        self.heed(batch, ActionKind::Throttle, said, throttle, &json!({ "rate": rate })).await
     }
 
     /// Withdraws the batch: from here on nothing of it is taken, and whatever would become pending becomes cancelled.
     /// Whether that is new. Its pending rows are for [`Store::cancel_pending`].
     pub async fn cancel(&self, batch: BatchId, said: Said<'_>) -> Result<bool> {
         const CANCEL: &str = "UPDATE batch SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL";
+        let cancel = query(CANCEL).bind(batch.0).bind(said.now.0);
+        self.heed(batch, ActionKind::Cancel, said, cancel, &json!({})).await
+    }
+
+    /// Changes the batch as an operator says, and keeps who said it; whether it was another before.
+    async fn heed(
+        &self,
+        batch: BatchId,
+        kind: ActionKind,
+        said: Said<'_>,
+        change: Statement<'_>,
+        detail: &Value,
+    ) -> Result<bool> {
+        let failed = || self.failed("change the batch");
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
-        let failed = || self.failed("cancel the batch");
-        let cancelled = query(CANCEL).bind(batch.0).bind(said.now.0).execute(&mut tx).await.map_err(failed())?;
-        note(&mut tx, cancelled, batch, ActionKind::Cancel, said, &json!({})).await.map_err(failed())?;
+        let is_new = change.execute(&mut tx).await.map_err(failed())? == 1;
+        if is_new {
+            record(&mut tx, batch, kind, said.actor, said.now, said.reason, detail).await.map_err(failed())?;
+        }
         tx.commit().await.map_err(failed())?;
-        Ok(cancelled == 1)
+        Ok(is_new)
     }
 
     /// Cancels the pending rows of a cancelled batch, some of them: how many. None of a batch that is not cancelled.
@@ -106,20 +105,6 @@ impl Store {
         tx.commit().await.map_err(failed())?;
         Ok(moves.len() as u64)
     }
-}
-
-async fn note(
-    tx: &mut Tx<'_>,
-    changed: u64,
-    batch: BatchId,
-    kind: ActionKind,
-    said: Said<'_>,
-    detail: &Value,
-) -> sqlx::Result<()> {
-    if changed == 1 {
-        record(tx, batch, kind, said.actor, said.now, said.reason, detail).await?;
-    }
-    Ok(())
 }
 
 /// Which of these batches are cancelled, and since when. None of the others becomes so before the transaction ends.
