@@ -68,7 +68,10 @@ def record(program, folder):
         shown = screen().replace(folder, "~/.local/share")
         return shown.rsplit("\n", 1)[0].strip("\n"), received()
     finally:
+        terminal = subprocess.run(["tmux", "-L", f"mep-batch-{os.getpid()}", "list-panes", "-F", "#{pane_pid}"], capture_output=True, text=True)
         subprocess.run(["tmux", "-L", f"mep-batch-{os.getpid()}", "kill-server"], capture_output=True)
+        while any(os.path.exists(f"/proc/{pid}") for pid in terminal.stdout.split()):
+            time.sleep(0.05)  # it has files open in the folder
         stand_in.terminate()
         stand_in.wait()
 
