@@ -31,6 +31,24 @@ fn completions_are_of_the_flags_and_of_nothing_on_this_machine() {
 }
 
 #[test]
+fn bash_completes_what_follows_a_command() {
+    let s = Scenario::new();
+    s.write("completions.bash", anywhere(&s, "completions bash").exits(0).stdout);
+    let complete = |command: &str, word: &str, before: &str| {
+        let script = format!(
+            ". ./completions.bash; COMP_WORDS=(mep-batch {command} {before} '{word}'); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+             _mep__batch mep-batch '{word}' '{before}'; echo ${{COMPREPLY[@]}}"
+        );
+        let mut bash = std::process::Command::new("bash");
+        let done = Running::start(bash.args(["--norc", "-c", &script]).current_dir(s.folder()), b"").finish();
+        done.exits(0).stdout.trim().to_owned()
+    };
+    assert_eq!(complete("export june", "", "--format"), "csv ndjson json");
+    assert_eq!(complete("resolve june", "a", "--as"), "accepted abandoned");
+    assert_eq!(complete("run", "--w", ""), "--wait --window");
+}
+
+#[test]
 fn a_page_stands_for_each_command() {
     let s = Scenario::new();
     s.write("mep-batch.toml", format!("rate = {SETTING}\n"));

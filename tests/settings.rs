@@ -57,6 +57,9 @@ fn a_global_flag_has_its_variable_and_its_key_too() {
 fn an_unknown_key_is_an_error_with_a_suggestion() {
     let s = with_settings("rat = 5\n");
     s.mep("check one.csv").exits(2).says("`rat`").says("did you mean `rate`");
+    let no_toml = s.write(FILE, "db = \"postgres://mep:hunter2@host/mep\n").mep("check one.csv").exits(2);
+    let no_toml = no_toml.says("no TOML: `").says("line 1, column");
+    assert!(!no_toml.output().contains("hunter2"), "the line itself may hold a password: {}", no_toml.stderr);
     s.write(FILE, "rate = \n").mep("check one.csv").exits(2).says("no TOML");
     s.write(FILE, "rate = \"fast\"\n").mep("import one.csv").exits(2).says("unlimited");
 }

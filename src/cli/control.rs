@@ -85,7 +85,12 @@ pub(super) async fn cancel(context: &mut Context, args: CancelArgs) -> anyhow::R
     let cancelled = cancel_rest(&store, &batch).await?;
     let counts = store.counts_of(batch.id).await?;
     let name = &batch.name;
-    let mut text = format!("batch `{name}` is cancelled: {} will never be sent\n", counted(cancelled, "pending row"));
+    let mut text = match batch.cancelled_at {
+        Some(at) if cancelled == 0 => format!("batch `{name}` has been cancelled since {at}; nothing of it is sent\n"),
+        Some(_) | None => {
+            format!("batch `{name}` is cancelled: {} will never be sent\n", counted(cancelled, "pending row"))
+        }
+    };
     for (state, what) in
         [(State::Sending, "in flight to their end"), (State::Unknown, "unknown: `mep-batch resolve` decides")]
     {

@@ -1,5 +1,6 @@
 //! `export`: the results as a file.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -13,6 +14,9 @@ use super::output::{Output, counted, is_closed_pipe};
 use crate::report::{self, Format, Wanted};
 use crate::store::Filter;
 
+/// A link, which must not be taken for the file that stdout may have been led into.
+const STDOUT: &str = "/dev/stdout";
+
 pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
     let batch = context::batch(&store, &args.batch).await?;
@@ -23,10 +27,14 @@ pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::R
         Some(FormatArg::Ndjson) => Format::Ndjson,
         Some(FormatArg::Json) => Format::Json,
     };
-    let mut file = args.output.as_deref().map(beside).transpose()?;
-    let mut out: Box<dyn Write + Send> = match &mut file {
-        None => Box::new(Output::stream()),
-        Some(file) => Box::new(BufWriter::new(file.as_file_mut())),
+    let mut file = match args.output.as_deref() {
+        Some(path) if !is_stream(path) => Some(beside(path)?),
+        Some(_) | None => None,
+    };
+    let mut out: Box<dyn Write + Send> = match (&mut file, args.output.as_deref()) {
+        (Some(file), _) => Box::new(BufWriter::new(file.as_file_mut())),
+        (None, Some(path)) if path != Path::new(STDOUT) => Box::new(BufWriter::new(stream(path)?)),
+        (None, Some(_) | None) => Box::new(Output::stream()),
     };
     let wanted = Wanted { filter: &filter, limit: None, reveal: true, names_batch: false };
     let written = if args.attempts {
@@ -34,6 +42,9 @@ pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::R
     } else {
         report::export_rows(&store, &batch, wanted, format, &mut *out).await
     };
+    // What is still held back is lost where it is not written before `out` goes.
+    let flushed = out.flush().map_err(anyhow::Error::from);
+    let written = written.and_then(|lines| flushed.map(|()| lines));
     drop(out);
     store.close().await;
     if let (Some(file), Some(path), Ok(_)) = (file, &args.output, &written) {
@@ -49,6 +60,15 @@ pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::R
         Err(error) if is_closed_pipe(&error) => Ok(Exit::Complete),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a path names a device or a pipe: written to as it is, and never replaced by a file.
+fn is_stream(path: &Path) -> bool {
+    path == Path::new(STDOUT) || std::fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir())
+}
+
+fn stream(path: &Path) -> anyhow::Result<File> {
+    File::options().write(true).open(path).with_context(|| format!("cannot write to `{}`", path.display()))
 }
 
 /// A new file beside the path, which takes its place once it is whole: for its owner alone (it holds phone numbers in

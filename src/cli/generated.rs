@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches};
+use clap_complete::Shell;
 
 use super::args::{Cli, Command, CompletionsArgs, ManArgs};
 use super::exit::Exit;
@@ -47,7 +48,19 @@ fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
     let name = command.get_name().to_owned();
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut text);
+    if args.shell == Shell::Bash {
+        text = hyphen_mended(text);
+    }
     Ok(output::stdout_bytes(&text)?)
+}
+
+/// Has the bash script complete what follows a command: `clap_complete` 4.6 sets one name there and asks for another where
+/// the program's own name has a hyphen (clap-rs/clap#6421).
+fn hyphen_mended(script: Vec<u8>) -> Vec<u8> {
+    match String::from_utf8(script) {
+        Ok(text) => text.replace("mep__subcmd__batch__", "mep__batch__").into_bytes(),
+        Err(bytes) => bytes.into_bytes(),
+    }
 }
 
 fn man(args: &ManArgs) -> anyhow::Result<()> {

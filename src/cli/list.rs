@@ -1,5 +1,7 @@
 //! `list`: rows that a filter selects.
 
+use std::io::Write as _;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
@@ -44,7 +46,9 @@ pub(super) async fn list(context: &mut Context, args: ListArgs) -> anyhow::Resul
             let wanted =
                 Wanted { filter: &filter, limit: Some(left), reveal: args.reveal, names_batch: args.batch.is_none() };
             let written = report::export_rows(&store, batch, wanted, Format::Ndjson, &mut out).await;
-            match written {
+            // What is still held back is lost where it is not written before `out` goes.
+            let flushed = out.flush().map_err(anyhow::Error::from);
+            match written.and_then(|rows| flushed.map(|()| rows)) {
                 Err(error) if is_closed_pipe(&error) => return Ok(Exit::Complete),
                 written => written?,
             }

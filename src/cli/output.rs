@@ -17,6 +17,8 @@ pub(super) struct Output {
     held: Vec<(Stream, String)>,
     noted_once: HashSet<String>,
     stdout_closed: bool,
+    /// Why something that was to be on stdout is not, other than that its reader went away.
+    stdout_fault: Option<io::Error>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +29,7 @@ enum Stream {
 
 impl Output {
     pub(super) fn new(json: bool, quiet: bool) -> Self {
-        Output { json, quiet, held: Vec::new(), noted_once: HashSet::new(), stdout_closed: false }
+        Output { json, quiet, held: Vec::new(), noted_once: HashSet::new(), stdout_closed: false, stdout_fault: None }
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -65,8 +67,15 @@ impl Output {
         }
     }
 
-    /// Prints what was held back, unless all went well.
+    /// Prints what was held back, unless all went well: which it did not where what was asked for could not be written.
     pub(super) fn finish(&mut self, exit: Exit) -> Exit {
+        let exit = match &self.stdout_fault {
+            Some(fault) if exit == Exit::Complete => {
+                stderr(&format!("error: standard output could not be written: {fault}\n"));
+                Exit::Error
+            }
+            Some(_) | None => exit,
+        };
         if exit != Exit::Complete {
             for (stream, text) in std::mem::take(&mut self.held) {
                 self.write(stream, &text);
@@ -88,7 +97,12 @@ impl Output {
         match stream {
             // A closed pipe is `head` being done with us: no reason to stop sending, and none to complain.
             Stream::Out if self.stdout_closed => {}
-            Stream::Out => self.stdout_closed = bar::above(|| write_to(io::stdout(), text)).is_err(),
+            Stream::Out => {
+                if let Err(fault) = bar::above(|| write_to(io::stdout(), text)) {
+                    self.stdout_closed = true;
+                    self.stdout_fault = Some(fault).filter(|fault| fault.kind() != io::ErrorKind::BrokenPipe);
+                }
+            }
             Stream::Err => stderr(text),
         }
     }

@@ -146,7 +146,7 @@ fn mended_text(judgement: &Judgement) -> String {
 fn zones_text(judgement: &Judgement) -> String {
     let mut text = String::new();
     if names_zones(&judgement.columns) {
-        text.push_str("note: `timeZone` is used with `--window` only, as in `--window 09:00-20:00`\n");
+        text.push_str("note: without a `--window` (`09:00-20:00`), `timeZone` changes nothing\n");
     }
     let UnknownZones { count, first, .. } = &judgement.unknown_zones;
     if *count > 0 {

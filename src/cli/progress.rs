@@ -64,7 +64,10 @@ impl Teller {
             Event::GateClosed(endpoint, because, until) => {
                 self.line(&format!("{endpoint}: {because}; nothing is sent there before {until}, then one row probes"));
             }
-            Event::GateOpened(endpoint) => self.line(&format!("{endpoint} answers again; sending goes on")),
+            Event::GateOpened(endpoint) => {
+                self.line(&format!("{endpoint} answers again; sending goes on"));
+                self.waits_for = None; // which is told by this
+            }
             Event::Ending(ending) => self.ending(ending),
             Event::StoreTrouble(error, grace) => {
                 let grace = humantime::format_duration(grace);
@@ -100,15 +103,20 @@ impl Teller {
                 self.line(&format!("Sending {rows}{of} (Ctrl-C ends it cleanly)"));
             }
         }
-        self.last = progress.clone();
+        let was = std::mem::replace(&mut self.last, progress.clone());
+        if self.bar.is_none() {
+            self.limit_changed(&was);
+        }
         let waits_for = progress.waiting.as_ref().map(|(why, _)| why.clone());
         if waits_for != self.waits_for {
             self.waits_for = waits_for;
             // The bar says it as long as it is so.
-            if self.bar.is_none()
-                && let Some(waits) = self.waits()
-            {
-                self.line(&waits);
+            if self.bar.is_none() {
+                match self.waits() {
+                    Some(waits) => self.line(&waits),
+                    None if progress.counts[State::Pending] > 0 => self.line("sending goes on"),
+                    None => {}
+                }
             }
         }
         if self.bar.is_some() {
@@ -117,6 +125,15 @@ impl Teller {
             self.told = Instant::now();
             self.line(&self.figures_line());
         }
+    }
+
+    /// Says at which rate it goes on, where an operator has set another one.
+    fn limit_changed(&mut self, was: &Progress) {
+        if was.rate_limit == self.last.rate_limit || was.counts.total() == 0 || self.last.counts[State::Pending] == 0 {
+            return;
+        }
+        let at_most = self.last.rate_limit.map(|limit| format!("{} a second at most", about::rate(limit)));
+        self.line(&format!("from now on {}", at_most.unwrap_or_else(|| "as fast as answers come".to_owned())));
     }
 
     /// Why nothing is sent, and until when.

@@ -116,7 +116,10 @@ pub(super) fn accounting(status: &BatchStatus, database: &Address, paint: Paint)
         (State::Unknown, "what nobody can know", format!("mep-batch resolve {name}")),
         (State::Rejected, "what was refused", format!("mep-batch list {name} --state rejected")),
         (State::Failed, "what failed", format!("mep-batch list {name} --state failed")),
-        (State::Pending, "what is left to send", format!("mep-batch run {name}")),
+        match status.paused_at {
+            Some(_) => (State::Pending, "to end the pause", format!("mep-batch resume {name}")),
+            None => (State::Pending, "what is left to send", format!("mep-batch run {name}")),
+        },
     ] {
         let is_being_sent = state == State::Pending && status.runs.iter().any(|run| run.alive);
         let held = if state == State::Pending { held_rows(status) } else { 0 };
@@ -146,15 +149,26 @@ fn held_text(status: &BatchStatus) -> String {
     )
 }
 
-/// How fast a run sends, how fast it may, and when the last row leaves; empty where none runs.
+/// How fast a run sends, how fast it may, and when the last row leaves; where none runs, only how an operator holds it back.
 fn pace(status: &BatchStatus) -> String {
-    if !status.runs.iter().any(|run| run.alive) || status.states[State::Pending] + status.states[State::Sending] == 0 {
+    if status.states[State::Pending] + status.states[State::Sending] == 0 {
         return String::new();
+    }
+    if !status.runs.iter().any(|run| run.alive) {
+        return status.throttle.map(|at_most| throttled(&status.batch, at_most)).unwrap_or_default();
     }
     let limit = status.rate_limit.map(|limit| format!(" of {} at most", rate(limit))).unwrap_or_default();
     let throttled = if status.throttle.is_some() { ", as an operator throttled it" } else { "" };
     let eta = status.eta.as_ref().map(|eta| format!("; done by about {}", minute(eta))).unwrap_or_default();
     format!("Rate: {} a second{limit}{throttled}{eta}\n", rate(status.rate))
+}
+
+/// What an operator has said of the speed of a batch that nobody sends now: the next run keeps to it.
+fn throttled(name: &str, at_most: f64) -> String {
+    format!(
+        "Throttled by an operator: {} a second at most (`mep-batch throttle {name} --clear` ends it)\n",
+        rate(at_most)
+    )
 }
 
 /// The canaries of a batch, a line each.

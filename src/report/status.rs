@@ -160,7 +160,7 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
     let counts = store.counts_of(batch.id).await?;
     let next_due = store.next_due(batch.id).await?.map(|next| hours::next_due(batch, next.at, now));
     let runs = store.open_runs().await?;
-    let rate: f64 = runs.iter().filter(|run| run.is_alive).map(|run| run.rate).sum();
+    let rate: f64 = runs.iter().filter(|run| run.is_alive).map(|run| run.rate).fold(0.0, |sum, rate| sum + rate);
     let alive: Vec<_> = runs.iter().filter(|run| run.is_alive).map(|run| run.id).collect();
     let eta = match alive.is_empty() {
         true => None,

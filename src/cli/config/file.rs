@@ -40,12 +40,16 @@ impl fmt::Display for Place {
 pub(in crate::cli) fn read(file: &Path, kind: &str) -> anyhow::Result<Vec<Setting>> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).with_context(|| Usage(format!("cannot read {kind} `{shown}`")))?;
-    let table = DeTable::parse(&text).with_context(|| Usage(format!("`{shown}` is no TOML")))?;
     let place = |span: Range<usize>| {
-        let before = &text[..span.start];
+        let before = text.get(..span.start).unwrap_or(&text);
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         Place { file: file.to_owned(), line: before.matches('\n').count() + 1, column }
     };
+    // The error's own text shows the line itself, which may hold a password.
+    let table = DeTable::parse(&text).map_err(|error| {
+        let at = error.span().map(|span| format!(": {}", place(span))).unwrap_or_default();
+        Usage(format!("`{shown}` is no TOML{at}: {}", error.message()))
+    })?;
     let mut settings: Vec<Setting> = Vec::new();
     let mut add = |prefix: &str, key: &Spanned<_>, value: &Spanned<DeValue<'_>>| -> anyhow::Result<()> {
         let (name, place): (&std::borrow::Cow<'_, str>, _) = (key.get_ref(), place(key.span()));
