@@ -22,7 +22,9 @@ fn screen(s: &Scenario, lines: &[&str]) -> String {
 /// The words of a line; those between quotes are one.
 fn words(line: &str) -> Vec<&str> {
     let parts = line.split('\'').enumerate();
-    parts.flat_map(|(place, part)| if place % 2 == 1 { vec![part] } else { part.split_whitespace().collect() }).collect()
+    parts
+        .flat_map(|(place, part)| if place % 2 == 1 { vec![part] } else { part.split_whitespace().collect() })
+        .collect()
 }
 
 fn steady(s: &Scenario, text: &str) -> String {

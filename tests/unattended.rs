@@ -247,12 +247,19 @@ fn the_cron_lines_mail_what_a_person_has_to_see_and_nothing_else(database: Datab
     assert_eq!(yesterdays.finish().output(), "");
     assert_eq!((mailed(&mut due), sim.received()), (String::new(), 4 + 12 + 3));
     s.audit(4 + 12 + 3);
+    // A batch that cannot be sent for want of its list is named each time, though the code is 5.
+    s.write("opt-outs.txt", "12515550199\n").write("listed.csv", campaign(50..51));
+    s.mep(&format!("import listed.csv --endpoint {sim} --suppress opt-outs.txt")).exits(0);
+    std::fs::remove_file(s.path("opt-outs.txt")).expect("the list is there");
+    let mail = mailed(&mut due);
+    assert!(mail.contains("batch `listed` is left:") && mail.lines().count() == 1, "{mail}");
+    s.mep("cancel listed").exits(0);
     // More people than anybody allowed for.
     s.write("nightly.csv", campaign(100..5_101));
     let [mut nightly, mut due]: [Command; 2] = cron_lines(&s, "https://nobody.invalid").try_into().expect("two lines");
     let mail = mailed(nightly.env("MEP_ACCOUNT", "a").env("MEP_PASSWORD", "secret"));
     assert!(mail.contains("5,001") || mail.contains("5001"), "{mail}");
-    assert_eq!((mailed(&mut due), s.states().as_str()), (String::new(), "19 accepted, 5001 pending"));
+    assert_eq!((mailed(&mut due), s.states().as_str()), (String::new(), "19 accepted, 1 cancelled, 5001 pending"));
 }
 
 fn the_units_start_commands_that_exist(_: Database) {
