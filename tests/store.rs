@@ -803,7 +803,12 @@ async fn other_hours_let_go_what_was_put_off_and_leave_retries_alone(database: D
     store.change_settings(&batch, &faster, "", &actor(), NOW).await.expect("changed");
     assert_eq!(waiting().await, [(None, 1), (Some(Hold::Window), 1), (Some(Hold::TimeZone), 1)]);
     let schedule = Schedule { time_zone: Some("UTC".to_owned()), ..Schedule::default() };
-    let settings = Settings { schedule: schedule.clone(), ..batch.settings.clone() };
+    let settings = Settings { schedule: schedule.clone(), ..faster.clone() };
+    // What somebody has read before another changed it is not what they would change.
+    let stale = store.change_settings(&batch, &settings, "", &actor(), NOW).await;
+    assert!(matches!(stale, Err(Error::Conflict(_))), "{stale:?}");
+    assert_eq!(waiting().await.len(), 3);
+    let batch = Batch { settings: faster, ..batch };
     store.change_settings(&batch, &settings, "", &actor(), NOW).await.expect("changed");
     assert_eq!(waiting().await, [(None, 1)]);
     let mut writer = store.turn_writer().await.expect("the writer");

@@ -11,7 +11,8 @@ use super::hours::Hours;
 use super::patience::patiently;
 use super::sending::Sending;
 use super::{Event, Which, too_much_for_cie};
-use crate::invocation::{BatchId, Counts, State, UnixMillis};
+use crate::invocation::{BatchId, Counts, State};
+use crate::mep::Endpoint;
 use crate::store::{self, Batch, Confirmation, NextDue, Run, SignOfLife, Store};
 
 /// A run judges others as long as its own turns, of which one comes each second, are committed: where nobody can write, nobody
@@ -25,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 struct Seen {
     /// Every batch, with its counts and when its next row is due.
     batches: Vec<(Batch, Counts, Option<NextDue>)>,
+    /// The rates of all batches that operators let be sent, whoever sends them: each with its endpoint and account.
+    rates: Vec<(Endpoint, String, f64)>,
     /// What other runs show of their lives.
     signs: Vec<SignOfLife>,
 }
@@ -54,13 +57,7 @@ impl Engine<'_> {
         for (batch, counts, next) in seen.batches {
             match self.batches.iter_mut().find(|sending| sending.batch.id == batch.id) {
                 Some(sending) => {
-                    sending.counts = counts;
-                    // What has come and is not stored yet is known here only.
-                    let unstored = self.finished.iter().map(|finished| &finished.settlement);
-                    unstored.filter(|row| row.id.batch() == batch.id).for_each(|row| {
-                        sending.counts.moved(State::Sending, row.state);
-                    });
-                    sending.is_due_next(next, UnixMillis(0));
+                    sending.is_read(counts, next, self.finished.iter().map(|finished| &*finished.settlement));
                     let was = std::mem::replace(&mut sending.batch, batch.clone());
                     if was.settings.schedule != batch.settings.schedule {
                         sending.hours = Hours::of(&batch.settings.schedule);
@@ -80,7 +77,7 @@ impl Engine<'_> {
                 None => self.join(batch, counts).await?,
             }
         }
-        self.configure_gates();
+        self.configure_gates(&seen.rates);
         self.judge_others(&seen.signs).await
     }
 
@@ -148,20 +145,25 @@ impl Engine<'_> {
         Ok(self.gates.len() - 1)
     }
 
-    /// Batches that share a gate share its lowest rate.
-    fn configure_gates(&mut self) {
-        let now = self.now();
+    /// Batches that share a gate share its lowest rate; one that an operator withholds slows none of the others.
+    fn configure_gates(&mut self, rates: &[(Endpoint, String, f64)]) {
         for (place, gate) in self.gates.iter_mut().enumerate() {
             let of_gate = || self.batches.iter().filter(|sending| sending.gate == place && !sending.is_done());
-            let rate = of_gate().filter_map(|sending| sending.batch.rate()).reduce(f64::min);
+            let sent = of_gate().filter(|sending| !sending.is_withheld());
+            let rate = sent.filter_map(|sending| sending.batch.rate()).reduce(f64::min);
             let probe_after = of_gate().map(|sending| sending.batch.settings.probe_after).min();
-            gate.keeper.configure(rate, probe_after.unwrap_or_default(), now);
+            let asked_for =
+                rates.iter().filter(|(endpoint, account, _)| (endpoint, account) == (&gate.endpoint, &gate.account));
+            gate.keeper.configure(rate, probe_after.unwrap_or_default(), asked_for.map(|(.., rate)| *rate));
         }
     }
 }
 
 async fn look(store: Arc<Store>, run: Run, which: Which) -> store::Result<Seen> {
     let mut batches = store.batches().await?;
+    let is_let_go = |batch: &&Batch| batch.paused_at.is_none() && batch.cancelled_at.is_none();
+    let rate_of = |batch: &Batch| Some((batch.endpoint.clone(), batch.account.clone(), batch.rate()?));
+    let rates = batches.iter().filter(is_let_go).filter_map(rate_of).collect();
     batches.retain(|batch| match &which {
         Which::Named(named) => named.contains(&batch.id),
         Which::All => true,
@@ -174,7 +176,7 @@ async fn look(store: Arc<Store>, run: Run, which: Which) -> store::Result<Seen> 
         seen.push((batch, counts, next));
     }
     let signs = if store.is_shared() { store.signs_of_life(Some(&run)).await? } else { Vec::new() };
-    Ok(Seen { batches: seen, signs })
+    Ok(Seen { batches: seen, rates, signs })
 }
 
 /// Tells that a batch cannot be sent by this process, and keeps why for the end.

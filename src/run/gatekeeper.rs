@@ -13,8 +13,6 @@ const RECENT: u32 = 20;
 const AMBIGUOUS_MAX: u32 = 3;
 /// How long the rate of one run holds for others after it has sent last, or twice as long as it waits between two.
 const PACE_FOR_US: i64 = 10_000_000;
-/// How long other runs may go on with a rate that this one has given up: each looks at what operators say once a second.
-const UNHEARD_FOR_US: i64 = 2_000_000;
 /// Probes that fail in a row before the run ends.
 const FAILED_PROBES_MAX: u32 = 5;
 
@@ -26,8 +24,8 @@ pub(super) struct Gatekeeper {
     gate: Gate,
     probe_after: Duration,
     rate: Option<Rate>,
-    /// The rate that this run kept to before, and when it was changed, in microseconds since 1970.
-    given_up: Option<(Rate, i64)>,
+    /// The rates that batches behind the gate have, whoever sends them: what was noted of another is not asked for any more.
+    asked_for: Vec<Rate>,
     /// The stops of the gate that this run knows of: those before it began, and its own.
     stops_known: i64,
     changed: bool,
@@ -50,8 +48,8 @@ impl Gatekeeper {
     /// The gate as this run finds it.
     pub(super) fn new(gate: Gate, now: UnixMillis) -> Self {
         let (stops_known, probe_after) = (gate.stops, Duration::ZERO);
-        let mut keeper =
-            Gatekeeper { gate: gate.clone(), probe_after, rate: None, given_up: None, stops_known, changed: false };
+        let (rate, asked_for) = (None, Vec::new());
+        let mut keeper = Gatekeeper { gate: gate.clone(), probe_after, rate, asked_for, stops_known, changed: false };
         keeper.refresh(gate, now);
         keeper.changed = false;
         keeper
@@ -97,13 +95,17 @@ impl Gatekeeper {
         self.changed = true;
     }
 
-    /// Takes over what the batches that share the gate ask for: the lowest rate and the shortest wait.
-    pub(super) fn configure(&mut self, rate: Option<f64>, probe_after: Duration, now: UnixMillis) {
-        let was = std::mem::replace(&mut self.rate, rate.and_then(Rate::new));
-        if was != self.rate {
-            self.given_up = was.map(|was| (was, micros(now)));
-        }
+    /// Takes over what the batches that share the gate ask for: the lowest rate and the shortest wait of those that this run
+    /// sends, and the rates of all.
+    pub(super) fn configure(
+        &mut self,
+        rate: Option<f64>,
+        probe_after: Duration,
+        asked_for: impl IntoIterator<Item = f64>,
+    ) {
+        self.rate = rate.and_then(Rate::new);
         self.probe_after = probe_after;
+        self.asked_for = asked_for.into_iter().filter_map(Rate::new).collect();
     }
 
     /// The rows that may be taken now, of `free` slots.
@@ -142,14 +144,8 @@ impl Gatekeeper {
             let for_us = PACE_FOR_US.max(rate.period_us().saturating_mul(2));
             micros(now).saturating_sub(self.gate.paced_at_us) <= for_us
         };
-        Rate::slower(self.rate, others.filter(lately).filter(|rate| !self.is_given_up(*rate)))
-    }
-
-    /// Whether the rate of those who sent there of late is the one that was changed: then it holds for none of them any more.
-    fn is_given_up(&self, rate: Rate) -> bool {
-        self.given_up.is_some_and(|(given_up, at_us)| {
-            rate == given_up && self.gate.paced_at_us <= at_us.saturating_add(UNHEARD_FOR_US)
-        })
+        let is_asked_for = |rate: &Rate| self.asked_for.contains(rate);
+        Rate::slower(self.rate, others.filter(lately).filter(is_asked_for))
     }
 
     /// The earliest moment at which rows may be taken; `None`: not before the probe is back.
@@ -287,7 +283,7 @@ mod tests {
             stopped_by: None,
         };
         let mut keeper = Gatekeeper::new(gate, UnixMillis(0));
-        keeper.configure(None, PROBE_AFTER, UnixMillis(0));
+        keeper.configure(None, PROBE_AFTER, []);
         keeper
     }
 
@@ -330,21 +326,26 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_was_given_up_holds_nobody_who_has_given_it_up() {
+    fn a_rate_that_was_changed_holds_nobody_any_more() {
         let second = UnixMillis(1_795_000_001_000);
         let mut keeper = keeper();
-        keeper.configure(Some(0.01), PROBE_AFTER, UnixMillis(1_795_000_000_000));
+        keeper.configure(Some(0.01), PROBE_AFTER, [0.01]);
         keeper.took(&[row(1)], UnixMillis(1_795_000_000_000));
         assert_eq!(keeper.allowance(16, second), 0);
-        keeper.configure(Some(10.0), PROBE_AFTER, second);
+        keeper.configure(Some(10.0), PROBE_AFTER, [10.0]);
         let stored = keeper.take_change().expect("the pace was noted");
-        keeper.refresh(stored, second);
+        keeper.refresh(stored.clone(), second);
         assert_eq!(keeper.allowance(16, second), 0);
-        let stored = keeper.take_change().expect("the next token is nearer now");
-        keeper.refresh(stored, second.after(Duration::from_millis(100)));
+        let nearer = keeper.take_change().expect("the next token is nearer now");
+        keeper.refresh(nearer, second.after(Duration::from_millis(100)));
         assert_eq!(keeper.allowance(16, second.after(Duration::from_millis(100))), 1);
+        // Nor a run that begins only then, and keeps to none.
+        let mut next = Gatekeeper::new(stored, second);
+        next.configure(None, PROBE_AFTER, [10.0]);
+        assert_eq!(next.allowance(16, second), 16);
         // Another run that goes on at the slow rate slows all.
         let late = second.after(Duration::from_secs(3));
+        keeper.configure(Some(10.0), PROBE_AFTER, [10.0, 0.01]);
         let others = Gate { period_us: 100_000_000, paced_at_us: micros(late), next_send_us: 0, ..keeper.gate.clone() };
         keeper.refresh(others, late);
         assert!(keeper.pace(late) == Rate::new(0.01));
@@ -451,7 +452,8 @@ mod tests {
     #[test]
     fn the_lowest_rate_of_all_runs_holds_while_who_asked_for_it_sends() {
         let (mut slow, mut fast) = (keeper(), keeper());
-        slow.configure(Some(1.0), PROBE_AFTER, UnixMillis(0));
+        slow.configure(Some(1.0), PROBE_AFTER, [1.0]);
+        fast.configure(None, PROBE_AFTER, [1.0]);
         let now = UnixMillis(1_795_000_000_000);
         slow.took(&[row(1)], now);
         fast.refresh(slow.take_change().expect("changed"), now);
@@ -466,7 +468,7 @@ mod tests {
     #[test]
     fn a_rate_holds_behind_an_open_gate() {
         let mut keeper = keeper();
-        keeper.configure(Some(10.0), PROBE_AFTER, UnixMillis(0));
+        keeper.configure(Some(10.0), PROBE_AFTER, [10.0]);
         let now = UnixMillis(1_795_000_000_000);
         assert_eq!(keeper.allowance(16, now), 5);
         keeper.took(&[row(1), row(2), row(3), row(4), row(5)], now);

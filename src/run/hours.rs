@@ -21,6 +21,8 @@ pub(super) struct Hours {
     after: DuePlace,
     /// Whether rows were left that were due when it was looked last.
     has_more: bool,
+    /// Whether those are rows that are skipped because their time has passed.
+    pub(super) is_skipping: bool,
     /// When what was looked at must be looked at again; `None`: never.
     again_at: Option<UnixMillis>,
 }
@@ -49,7 +51,13 @@ impl Kept {
 impl Hours {
     /// Of a batch of which nothing has been looked at; `None` where its rows may be sent at any time.
     pub(super) fn of(schedule: &Schedule) -> Option<Hours> {
-        let hours = Hours { schedule: schedule.clone(), after: DuePlace::START, has_more: true, again_at: None };
+        let hours = Hours {
+            schedule: schedule.clone(),
+            after: DuePlace::START,
+            has_more: true,
+            is_skipping: false,
+            again_at: None,
+        };
         (!schedule.is_always()).then_some(hours)
     }
 
@@ -90,6 +98,7 @@ impl Hours {
         if self.are_over(now) {
             let expired = turn.expire(batch, CHUNK_ROWS).await?;
             self.has_more = expired == u64::from(CHUNK_ROWS);
+            self.is_skipping = self.has_more;
             self.again_at = (!self.has_more).then_some(UnixMillis(now.0 + LEFT_TO_OTHERS_MS));
             return Ok(kept(self, 0, expired));
         }

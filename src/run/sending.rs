@@ -97,6 +97,19 @@ impl Sending {
         self.counts[State::Pending] > 0 && !self.is_left && self.hours.as_ref().is_some_and(|hours| hours.are_over(now))
     }
 
+    /// Takes in how it stands, as it was read, and what has come since that is not stored yet: that is known here only.
+    pub(super) fn is_read<'s>(
+        &mut self,
+        counts: Counts,
+        next: Option<NextDue>,
+        unstored: impl IntoIterator<Item = &'s Settlement>,
+    ) {
+        self.counts = counts;
+        self.is_due_next(next, UnixMillis(0));
+        let id = self.batch.id;
+        unstored.into_iter().filter(|row| row.id.batch() == id).for_each(|row| self.moves(row));
+    }
+
     /// Takes in when its next row is due, as it was read, and that none is before that moment.
     pub(super) fn is_due_next(&mut self, next: Option<NextDue>, soonest: UnixMillis) {
         let is_earlier = |next: NextDue| match self.due {
@@ -136,13 +149,20 @@ impl Sending {
 
     /// Whether nothing of it is in flight, in any run, and nothing pending that this process can send.
     pub(super) fn is_done(&self) -> bool {
-        let has_held_ones_only = self.hours.is_some() && self.due == Due::Nothing;
+        let are_skipped = self.hours.as_ref().is_none_or(|hours| hours.is_skipping);
+        let has_held_ones_only = !are_skipped && self.due == Due::Nothing;
         let is_over = self.counts[State::Pending] == 0 || self.is_left || self.batch.cancelled_at.is_some();
         (is_over || has_held_ones_only) && self.counts[State::Sending] == 0
     }
 
     /// Takes in a stored outcome; the text of the refusal where it is one too many of the same.
     pub(super) fn settled(&mut self, settlement: &Settlement) -> Option<String> {
+        self.moves(settlement);
+        self.refusals.note(settlement)
+    }
+
+    /// Takes in a row's next state, and when it is due.
+    fn moves(&mut self, settlement: &Settlement) {
         self.counts.moved(State::Sending, settlement.state);
         if settlement.state == State::Pending {
             let due = settlement.due_at;
@@ -159,7 +179,6 @@ impl Sending {
                 Due::Nothing => Due::At(due),
             };
         }
-        self.refusals.note(settlement)
     }
 }
 
@@ -177,5 +196,107 @@ impl Refusals {
         }
         self.in_a_row += 1;
         (self.in_a_row == EQUAL_REFUSALS_MAX).then(|| self.text.clone().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::{Client, Timeouts};
+    use crate::invocation::{BatchId, Findings, InvocationId, Outcome, Schedule, Settings, Suppressed};
+    use crate::mep::{Bounds, PhoneNumberJson};
+    use crate::validate::Rules;
+    use crate::worker::policy;
+
+    const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
+
+    /// A batch with hours, of which so many rows are in these states.
+    fn sending(states: &[(State, i64)]) -> Sending {
+        let window = Some("09:00-20:00".parse().expect("a window"));
+        let settings = Settings { schedule: Schedule { window, ..Schedule::default() }, ..Settings::default() };
+        let timeouts = Timeouts { connect: Duration::from_secs(1), total: Duration::from_secs(1) };
+        let client = Client::new("http://127.0.0.1:1", None, timeouts, 1, None).expect("a client");
+        let batch = Batch {
+            id: BatchId(1),
+            name: "june".to_owned(),
+            service: "ABC123".parse().expect("an ID"),
+            endpoint: "simulator".parse().expect("an endpoint"),
+            account: String::new(),
+            source_name: "june.csv".to_owned(),
+            source_sha256: String::new(),
+            columns: Vec::new(),
+            settings,
+            findings: Findings::default(),
+            rows: 9,
+            imported_at: NOW,
+            confirmed_at: None,
+            paused_at: None,
+            cancelled_at: None,
+            throttle: None,
+            purge: None,
+        };
+        let route = Route {
+            target: client.target(&batch.service),
+            client,
+            policy: policy(&batch.settings),
+            rules: Rules::of_batch(&batch.settings, Bounds::default(), PhoneNumberJson::default()),
+            suppressed: Suppressed::default(),
+            schedule: batch.settings.schedule.clone(),
+            held_back: AtomicBool::new(false),
+        };
+        Sending::new(batch, Arc::new(route), 0, counts(states))
+    }
+
+    fn counts(states: &[(State, i64)]) -> Counts {
+        let mut counts = Counts::default();
+        states.iter().for_each(|(state, rows)| counts[*state] = *rows);
+        counts
+    }
+
+    /// A row that is to be sent once more, in a second.
+    fn retry() -> Settlement {
+        Settlement {
+            id: InvocationId::new(BatchId(1), 2),
+            attempt: 1,
+            outcome: Outcome::Retry,
+            state: State::Pending,
+            due_at: NOW.after(Duration::from_secs(1)),
+            tries: 1,
+            retry_until: None,
+            possible_duplicate: true,
+            http_status: Some(500),
+            code: None,
+            message: None,
+            refused_by: None,
+            reason: None,
+            request_id: None,
+            answer: Vec::new(),
+            sent_at: Some(NOW),
+            finished_at: NOW,
+        }
+    }
+
+    #[test]
+    fn a_retry_that_is_not_stored_yet_keeps_a_run_alive_that_has_read_of_held_rows_only() {
+        let mut sending = sending(&[(State::Sending, 1), (State::Pending, 3)]);
+        let retry = retry();
+        assert_eq!(sending.settled(&retry), None);
+        sending.is_read(counts(&[(State::Sending, 1), (State::Pending, 3)]), None, [&retry]);
+        assert_eq!((sending.due, sending.counts[State::Pending]), (Due::At(retry.due_at), 4));
+        assert!(!sending.is_done());
+        sending.is_read(counts(&[(State::Pending, 3)]), None, []);
+        assert!(sending.is_done(), "what is held keeps no run alive");
+    }
+
+    #[test]
+    fn held_rows_that_are_being_skipped_keep_a_run_alive() {
+        let mut sending = sending(&[(State::Pending, 3)]);
+        sending.is_read(counts(&[(State::Pending, 3)]), None, []);
+        assert!(sending.is_done());
+        sending.hours.as_mut().expect("hours").is_skipping = true;
+        assert!(!sending.is_done());
     }
 }

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::engine::Engine;
-use super::sending::Due;
+use super::sending::{Due, Sending};
 use super::{Event, Progress};
 use crate::invocation::{State, UnixMillis};
 
@@ -28,7 +28,8 @@ impl Engine<'_> {
     /// Requests a second that may be sent, behind all gates.
     fn rate_limit(&self) -> Option<f64> {
         let of_gate = |place: usize| {
-            let batches = self.batches.iter().filter(move |sending| sending.gate == place && !sending.is_done());
+            let is_sent = move |s: &&Sending| s.gate == place && !s.is_done() && !s.is_withheld();
+            let batches = self.batches.iter().filter(is_sent);
             batches.map(|sending| sending.batch.rate())
         };
         let in_use = (0..self.gates.len()).filter(|place| of_gate(*place).next().is_some());

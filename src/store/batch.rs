@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::action::{self, ActionKind, Actor};
 use super::purge::Purge;
-use super::statement::{Row, query};
+use super::statement::{Row, Sql, query};
 use super::{Error, Result, Store, ids_text, json_text};
 use crate::invocation::{BatchId, Counts, Findings, Settings, UnixMillis};
 use crate::mep::{Endpoint, ServiceId};
@@ -147,7 +147,8 @@ impl Store {
     /// Stores how the batch is sent from now on, and by whom, and who changed what.
     ///
     /// Where other hours are set, every row that was put off for the old ones is due at once, in the same transaction: a turn
-    /// judges it by the new ones.
+    /// judges it by the new ones. Where somebody else has changed something since the batch was read, nothing is: what they said
+    /// is not undone unseen.
     pub async fn change_settings(
         &self,
         batch: &Batch,
@@ -156,6 +157,12 @@ impl Store {
         actor: &Actor,
         now: UnixMillis,
     ) -> Result<()> {
+        macro_rules! as_stored {
+            () => {
+                "SELECT settings, account FROM batch WHERE id = $1"
+            };
+        }
+        const AS_STORED: Sql = Sql { sqlite: as_stored!(), postgres: concat!(as_stored!(), " FOR NO KEY UPDATE") };
         const LET_GO: &str = "UPDATE invocation SET due_at = 0, hold = NULL
             WHERE state = 'pending' AND batch_id = $1 AND hold IS NOT NULL";
         if batch.settings == *settings && batch.account == account {
@@ -166,6 +173,15 @@ impl Store {
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let failed = || self.failed("change the batch's settings");
+        let stored = query(AS_STORED).bind(batch.id.0).fetch_one(&mut tx).await.map_err(failed())?;
+        let (stored, of): (String, String) = (stored.get(0).map_err(failed())?, stored.get(1).map_err(failed())?);
+        if read_settings(self, &stored)? != batch.settings || of != batch.account {
+            return Err(Error::Conflict(format!(
+                "somebody else has just changed how batch `{}` is sent, so nothing was changed\n\
+                 hint: look at it with `mep-batch status {}`, then repeat this",
+                batch.name, batch.name
+            )));
+        }
         query("UPDATE batch SET settings = $2, account = $3 WHERE id = $1")
             .bind(batch.id.0)
             .bind(settings_text(settings))

@@ -109,6 +109,7 @@ impl Turn<'_> {
                          CAST(value ->> 2 AS BIGINT) AS due_at, value ->> 3 AS hold FROM json_each($1)) AS asked"
             };
         }
+        // `state || ''`: by their numbers, and not among all that is pending, however old the planner's figures are.
         const PUT_OFF: Sql = Sql {
             sqlite: concat!(
                 "UPDATE invocation SET due_at = asked.due_at, hold = asked.hold FROM ",
@@ -118,7 +119,7 @@ impl Turn<'_> {
             postgres: concat!(
                 "WITH free AS MATERIALIZED (SELECT i.id, asked.due_at, asked.hold FROM ",
                 asked!(),
-                " JOIN invocation AS i ON i.id = asked.id WHERE i.state = 'pending' AND i.due_at = asked.was
+                " JOIN invocation AS i ON i.id = asked.id WHERE i.state || '' = 'pending' AND i.due_at = asked.was
                   FOR UPDATE OF i SKIP LOCKED)
                  UPDATE invocation SET due_at = free.due_at, hold = free.hold FROM free WHERE invocation.id = free.id"
             ),
