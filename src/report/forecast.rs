@@ -29,14 +29,16 @@ impl Eta {
 pub async fn eta(store: &Store, batch: &Batch, now: UnixMillis) -> store::Result<Eta> {
     let runs = store.open_runs().await?;
     let rate = runs.iter().filter(|run| run.is_alive).map(|run| run.rate).sum();
-    eta_of(store, batch, &store.counts_of(batch.id).await?, rate, now).await
+    let (counts, put_off) = (store.counts_of(batch.id).await?, store.waiting(batch.id, now).await?);
+    eta_of(store, batch, &counts, &put_off, rate, now).await
 }
 
-/// Likewise, where counts and rate are known.
+/// Likewise, where counts, rate and what is due later are known.
 pub(super) async fn eta_of(
     store: &Store,
     batch: &Batch,
     counts: &Counts,
+    put_off: &[Waiting],
     rate: f64,
     now: UnixMillis,
 ) -> store::Result<Eta> {
@@ -50,7 +52,7 @@ pub(super) async fn eta_of(
     if is_held {
         return Ok(Eta::Unknown);
     }
-    let load = load_of(store, batch, counts, rate, now).await?;
+    let load = load_of(store, batch, counts, put_off, rate, now).await?;
     Ok(load.eta().map_or(Eta::Unknown, Eta::At))
 }
 
@@ -62,16 +64,16 @@ pub(super) async fn load_of(
     store: &Store,
     batch: &Batch,
     counts: &Counts,
+    put_off: &[Waiting],
     observed: f64,
     now: UnixMillis,
 ) -> store::Result<Load> {
     let schedule = batch.settings.schedule.clone();
-    let put_off = store.waiting(batch.id, now).await?;
     let due = counts[State::Pending] - put_off.iter().map(|rows| rows.rows).sum::<i64>();
     let zone = if schedule.window.is_some() { store.next_zone(batch.id).await? } else { None };
     let gate = store.find_gate(&batch.endpoint, &batch.account).await?;
     let begins = gate.and_then(|gate| gate.closed).map_or(now, |(until, _)| until.max(now));
-    let later = later(&put_off);
+    let later = later(put_off);
     Ok(Load { due: vec![Group { zone, rows: due }], later, rate: rate(batch.rate(), observed), schedule, begins })
 }
 

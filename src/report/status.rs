@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::forecast::{self, Eta};
 use super::hours;
 use crate::invocation::{Counts, State, UnixMillis, mask_phone};
-use crate::store::{self, Batch, CanaryView, Confirmation, RunView, Store};
+use crate::store::{self, Batch, CanaryView, Confirmation, RunView, Store, Waiting};
 
 /// A batch's figures, by the names of the documented JSON.
 #[derive(Debug, Clone, Serialize)]
@@ -162,9 +162,11 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
     let runs = store.open_runs().await?;
     let rate: f64 = runs.iter().filter(|run| run.is_alive).map(|run| run.rate).fold(0.0, |sum, rate| sum + rate);
     let alive: Vec<_> = runs.iter().filter(|run| run.is_alive).map(|run| run.id).collect();
+    // Read once: of a batch that waits for its hours that is most of it.
+    let put_off = if counts[State::Pending] > 0 { store.waiting(batch.id, now).await? } else { Vec::new() };
     let eta = match alive.is_empty() {
         true => None,
-        false => Some(forecast::eta_of(store, batch, &counts, rate, now).await?),
+        false => Some(forecast::eta_of(store, batch, &counts, &put_off, rate, now).await?),
     };
     Ok(BatchStatus {
         orphaned: if counts[State::Sending] > 0 { store.orphaned(batch.id, &alive).await? } else { 0 },
@@ -191,11 +193,17 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
         next_due_at: next_due.map(|due| due.max(batch.imported_at).to_string()),
         runs: runs.iter().map(run_status).collect(),
         canaries: store.canaries(batch.id).await?.into_iter().map(canary_status).collect(),
-        waiting_for: waiting_for(store, batch, &counts, now).await?,
+        waiting_for: waiting_for(store, batch, &counts, &put_off, now).await?,
     })
 }
 
-async fn waiting_for(store: &Store, batch: &Batch, counts: &Counts, now: UnixMillis) -> store::Result<Vec<WaitingFor>> {
+async fn waiting_for(
+    store: &Store,
+    batch: &Batch,
+    counts: &Counts,
+    put_off: &[Waiting],
+    now: UnixMillis,
+) -> store::Result<Vec<WaitingFor>> {
     let pending = counts[State::Pending];
     let mut reasons = Vec::new();
     if pending == 0 {
@@ -210,15 +218,14 @@ async fn waiting_for(store: &Store, batch: &Batch, counts: &Counts, now: UnixMil
     if counts[State::Unknown] > batch.settings.unknown_limit(batch.rows) {
         reasons.push(WaitingFor { reason: "max-unknown", until: None, rows: pending });
     }
-    let waiting = store.waiting(batch.id, now).await?;
-    let due = pending - waiting.iter().map(|waiting| waiting.rows).sum::<i64>();
+    let due = pending - put_off.iter().map(|waiting| waiting.rows).sum::<i64>();
     let gate = store.find_gate(&batch.endpoint, &batch.account).await?;
     if let Some((until, because)) = gate.and_then(|gate| gate.closed)
         && due > 0
     {
         reasons.push(WaitingFor { reason: because.as_str(), until: Some(until.to_string()), rows: due });
     }
-    reasons.extend(hours::waiting_for(batch, due, &waiting, now));
+    reasons.extend(hours::waiting_for(batch, due, put_off, now));
     Ok(reasons)
 }
 
