@@ -31,8 +31,10 @@ fn main() -> ExitCode {
                 a_live_run_lets_nothing_out_after_the_end,
                 hours_that_can_never_be_are_refused,
                 changed_hours_are_recorded,
+                hours_that_a_paused_batch_is_given_hold_once_it_is_resumed,
             ],
         ),
+        (On::Sqlite, facts![hours_that_are_set_beside_a_living_run_are_stored_and_that_is_told]),
         (
             On::Postgres,
             facts![several_runs_put_off_and_skip_each_row_once, a_clock_that_jumps_stops_a_run_that_keeps_hours],
@@ -333,6 +335,31 @@ fn changed_hours_are_recorded(database: Database) {
     let (was, is) = (&detail["was"]["settings"]["schedule"], &detail["is"]["settings"]["schedule"]);
     assert_eq!((&was["window"], &is["window"], &is["timeZone"]), (&Value::Null, &closed().into(), &"UTC".into()));
     assert_eq!(is["notAfterMs"], 4_099_485_600_000_i64);
+}
+
+fn hours_that_a_paused_batch_is_given_hold_once_it_is_resumed(database: Database) {
+    let s = Scenario::on(database);
+    s.campaign(2).mep("import campaign.csv --endpoint simulator").exits(0);
+    s.mep("pause campaign").exits(0);
+    let hours = format!("--window {} --time-zone UTC", closed());
+    s.mep(&format!("run campaign {hours}")).exits(5).says("has been paused since").says("batch `campaign` is stored");
+    s.mep("resume campaign").exits(0);
+    s.mep("run campaign --wait 0").exits(5);
+    assert_eq!((s.states(), holds(&s)), ("2 pending".to_owned(), "2 window".to_owned()));
+}
+
+fn hours_that_are_set_beside_a_living_run_are_stored_and_that_is_told(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(60).mep(&format!("import campaign.csv --endpoint {sim} --rate 2")).exits(0);
+    let run = s.start("run");
+    sim.until_received(1);
+    let hours = format!("--window {} --time-zone UTC", closed());
+    s.mep(&format!("run campaign {hours}")).exits(8).says("batch `campaign` is stored");
+    s.until_stored("SELECT count(*) > 40 FROM invocation WHERE hold = 'window'", "1");
+    s.mep("run campaign --limit 1").exits(8);
+    run.send(Signal::TERM);
+    run.finish().exits(143);
 }
 
 fn several_runs_put_off_and_skip_each_row_once(database: Database) {

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
                 a_row_that_was_put_off_is_taken_when_it_is_due_and_then_waits_no_more,
                 rows_whose_time_has_passed_are_skipped_whenever_they_are_due,
                 other_hours_let_go_what_was_put_off_and_leave_retries_alone,
+                settings_that_another_operator_has_changed_meanwhile_are_not_overwritten,
                 a_turn_tells_how_fast_its_run_is,
                 a_canary_is_open_until_it_is_known_what_came_of_it,
                 what_is_put_off_is_told_by_its_reason,
@@ -800,21 +801,33 @@ async fn other_hours_let_go_what_was_put_off_and_leave_retries_alone(database: D
         waiting.into_iter().map(|waiting| (waiting.hold, waiting.rows)).collect()
     };
     let faster = Settings { rate: Some(9.0), ..batch.settings.clone() };
-    store.change_settings(&batch, &faster, "", &actor(), NOW).await.expect("changed");
+    assert!(store.change_settings(&batch, &faster, "", &actor(), NOW).await.expect("changed"));
+    let batch = store.batches().await.expect("read").pop().expect("the batch");
     assert_eq!(waiting().await, [(None, 1), (Some(Hold::Window), 1), (Some(Hold::TimeZone), 1)]);
     let schedule = Schedule { time_zone: Some("UTC".to_owned()), ..Schedule::default() };
-    let settings = Settings { schedule: schedule.clone(), ..faster.clone() };
-    // What somebody has read before another changed it is not what they would change.
-    let stale = store.change_settings(&batch, &settings, "", &actor(), NOW).await;
-    assert!(matches!(stale, Err(Error::Conflict(_))), "{stale:?}");
-    assert_eq!(waiting().await.len(), 3);
-    let batch = Batch { settings: faster, ..batch };
-    store.change_settings(&batch, &settings, "", &actor(), NOW).await.expect("changed");
+    let settings = Settings { schedule: schedule.clone(), ..batch.settings.clone() };
+    assert!(store.change_settings(&batch, &settings, "", &actor(), NOW).await.expect("changed"));
     assert_eq!(waiting().await, [(None, 1)]);
     let mut writer = store.turn_writer().await.expect("the writer");
     let mut turn = granted(writer.begin(&run, 4, NOW).await);
     assert_eq!(turn.schedule(batch.id).await.expect("read"), schedule);
     commit(turn).await;
+}
+
+async fn settings_that_another_operator_has_changed_meanwhile_are_not_overwritten(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
+    let store = &fixture.store;
+    let schedule = Schedule { window: Some("09:00-20:00".parse().expect("a window")), ..Schedule::default() };
+    let by_day = Settings { schedule, ..batch.settings.clone() };
+    assert!(store.change_settings(&batch, &by_day, "", &actor(), NOW).await.expect("changed"));
+    let faster = Settings { rate: Some(9.0), ..batch.settings.clone() };
+    assert!(!store.change_settings(&batch, &faster, "", &actor(), NOW).await.expect("read"));
+    let read = async || store.batch_named(&batch.name).await.expect("read").expect("the batch");
+    let stored = read().await;
+    assert_eq!(stored.settings, by_day);
+    let both = Settings { rate: Some(9.0), ..stored.settings.clone() };
+    assert!(store.change_settings(&stored, &both, "", &actor(), NOW).await.expect("changed"));
+    assert_eq!(read().await.settings, both);
 }
 
 async fn two_runs_that_put_off_at_once_put_off_each_row_once(database: Database) {

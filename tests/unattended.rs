@@ -26,6 +26,7 @@ fn main() -> ExitCode {
                 starts_every_few_minutes_go_on_where_the_last_one_stopped,
                 the_cron_lines_mail_what_a_person_has_to_see_and_nothing_else,
                 stderr_is_json_lines_alone_where_that_is_asked_for,
+                rows_that_are_retried_one_by_one_are_waited_for_in_one_line,
             ],
         ),
         (
@@ -37,6 +38,13 @@ fn main() -> ExitCode {
             ],
         ),
     ])
+}
+
+fn rows_that_are_retried_one_by_one_are_waited_for_in_one_line(database: Database) {
+    let s = Scenario::on(database);
+    let (sim, done) = send(&s, "--fault 1010=1", 2, "--concurrency 1 --vendor-retry 300ms --retry-for 2s");
+    assert!(sim.received() > 6, "{}", sim.received());
+    assert_eq!(done.stderr.matches("retries are scheduled").count(), 1, "{}", done.stderr);
 }
 
 fn each_exit_code_means_what_is_documented(database: Database) {

@@ -18,8 +18,43 @@ use crate::report;
 use crate::run::{Which, too_much_for_cie};
 use crate::store::{Batch, Confirmation, RunLock, Store};
 
-/// Stores what the flags change, asks for what must be confirmed, and says which batches are sent; with the run lock, where
-/// a canary needed it.
+/// Stores what the flags change of the batches that are named: of those that are paused too, whom nothing is sent before
+/// somebody resumes them. The batches as they are stored then, and the names of those that were changed.
+pub(super) async fn settle_flags(
+    context: &mut Context,
+    store: &Store,
+    args: &RunArgs,
+    named: Vec<Batch>,
+) -> anyhow::Result<(Vec<Batch>, Vec<String>)> {
+    let (mut settled, mut changed) = (Vec::with_capacity(named.len()), Vec::new());
+    for batch in named {
+        if batch.cancelled_at.is_some() {
+            settled.push(batch);
+            continue;
+        }
+        let settings = settings_by_flags(args, &batch)?;
+        let list = suppression::list_of(context, &settings, &args.input.map).await?;
+        let to_send = store.counts_of(batch.id).await?[State::Pending];
+        if let Some(why) = too_much_for_cie(&batch, to_send, args.limit) {
+            bail!(Usage(format!("batch `{}` {why}", batch.name)));
+        }
+        if settle_settings(context, store, &batch, args, |batch| settings_by_flags(args, batch)).await? {
+            changed.push(batch.name.clone());
+        }
+        suppression::hold_against(context, store, &batch, &list).await?;
+        settled.push(super::context::batch(store, &batch.name).await?);
+    }
+    Ok((settled, changed))
+}
+
+/// Says what was stored by a run that sends nothing itself.
+pub(super) fn tell_changed(context: &mut Context, changed: &[String]) {
+    for name in changed {
+        context.out.note(&format!("what the flags say of batch `{name}` is stored: it is sent so from now on\n"));
+    }
+}
+
+/// Asks for what must be confirmed, and says which batches are sent; with the run lock, where a canary needed it.
 pub(super) async fn choose(
     context: &mut Context,
     store: &Store,
@@ -43,7 +78,7 @@ pub(super) async fn choose(
                     batch.name, batch.name
                 ));
             } else if counts[State::Pending] > 0 && batch.account.is_empty() && batch.endpoint != Endpoint::Simulator {
-                settle_settings(context, store, &batch, args, batch.settings.clone()).await?;
+                settle_settings(context, store, &batch, args, |batch| Ok(batch.settings.clone())).await?;
             }
         }
         return Ok((Which::All, None));
@@ -51,17 +86,6 @@ pub(super) async fn choose(
     let mut ids = Vec::new();
     let mut held = None;
     for batch in &named {
-        let settings = import::settings_of(&args.sending, batch.settings.clone())?;
-        when::check_zones(&settings.schedule, &batch.columns)?;
-        let list = suppression::list_of(context, &settings, &args.input.map).await?;
-        let to_send = store.counts_of(batch.id).await?[State::Pending];
-        if let Some(why) = too_much_for_cie(batch, to_send, args.limit) {
-            bail!(Usage(format!("batch `{}` {why}", batch.name)));
-        }
-        settle_settings(context, store, batch, args, settings).await?;
-        suppression::hold_against(context, store, batch, &list).await?;
-        // As it is stored now: its settings may have changed just above.
-        let batch = &super::context::batch(store, &batch.name).await?;
         if let Some(number) = &args.canary {
             // It sends a request, so it does so as a run would: with nobody beside it in a file.
             held = lock(context, store, args).await?;
@@ -81,6 +105,13 @@ pub(super) async fn choose(
     Ok((Which::Named(ids), held))
 }
 
+/// How the batch is to be sent, as it is stored and as the flags say.
+fn settings_by_flags(args: &RunArgs, batch: &Batch) -> anyhow::Result<Settings> {
+    let settings = import::settings_of(&args.sending, batch.settings.clone())?;
+    when::check_zones(&settings.schedule, &batch.columns)?;
+    Ok(settings)
+}
+
 /// How a batch stands of which nothing was sent, where JSON is asked for; why has been said.
 async fn tell_nothing_was_sent(context: &mut Context, store: &Store, batch: &Batch, exit: Exit) -> anyhow::Result<()> {
     if context.out.is_json() {
@@ -91,22 +122,28 @@ async fn tell_nothing_was_sent(context: &mut Context, store: &Store, batch: &Bat
     Ok(())
 }
 
-/// Stores what the flags change of how a batch is sent. A living run goes on with the account that it began with, so that
-/// beside one the account is not changed.
+/// Stores what the flags change of how a batch is sent; whether they change anything. A living run goes on with the account
+/// that it began with, so that beside one the account is not changed.
 async fn settle_settings(
     context: &mut Context,
     store: &Store,
     batch: &Batch,
     args: &RunArgs,
-    settings: Settings,
-) -> anyhow::Result<()> {
-    let account = args.sending.account.as_deref().unwrap_or(&batch.account);
-    let is_changed = account != batch.account;
-    if is_changed && store.is_shared() {
-        silent_runs::judge_all(context, store).await?;
-        store.refuse_beside_a_run().await?;
+    settings_for: impl Fn(&Batch) -> anyhow::Result<Settings>,
+) -> anyhow::Result<bool> {
+    loop {
+        // Not as it was when the command began: somebody was asked for a password since, or another one has changed it.
+        let batch = super::context::batch(store, &batch.name).await?;
+        let settings = settings_for(&batch)?;
+        let account = args.sending.account.as_deref().unwrap_or(&batch.account);
+        let is_other_account = account != batch.account;
+        if is_other_account && store.is_shared() {
+            silent_runs::judge_all(context, store).await?;
+            store.refuse_beside_a_run().await?;
+        }
+        let _lock = if is_other_account { lock(context, store, args).await? } else { None };
+        if store.change_settings(&batch, &settings, account, &context.actor, UnixMillis::now()).await? {
+            return Ok(is_other_account || settings != batch.settings);
+        }
     }
-    let _lock = if is_changed { lock(context, store, args).await? } else { None };
-    store.change_settings(batch, &settings, account, &context.actor, UnixMillis::now()).await?;
-    Ok(())
 }

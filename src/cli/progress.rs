@@ -32,7 +32,8 @@ pub(super) struct Teller {
     limit: Option<u64>,
     done_first: i64,
     told: Instant,
-    waits_for: Option<String>,
+    /// The last reason to wait that was told, and when.
+    waits_for: Option<(String, Instant)>,
     last: Progress,
 }
 
@@ -107,16 +108,23 @@ impl Teller {
         if self.bar.is_none() {
             self.limit_changed(&was);
         }
-        let waits_for = progress.waiting.as_ref().map(|(why, _)| why.clone());
-        if waits_for != self.waits_for {
-            self.waits_for = waits_for;
-            // The bar says it as long as it is so.
-            if self.bar.is_none() {
-                match self.waits() {
-                    Some(waits) => self.line(&waits),
-                    None if progress.counts[State::Pending] > 0 => self.line("sending goes on"),
-                    None => {}
+        if let Some((why, _)) = &progress.waiting {
+            // Rows that are retried one by one are waited for one by one: that is no change.
+            let is_told = |(told, at): &(String, Instant)| told == why && at.elapsed() < EVERY;
+            if !self.waits_for.as_ref().is_some_and(is_told) {
+                self.waits_for = Some((why.clone(), Instant::now()));
+                // The bar says it as long as it is so.
+                if self.bar.is_none()
+                    && let Some(waits) = self.waits()
+                {
+                    self.line(&waits);
                 }
+            }
+        } else if let Some((_, None)) = was.waiting {
+            // What no time ends was ended by somebody.
+            self.waits_for = None;
+            if self.bar.is_none() && progress.counts[State::Pending] > 0 {
+                self.line("sending goes on");
             }
         }
         if self.bar.is_some() {

@@ -10,7 +10,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::args::RunArgs;
-use super::choice::choose;
+use super::choice::{choose, settle_flags, tell_changed};
 use super::context::Context;
 use super::credentials;
 use super::exit::Exit;
@@ -53,7 +53,15 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         // A batch that cannot be sent must not hold up the others; the run leaves it and says why.
         None => credentials_for(&args, &selected(&store, &Which::All).await?, false)?,
     };
+    let (named, changed) = match named {
+        Some(batches) => {
+            let (batches, changed) = settle_flags(context, &store, &args, batches).await?;
+            (Some(batches), changed)
+        }
+        None => (None, Vec::new()),
+    };
     if let Some(exit) = withheld::tell(context, &store, named.as_deref()).await? {
+        tell_changed(context, &changed);
         return Ok(exit);
     }
     let (which, held) = choose(context, &store, &args, named, credentials.as_ref()).await?;
@@ -62,6 +70,7 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         None => lock(context, &store, &args).await,
     };
     let lock = lock.inspect_err(|error| {
+        tell_changed(context, &changed);
         if has_file {
             context.out.note(match error.downcast_ref() {
                 Some(store::Error::Held { .. }) => {

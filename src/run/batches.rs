@@ -145,11 +145,11 @@ impl Engine<'_> {
         Ok(self.gates.len() - 1)
     }
 
-    /// Batches that share a gate share its lowest rate; one that an operator withholds slows none of the others.
+    /// Batches that share a gate share its lowest rate: those of which something may be taken.
     fn configure_gates(&mut self, rates: &[(Endpoint, String, f64)]) {
         for (place, gate) in self.gates.iter_mut().enumerate() {
             let of_gate = || self.batches.iter().filter(|sending| sending.gate == place && !sending.is_done());
-            let sent = of_gate().filter(|sending| !sending.is_withheld());
+            let sent = of_gate().filter(|sending| !sending.is_held());
             let rate = sent.filter_map(|sending| sending.batch.rate()).reduce(f64::min);
             let probe_after = of_gate().map(|sending| sending.batch.settings.probe_after).min();
             let asked_for =

@@ -147,8 +147,10 @@ impl Store {
     /// Stores how the batch is sent from now on, and by whom, and who changed what.
     ///
     /// Where other hours are set, every row that was put off for the old ones is due at once, in the same transaction: a turn
-    /// judges it by the new ones. Where somebody else has changed something since the batch was read, nothing is: what they said
-    /// is not undone unseen.
+    /// judges it by the new ones.
+    ///
+    /// Whether they are as asked for now. Where somebody has changed them since the batch was read, nothing is changed: what
+    /// the other one has set, such as a window, would be lost.
     pub async fn change_settings(
         &self,
         batch: &Batch,
@@ -156,31 +158,29 @@ impl Store {
         account: &str,
         actor: &Actor,
         now: UnixMillis,
-    ) -> Result<()> {
-        macro_rules! as_stored {
+    ) -> Result<bool> {
+        macro_rules! stored {
             () => {
                 "SELECT settings, account FROM batch WHERE id = $1"
             };
         }
-        const AS_STORED: Sql = Sql { sqlite: as_stored!(), postgres: concat!(as_stored!(), " FOR NO KEY UPDATE") };
+        const STORED: Sql = Sql { sqlite: stored!(), postgres: concat!(stored!(), " FOR NO KEY UPDATE") };
         const LET_GO: &str = "UPDATE invocation SET due_at = 0, hold = NULL
             WHERE state = 'pending' AND batch_id = $1 AND hold IS NOT NULL";
         if batch.settings == *settings && batch.account == account {
-            return Ok(());
+            return Ok(true);
         }
         let was = json!({ "account": batch.account, "settings": batch.settings });
         let detail = json!({ "was": was, "is": { "account": account, "settings": settings } });
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let failed = || self.failed("change the batch's settings");
-        let stored = query(AS_STORED).bind(batch.id.0).fetch_one(&mut tx).await.map_err(failed())?;
-        let (stored, of): (String, String) = (stored.get(0).map_err(failed())?, stored.get(1).map_err(failed())?);
-        if read_settings(self, &stored)? != batch.settings || of != batch.account {
-            return Err(Error::Conflict(format!(
-                "somebody else has just changed how batch `{}` is sent, so nothing was changed\n\
-                 hint: look at it with `mep-batch status {}`, then repeat this",
-                batch.name, batch.name
-            )));
+        let stored = query(STORED).bind(batch.id.0).fetch_one(&mut tx).await.map_err(failed())?;
+        let text: String = stored.get(0).map_err(failed())?;
+        let stored_account: String = stored.get(1).map_err(failed())?;
+        if read_settings(self, &text)? != batch.settings || stored_account != batch.account {
+            tx.rollback().await.map_err(failed())?;
+            return Ok(false);
         }
         query("UPDATE batch SET settings = $2, account = $3 WHERE id = $1")
             .bind(batch.id.0)
@@ -193,7 +193,8 @@ impl Store {
             query(LET_GO).bind(batch.id.0).execute(&mut tx).await.map_err(failed())?;
         }
         action::record(&mut tx, batch.id, ActionKind::Settings, actor, now, None, &detail).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())
+        tx.commit().await.map_err(failed())?;
+        Ok(true)
     }
 
     fn read_batch(&self, row: &Row) -> Result<Batch> {
