@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         facts![
             a_pause_holds_a_living_run_and_a_resume_lets_it_go_on,
             a_paused_batch_is_left_by_a_run_that_begins,
+            flags_for_several_batches_are_stored_of_all_or_of_none,
             a_paused_batch_slows_no_other,
             a_throttle_slows_a_living_run_and_outlives_it,
             a_cleared_throttle_lets_a_living_run_go_on_at_its_own_rate,
@@ -65,7 +66,8 @@ fn a_pause_holds_a_living_run_and_a_resume_lets_it_go_on(database: Database) {
     assert_eq!(attempts(&s), then);
     let resumed = s.mep("resume campaign").exits(0);
     assert!(resumed.stdout.contains("goes on"), "{}", resumed.stdout);
-    run.finish().exits(0).says("sending goes on");
+    let done = run.finish().exits(0).says("sending goes on");
+    assert!(!done.stderr.contains("as fast as answers come"), "{}", done.stderr);
     assert_eq!(s.states(), "60 accepted");
     let again = s.mep("resume campaign").exits(0);
     assert!(again.stdout.contains("to go on sending, `mep-batch run campaign`"), "{}", again.stdout);
@@ -88,6 +90,17 @@ fn a_paused_batch_is_left_by_a_run_that_begins(database: Database) {
     s.mep("resume campaign").exits(0);
     s.mep("run").exits(0);
     assert_eq!(s.states(), "3 accepted");
+}
+
+fn flags_for_several_batches_are_stored_of_all_or_of_none(database: Database) {
+    let s = Scenario::on(database);
+    s.campaign(2).write("opt-outs.txt", "12515550199\n").write("other.csv", campaign(50..52));
+    s.mep("import campaign.csv --endpoint simulator --rate 3").exits(0);
+    s.mep("import other.csv --endpoint simulator --suppress opt-outs.txt").exits(0);
+    std::fs::remove_file(s.path("opt-outs.txt")).expect("the list is there");
+    s.mep("run campaign other --rate 7").exits(2);
+    assert_eq!(s.mep("status campaign --json").json()["rateLimit"], 3.0);
+    assert_eq!(s.states(), "4 pending");
 }
 
 fn a_paused_batch_slows_no_other(database: Database) {

@@ -12,7 +12,7 @@ use super::run::lock;
 use super::silent_runs;
 use super::{import, suppression, when};
 use crate::client::Credentials;
-use crate::invocation::{Settings, State, UnixMillis};
+use crate::invocation::{Settings, State, Suppressed, UnixMillis};
 use crate::mep::Endpoint;
 use crate::report;
 use crate::run::{Which, too_much_for_cie};
@@ -26,25 +26,49 @@ pub(super) async fn settle_flags(
     args: &RunArgs,
     named: Vec<Batch>,
 ) -> anyhow::Result<(Vec<Batch>, Vec<String>)> {
+    // All are looked at before any is changed: a run that cannot begin changes nothing.
+    let mut lists = Vec::with_capacity(named.len());
+    for batch in &named {
+        lists.push(list_by_flags(context, store, args, batch).await?);
+    }
     let (mut settled, mut changed) = (Vec::with_capacity(named.len()), Vec::new());
-    for batch in named {
-        if batch.cancelled_at.is_some() {
+    for (batch, list) in named.into_iter().zip(lists) {
+        let Some(list) = list else {
             settled.push(batch);
             continue;
-        }
-        let settings = settings_by_flags(args, &batch)?;
-        let list = suppression::list_of(context, &settings, &args.input.map).await?;
-        let to_send = store.counts_of(batch.id).await?[State::Pending];
-        if let Some(why) = too_much_for_cie(&batch, to_send, args.limit) {
-            bail!(Usage(format!("batch `{}` {why}", batch.name)));
-        }
-        if settle_settings(context, store, &batch, args, |batch| settings_by_flags(args, batch)).await? {
-            changed.push(batch.name.clone());
+        };
+        match settle_settings(context, store, &batch, args, |batch| settings_by_flags(args, batch)).await {
+            Ok(true) => changed.push(batch.name.clone()),
+            Ok(false) => {}
+            Err(error) => {
+                tell_changed(context, &changed);
+                return Err(error);
+            }
         }
         suppression::hold_against(context, store, &batch, &list).await?;
         settled.push(super::context::batch(store, &batch.name).await?);
     }
     Ok((settled, changed))
+}
+
+/// The suppression list of a batch as the flags have it, where they may be said of it and it may be sent; `None` of one that
+/// was cancelled, of which nothing is said any more.
+async fn list_by_flags(
+    context: &mut Context,
+    store: &Store,
+    args: &RunArgs,
+    batch: &Batch,
+) -> anyhow::Result<Option<Suppressed>> {
+    if batch.cancelled_at.is_some() {
+        return Ok(None);
+    }
+    let settings = settings_by_flags(args, batch)?;
+    let list = suppression::list_of(context, &settings, &args.input.map).await?;
+    let to_send = store.counts_of(batch.id).await?[State::Pending];
+    match too_much_for_cie(batch, to_send, args.limit).filter(|_| batch.paused_at.is_none()) {
+        Some(why) => bail!(Usage(format!("batch `{}` {why}", batch.name))),
+        None => Ok(Some(list)),
+    }
 }
 
 /// Says what was stored by a run that sends nothing itself.

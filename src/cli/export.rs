@@ -1,7 +1,8 @@
 //! `export`: the results as a file.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -62,9 +63,11 @@ pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::R
     }
 }
 
-/// Whether a path names a device or a pipe: written to as it is, and never replaced by a file.
+/// Whether a path names a device or a pipe: written to as it is, and never replaced by a file. Somebody else's pipe is none.
 fn is_stream(path: &Path) -> bool {
-    path == Path::new(STDOUT) || std::fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir())
+    let me = rustix::process::geteuid().as_raw();
+    let is_one = |it: Metadata| !it.is_file() && !it.is_dir() && (it.file_type().is_char_device() || it.uid() == me);
+    path == Path::new(STDOUT) || std::fs::metadata(path).is_ok_and(is_one)
 }
 
 fn stream(path: &Path) -> anyhow::Result<File> {

@@ -69,17 +69,14 @@ impl Output {
 
     /// Prints what was held back, unless all went well: which it did not where what was asked for could not be written.
     pub(super) fn finish(&mut self, exit: Exit) -> Exit {
-        let exit = match &self.stdout_fault {
-            Some(fault) if exit == Exit::Complete => {
-                stderr(&format!("error: standard output could not be written: {fault}\n"));
-                Exit::Error
-            }
-            Some(_) | None => exit,
-        };
+        let exit = if exit == Exit::Complete && self.stdout_fault.is_some() { Exit::Error } else { exit };
         if exit != Exit::Complete {
             for (stream, text) in std::mem::take(&mut self.held) {
                 self.write(stream, &text);
             }
+        }
+        if let Some(fault) = &self.stdout_fault {
+            stderr(&format!("error: standard output could not be written: {fault}\n"));
         }
         exit
     }

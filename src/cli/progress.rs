@@ -109,8 +109,10 @@ impl Teller {
             self.limit_changed(&was);
         }
         if let Some((why, _)) = &progress.waiting {
-            // Rows that are retried one by one are waited for one by one: that is no change.
-            let is_told = |(told, at): &(String, Instant)| told == why && at.elapsed() < EVERY;
+            // Rows that are retried one by one are waited for one by one: that is no change. As long as one wait lasts, the line
+            // of each half minute says it.
+            let is_told =
+                |(told, at): &(String, Instant)| told == why && (was.waiting.is_some() || at.elapsed() < EVERY);
             if !self.waits_for.as_ref().is_some_and(is_told) {
                 self.waits_for = Some((why.clone(), Instant::now()));
                 // The bar says it as long as it is so.

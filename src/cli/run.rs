@@ -64,7 +64,11 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         tell_changed(context, &changed);
         return Ok(exit);
     }
-    let (which, held) = choose(context, &store, &args, named, credentials.as_ref()).await?;
+    let chosen = choose(context, &store, &args, named, credentials.as_ref()).await;
+    if chosen.is_err() {
+        tell_changed(context, &changed);
+    }
+    let (which, held) = chosen?;
     let lock = match held {
         Some(lock) => Ok(Some(lock)),
         None => lock(context, &store, &args).await,

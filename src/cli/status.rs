@@ -121,7 +121,8 @@ pub(super) fn accounting(status: &BatchStatus, database: &Address, paint: Paint)
             None => (State::Pending, "what is left to send", format!("mep-batch run {name}")),
         },
     ] {
-        let is_being_sent = state == State::Pending && status.runs.iter().any(|run| run.alive);
+        let is_being_sent =
+            state == State::Pending && status.paused_at.is_none() && status.runs.iter().any(|run| run.alive);
         let held = if state == State::Pending { held_rows(status) } else { 0 };
         if status.states[state] > held && !is_being_sent {
             let _ = writeln!(text, "Next, {what}: {command}");

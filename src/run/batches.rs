@@ -54,7 +54,16 @@ impl Engine<'_> {
     async fn look_at_batches(&mut self) -> store::Result<()> {
         let look = look(Arc::clone(&self.store), self.run.clone(), self.options.which.clone());
         let seen = patiently(&self.store, "read what others changed", look).await?;
-        for (batch, counts, next) in seen.batches {
+        let taken_in = self.take_in_batches(seen.batches).await;
+        // Also where one could not join: those before it may be sent from now on.
+        self.configure_gates(&seen.rates);
+        taken_in?;
+        self.judge_others(&seen.signs).await
+    }
+
+    /// Takes in how the batches stand.
+    async fn take_in_batches(&mut self, batches: Vec<(Batch, Counts, Option<NextDue>)>) -> store::Result<()> {
+        for (batch, counts, next) in batches {
             match self.batches.iter_mut().find(|sending| sending.batch.id == batch.id) {
                 Some(sending) => {
                     sending.is_read(counts, next, self.finished.iter().map(|finished| &*finished.settlement));
@@ -77,8 +86,7 @@ impl Engine<'_> {
                 None => self.join(batch, counts).await?,
             }
         }
-        self.configure_gates(&seen.rates);
-        self.judge_others(&seen.signs).await
+        Ok(())
     }
 
     /// Ends the runs that are dead, so that what they had in flight becomes unknown.
@@ -160,18 +168,24 @@ impl Engine<'_> {
 }
 
 async fn look(store: Arc<Store>, run: Run, which: Which) -> store::Result<Seen> {
-    let mut batches = store.batches().await?;
-    let is_let_go = |batch: &&Batch| batch.paused_at.is_none() && batch.cancelled_at.is_none();
-    let rate_of = |batch: &Batch| Some((batch.endpoint.clone(), batch.account.clone(), batch.rate()?));
-    let rates = batches.iter().filter(is_let_go).filter_map(rate_of).collect();
-    batches.retain(|batch| match &which {
+    let batches = store.batches().await?;
+    let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id).collect();
+    let mut batches: Vec<(Batch, Counts)> = batches.into_iter().zip(store.counts(&ids).await?).collect();
+    let is_sent = |(batch, counts): &&(Batch, Counts)| {
+        let is_open = counts[State::Pending] + counts[State::Sending] > 0;
+        is_open && batch.paused_at.is_none() && batch.cancelled_at.is_none()
+    };
+    let rate_of = |(batch, _): &(Batch, Counts)| {
+        let rate = batch.rate()?;
+        Some((batch.endpoint.clone(), batch.account.clone(), rate))
+    };
+    let rates = batches.iter().filter(is_sent).filter_map(rate_of).collect();
+    batches.retain(|(batch, _)| match &which {
         Which::Named(named) => named.contains(&batch.id),
         Which::All => true,
     });
-    let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id).collect();
-    let counts = store.counts(&ids).await?;
     let mut seen = Vec::with_capacity(batches.len());
-    for (batch, counts) in batches.into_iter().zip(counts) {
+    for (batch, counts) in batches {
         let next = if counts[State::Pending] > 0 { store.next_due(batch.id).await? } else { None };
         seen.push((batch, counts, next));
     }

@@ -27,8 +27,10 @@ impl Engine<'_> {
 
     /// Requests a second that may be sent, behind all gates.
     fn rate_limit(&self) -> Option<f64> {
+        // Where all is withheld it is the rate at which it goes on: none at all would say 'as fast as answers come'.
+        let all_withheld = self.batches.iter().all(|sending| sending.is_done() || sending.is_withheld());
         let of_gate = |place: usize| {
-            let is_sent = move |s: &&Sending| s.gate == place && !s.is_done() && !s.is_withheld();
+            let is_sent = move |s: &&Sending| s.gate == place && !s.is_done() && (all_withheld || !s.is_withheld());
             let batches = self.batches.iter().filter(is_sent);
             batches.map(|sending| sending.batch.rate())
         };
@@ -38,27 +40,31 @@ impl Engine<'_> {
         limits.try_fold(0.0, |all, limit| Some(all + limit?)).filter(|all| *all > 0.0)
     }
 
-    /// Why the first batch that is not done is not being sent, and until when, as far as that is known.
+    /// Why a batch that is not done is not being sent, and until when, as far as that is known: what a time ends comes first.
     pub(super) fn waits_for(&self) -> Option<(String, Option<UnixMillis>)> {
+        let open = self.batches.iter().filter(|sending| !sending.is_done());
+        let reasons: Vec<_> = open.filter_map(|sending| self.reason_of(sending)).collect();
+        reasons.iter().find(|(_, until)| until.is_some()).or(reasons.first()).cloned()
+    }
+
+    fn reason_of(&self, sending: &Sending) -> Option<(String, Option<UnixMillis>)> {
+        if sending.counts[State::Pending] == 0 || self.limit_left == 0 {
+            let others = if self.judge.has_suspects(Instant::now()) {
+                "another run may have died; it is watched for 30 s before it is judged"
+            } else {
+                "other runs finish what they have in flight"
+            };
+            return Some((others.to_owned(), None));
+        }
+        if sending.batch.paused_at.is_some() {
+            let name = &sending.batch.name;
+            return Some((format!("batch `{name}` is paused (`mep-batch resume {name}`)"), None));
+        }
         let now = self.now();
-        self.batches.iter().filter(|sending| !sending.is_done()).find_map(|sending| {
-            if sending.counts[State::Pending] == 0 || self.limit_left == 0 {
-                let others = if self.judge.has_suspects(Instant::now()) {
-                    "another run may have died; it is watched for 30 s before it is judged"
-                } else {
-                    "other runs finish what they have in flight"
-                };
-                return Some((others.to_owned(), None));
-            }
-            if sending.batch.paused_at.is_some() {
-                let name = &sending.batch.name;
-                return Some((format!("batch `{name}` is paused (`mep-batch resume {name}`)"), None));
-            }
-            match (self.gates[sending.gate].keeper.closed(), sending.due) {
-                (Some((until, because)), _) => Some((because.to_string(), Some(until))),
-                (None, Due::At(at)) if at > now => Some((sending.waits_for_time(now), Some(at))),
-                (None, Due::At(_) | Due::Now | Due::Unclear { .. } | Due::Nothing) => None,
-            }
-        })
+        match (self.gates[sending.gate].keeper.closed(), sending.due) {
+            (Some((until, because)), _) => Some((because.to_string(), Some(until))),
+            (None, Due::At(at)) if at > now => Some((sending.waits_for_time(now), Some(at))),
+            (None, Due::At(_) | Due::Now | Due::Unclear { .. } | Due::Nothing) => None,
+        }
     }
 }
