@@ -12,7 +12,7 @@ use cluster::Database;
 use either::{On, facts};
 use rustix::process::Signal;
 use scenario::sending::send;
-use scenario::{Scenario, campaign, phone, until};
+use scenario::{Running, Scenario, Simulator, campaign, phone, until};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -371,14 +371,20 @@ fn no_byte_of_it_is_left(database: Database) {
     }
 }
 
-fn nobody_purges_beside_a_run_in_a_file(database: Database) {
-    let s = Scenario::on(database);
-    let (_sim, done) = send(&s, "", 3, "");
+/// A batch that is done, and a run that sends another one.
+fn beside_a_run(s: &Scenario) -> (Simulator, Running) {
+    let (_sim, done) = send(s, "", 3, "");
     done.exits(0);
     let sim = s.simulate("--latency 20ms");
     s.write("more.csv", campaign(100..2_000));
     let running = s.start(&format!("run more.csv --endpoint {sim} --concurrency 1"));
     sim.until_received(1);
+    (sim, running)
+}
+
+fn nobody_purges_beside_a_run_in_a_file(database: Database) {
+    let s = Scenario::on(database);
+    let (_sim, running) = beside_a_run(&s);
     s.mep("purge --older-than 0 --apply").exits(8).says("another run holds");
     assert!(s.mep("purge --older-than 0").exits(0).stdout.contains("made unreadable"));
     running.send(Signal::INT);
@@ -388,12 +394,7 @@ fn nobody_purges_beside_a_run_in_a_file(database: Database) {
 
 fn a_purge_beside_a_run_on_a_server_leaves_its_batches_and_is_finished_later(database: Database) {
     let s = Scenario::on(database);
-    let (_sim, done) = send(&s, "", 3, "");
-    done.exits(0);
-    let sim = s.simulate("--latency 20ms");
-    s.write("more.csv", campaign(100..2_000));
-    let running = s.start(&format!("run more.csv --endpoint {sim} --concurrency 1"));
-    sim.until_received(1);
+    let (_sim, running) = beside_a_run(&s);
     s.mep("purge --older-than 0 --apply").exits(0).says("old bytes may be left");
     let marked =
         "SELECT name || ' ' || COALESCE(purge_how, '-') || CASE WHEN purged_at IS NULL THEN '' ELSE ' done' END

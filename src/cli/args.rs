@@ -1,10 +1,12 @@
 //! The commands and their flags. Names are a contract with scripts.
 
 mod commands;
+mod control;
 mod hours;
 mod ignore;
 mod lines;
 mod sending;
+mod upkeep;
 mod values;
 
 use std::path::PathBuf;
@@ -12,13 +14,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use commands::{
-    CancelArgs, CheckArgs, CompletionsArgs, ControlArgs, DoctorArgs, ExportArgs, FormatArg, ImportArgs, ListArgs,
-    ManArgs, PurgeArgs, ReasonArg, ResolveArgs, RetryArgs, RunArgs, ShowArgs, SimulateArgs, StatusArgs, ThrottleArgs,
-    VerdictArg,
+    CheckArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ResolveArgs, RetryArgs, RunArgs, ShowArgs,
+    SimulateArgs, StatusArgs, VerdictArg,
 };
+pub(super) use control::{CancelArgs, ControlArgs, ThrottleArgs};
 pub(super) use hours::{HoursArgs, OrNone};
 pub(super) use lines::Lines;
 pub(super) use sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
+pub(super) use upkeep::{CompletionsArgs, DoctorArgs, ManArgs, PurgeArgs};
 pub(super) use values::OffOr;
 
 use crate::mep::PhoneNumberJson;

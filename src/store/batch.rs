@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::action::{self, ActionKind, Actor};
+use super::control::Said;
 use super::purge::Purge;
 use super::statement::{Row, Sql, query};
 use super::{Error, Result, Store, ids_text, json_text};
@@ -133,15 +134,9 @@ impl Store {
     /// Notes that an operator confirmed the batch.
     pub async fn confirm(&self, batch: BatchId, actor: &Actor, now: UnixMillis, invocations: i64) -> Result<()> {
         const CONFIRM: &str = "UPDATE batch SET confirmed_at = $2 WHERE id = $1 AND confirmed_at IS NULL";
-        let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
-        let failed = || self.failed("confirm the batch");
-        let changed = query(CONFIRM).bind(batch.0).bind(now.0).execute(&mut tx).await.map_err(failed())?;
-        if changed == 1 {
-            let detail = json!({ "invocations": invocations });
-            action::record(&mut tx, batch, ActionKind::Confirm, actor, now, None, &detail).await.map_err(failed())?;
-        }
-        tx.commit().await.map_err(failed())
+        let (said, confirm) = (Said { actor, now, reason: None }, query(CONFIRM).bind(batch.0).bind(now.0));
+        let detail = json!({ "invocations": invocations });
+        self.heed(batch, ActionKind::Confirm, said, confirm, &detail).await.map(drop)
     }
 
     /// Stores how the batch is sent from now on, and by whom, and who changed what.

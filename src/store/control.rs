@@ -55,7 +55,7 @@ impl Store {
     }
 
     /// Changes the batch as an operator says, and keeps who said it; whether it was another before.
-    async fn heed(
+    pub(super) async fn heed(
         &self,
         batch: BatchId,
         kind: ActionKind,

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::lines::Lines;
 use super::sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
-use super::values::{parse_positive_rate, parse_reason, parse_request_id, parse_time, parse_time_or_0};
+use super::values::{parse_reason, parse_request_id, parse_time, parse_time_or_0};
 use crate::import::ColumnMap;
 use crate::invocation::State;
 use crate::simulator::{FaultShare, Latency};
@@ -259,76 +259,4 @@ pub(in crate::cli) struct SimulateArgs {
     /// A file for one NDJSON line a request, written before the answer
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) receipts: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct PurgeArgs {
-    /// Batches whose last outcome, import or action is older: `90d`
-    #[arg(long, value_name = "TIME", value_parser = parse_time_or_0, required = true)]
-    pub(in crate::cli) older_than: Duration,
-    /// Delete all of them, and not only phone numbers and texts
-    #[arg(long)]
-    pub(in crate::cli) delete: bool,
-    /// Do it; without this it is only said what would be done
-    #[arg(long)]
-    pub(in crate::cli) apply: bool,
-    /// Why: kept with what was done
-    #[arg(long, value_name = "TEXT")]
-    pub(in crate::cli) reason: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct DoctorArgs {
-    /// A file with the password, to be looked at too
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) password_file: Option<PathBuf>,
-    /// The account, to be looked at too
-    #[arg(long, value_name = "ID")]
-    pub(in crate::cli) account: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct CompletionsArgs {
-    /// The shell
-    pub(in crate::cli) shell: clap_complete::Shell,
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct ManArgs {
-    /// A folder for one page for each command [default: the main page, to stdout]
-    #[arg(long, short, value_name = "DIR")]
-    pub(in crate::cli) output: Option<PathBuf>,
-}
-
-/// What an operator says of a whole batch.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct ControlArgs {
-    /// The batch
-    pub(in crate::cli) batch: String,
-    /// Why: kept with the batch
-    #[arg(long, value_name = "TEXT")]
-    pub(in crate::cli) reason: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct CancelArgs {
-    #[command(flatten)]
-    pub(in crate::cli) control: ControlArgs,
-    /// Do not ask on a terminal
-    #[arg(long)]
-    pub(in crate::cli) yes: bool,
-}
-
-#[derive(Debug, Args)]
-#[group(skip)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["throttle_rate", "clear"]))]
-pub(in crate::cli) struct ThrottleArgs {
-    #[command(flatten)]
-    pub(in crate::cli) control: ControlArgs,
-    /// Requests a second from now on, instead of the batch's own rate
-    #[arg(id = "throttle_rate", long = "rate", value_name = "R", value_parser = parse_positive_rate)]
-    pub(in crate::cli) rate: Option<f64>,
-    /// Go back to the batch's own rate
-    #[arg(long)]
-    pub(in crate::cli) clear: bool,
 }
