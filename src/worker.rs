@@ -73,9 +73,7 @@ pub async fn attempt(taken: Taken, sell_by: SellBy, route: &Route, stopping: &At
         }
         Leave::Expired => return settle(attempt, Finding::Skipped(SkipReason::Expired), &route.policy, None),
     }
-    let sent_at = UnixMillis::now();
-    let finding = route.client.send(&route.target, body).await;
-    settle(attempt, finding, &route.policy, Some(sent_at))
+    send(attempt, body, route).await
 }
 
 /// What is stored of an attempt whose worker is gone: nobody can know whether its request left.
@@ -100,6 +98,13 @@ pub fn policy(settings: &Settings) -> Policy {
         retry_503: settings.retry_503,
         retry_for: settings.retry_for,
     }
+}
+
+/// Sends the one request of an attempt, and says what came of it.
+async fn send(attempt: Attempt, body: String, route: &Route) -> (Settlement, Effect) {
+    let sent_at = UnixMillis::now();
+    let finding = route.client.send(&route.target, body).await;
+    settle(attempt, finding, &route.policy, Some(sent_at))
 }
 
 fn settle(attempt: Attempt, finding: Finding, policy: &Policy, sent_at: Option<UnixMillis>) -> (Settlement, Effect) {

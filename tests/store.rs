@@ -519,13 +519,19 @@ async fn a_late_outcome_overrules_no_operator(database: Database) {
     }
 }
 
+/// A row that was judged, put back and taken once more: each run with what it has taken.
+async fn judged_and_taken_again(store: &Store, batch: &Batch) -> (Run, Taken, Run, Taken) {
+    let (run, first) = judged(store, batch).await;
+    resolve(store, batch, first.attempt.id, Verdict::NotSent).await;
+    let next = store.start_run("next", &actor(), NOW).await.expect("a run");
+    let second = take(store, &next, 1, batch, 1).await.remove(0);
+    (run, first, next, second)
+}
+
 async fn a_late_outcome_of_an_earlier_attempt_is_stored_and_marks_the_row(database: Database) {
     let (fixture, batch) = with_rows(database, 1).await;
     let store = &fixture.store;
-    let (run, first) = judged(store, &batch).await;
-    resolve(store, &batch, first.attempt.id, Verdict::NotSent).await;
-    let next = store.start_run("next", &actor(), NOW).await.expect("a run");
-    let second = take(store, &next, 1, &batch, 1).await.remove(0);
+    let (run, first, next, second) = judged_and_taken_again(store, &batch).await;
     settle(store, &run, 2, &[&settlement(&first, Outcome::Accepted, State::Accepted)]).await;
     assert_eq!(row(store, &batch).await.state, State::Sending, "the second attempt has the row");
     settle(store, &next, 2, &[&settlement(&second, Outcome::Accepted, State::Accepted)]).await;
@@ -540,10 +546,7 @@ async fn a_late_outcome_of_an_earlier_attempt_is_stored_and_marks_the_row(databa
 async fn a_row_whose_earlier_attempt_was_accepted_is_not_sent_once_more(database: Database) {
     let (fixture, batch) = with_rows(database, 1).await;
     let store = &fixture.store;
-    let (run, first) = judged(store, &batch).await;
-    resolve(store, &batch, first.attempt.id, Verdict::NotSent).await;
-    let next = store.start_run("next", &actor(), NOW).await.expect("a run");
-    let second = take(store, &next, 1, &batch, 1).await.remove(0);
+    let (run, first, next, second) = judged_and_taken_again(store, &batch).await;
     let given_back =
         Settlement { request_id: None, sent_at: None, ..settlement(&second, Outcome::GivenBack, State::Pending) };
     settle(store, &next, 2, &[&given_back]).await;

@@ -14,10 +14,10 @@ use super::output;
 use super::run::connections;
 use super::stand_in::StandIn;
 use crate::client::Credentials;
-use crate::invocation::{Effect, Outcome, Settlement, State, UnixMillis, mask_phone};
+use crate::invocation::{Effect, Outcome, Settlement, UnixMillis, mask_phone};
 use crate::mep::Endpoint;
 use crate::run::Routes;
-use crate::store::{Batch, Canary, Filter, InvocationView, Store};
+use crate::store::{Batch, Canary, InvocationView, Store};
 use crate::{validate, worker};
 
 /// Refuses a canary that cannot be, before anything is stored or sent.
@@ -91,8 +91,7 @@ pub(super) async fn send(
 }
 
 async fn first_row(store: &Store, batch: &Batch) -> anyhow::Result<(InvocationView, String)> {
-    let pending = Filter { states: vec![State::Pending], ..Filter::default() };
-    let row = store.page(batch.id, &pending, 0, 1).await?.pop();
+    let row = store.first_pending(batch.id).await?;
     let with_body = row.and_then(|row| row.body.clone().map(|body| (row, body)));
     with_body
         .ok_or_else(|| Usage(format!("batch `{}` has nothing left to send, so no canary either", batch.name)).into())

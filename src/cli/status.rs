@@ -22,56 +22,69 @@ pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::R
     let picture = if args.watch {
         watch(context, &store, batch).await?
     } else {
-        let picture = picture(context, &store, batch).await?;
-        context.out.data(if context.out.is_json() { &picture.json } else { &picture.text });
+        let picture = Picture::take(&store, batch).await?;
+        let shown = picture.shown(context, &store)?;
+        context.out.data(&shown);
         picture
     };
-    if picture.objects.is_empty() {
+    if picture.statuses.is_empty() {
         context.out.note("no batches yet\nhint: `mep-batch import FILE --endpoint E` makes one\n");
     }
     store.close().await;
-    Ok(if args.exit_code { picture.worst.into() } else { Exit::Complete })
+    Ok(if args.exit_code { picture.worst().into() } else { Exit::Complete })
 }
 
 /// How the batches stand at one moment.
 pub(super) struct Picture {
-    /// For people.
-    pub(super) text: String,
-    /// An object a line.
-    pub(super) json: String,
-    pub(super) objects: Vec<Value>,
-    pub(super) worst: Standing,
-    /// Whether a run lives.
-    pub(super) is_running: bool,
+    statuses: Vec<BatchStatus>,
 }
 
-/// Looks at one batch, or at all.
-pub(super) async fn picture(context: &Context, store: &Store, batch: Option<&str>) -> anyhow::Result<Picture> {
-    let batches = match batch {
-        Some(name) => vec![context::batch(store, name).await?],
-        None => store.batches().await?,
-    };
-    let mut picture = Picture {
-        text: String::new(),
-        json: String::new(),
-        objects: Vec::new(),
-        worst: Standing::Complete,
-        is_running: false,
-    };
-    let mut runs = String::new();
-    for batch in &batches {
-        let status = report::status(store, batch, UnixMillis::now()).await?;
-        picture.worst = picture.worst.min(report::standing(&status));
-        picture.is_running |= status.runs.iter().any(|run| run.alive);
-        let _ = writeln!(picture.json, "{}", serde_json::to_string(&status)?);
-        picture.objects.push(serde_json::to_value(&status)?);
-        picture.text.push_str(&accounting(&status, store.address(), context.paint[0]));
-        picture.text.push_str(&details(&status, store.address()));
-        picture.text.push('\n');
-        runs = run_table::text_of(&status.runs, store.is_shared());
+impl Picture {
+    /// Looks at one batch, or at all.
+    pub(super) async fn take(store: &Store, batch: Option<&str>) -> anyhow::Result<Picture> {
+        let batches = match batch {
+            Some(name) => vec![context::batch(store, name).await?],
+            None => store.batches().await?,
+        };
+        let mut statuses = Vec::with_capacity(batches.len());
+        for batch in &batches {
+            statuses.push(report::status(store, batch, UnixMillis::now()).await?);
+        }
+        Ok(Picture { statuses })
     }
-    picture.text.push_str(&runs);
-    Ok(picture)
+
+    /// As it was asked for: an object a line, or for people.
+    pub(super) fn shown(&self, context: &Context, store: &Store) -> anyhow::Result<String> {
+        let mut text = String::new();
+        for status in &self.statuses {
+            if context.out.is_json() {
+                let _ = writeln!(text, "{}", serde_json::to_string(status)?);
+            } else {
+                text.push_str(&accounting(status, store.address(), context.paint[0]));
+                text.push_str(&details(status, store.address()));
+                text.push('\n');
+            }
+        }
+        // The runs are the same in all of them.
+        if let Some(status) = self.statuses.last().filter(|_| !context.out.is_json()) {
+            text.push_str(&run_table::text_of(&status.runs, store.is_shared()));
+        }
+        Ok(text)
+    }
+
+    /// The documented objects.
+    pub(super) fn objects(&self) -> anyhow::Result<Vec<Value>> {
+        self.statuses.iter().map(|status| Ok(serde_json::to_value(status)?)).collect()
+    }
+
+    /// Whether a run lives.
+    pub(super) fn is_running(&self) -> bool {
+        self.statuses.iter().any(|status| status.runs.iter().any(|run| run.alive))
+    }
+
+    fn worst(&self) -> Standing {
+        self.statuses.iter().map(report::standing).min().unwrap_or(Standing::Complete)
+    }
 }
 
 /// The accounting of a batch, which adds up to the rows in the file, where the results are, and what to type next.

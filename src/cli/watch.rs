@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::colour;
 use super::context::Context;
-use super::status::{Picture, picture};
+use super::status::Picture;
 use crate::store::Store;
 
 /// How often a screen is drawn anew.
@@ -24,15 +24,14 @@ pub(super) async fn watch(context: &mut Context, store: &Store, batch: Option<&s
     let is_screen = !context.out.is_json() && io::stdout().is_terminal() && colour::is_able(std::env::var_os("TERM"));
     let mut before = None;
     loop {
-        let picture = picture(context, store, batch).await?;
-        let seen = steady(&picture.objects);
-        if is_screen {
-            context.out.data(&format!("{CLEAR}{}", picture.text));
-        } else if before.as_ref() != Some(&seen) {
-            context.out.data(if context.out.is_json() { &picture.json } else { &picture.text });
+        let picture = Picture::take(store, batch).await?;
+        let seen = steady(picture.objects()?);
+        if is_screen || before.as_ref() != Some(&seen) {
+            let shown = picture.shown(context, store)?;
+            context.out.data(&format!("{}{shown}", if is_screen { CLEAR } else { "" }));
         }
         before = Some(seen);
-        if !picture.is_running || context.out.is_closed() {
+        if !picture.is_running() || context.out.is_closed() {
             return Ok(picture);
         }
         tokio::time::sleep(if is_screen { ON_A_SCREEN } else { ELSEWHERE }).await;
@@ -40,8 +39,7 @@ pub(super) async fn watch(context: &mut Context, store: &Store, batch: Option<&s
 }
 
 /// The figures without what changes by itself.
-fn steady(objects: &[Value]) -> Vec<Value> {
-    let mut objects = objects.to_vec();
+fn steady(mut objects: Vec<Value>) -> Vec<Value> {
     for object in &mut objects {
         if let Some(status) = object.as_object_mut() {
             ["rate", "eta"].iter().for_each(|key| drop(status.remove(*key)));
@@ -65,7 +63,7 @@ mod tests {
             json!({ "states": { "accepted": accepted }, "eta": seen, "rate": seen,
                     "runs": [{ "pid": 1, "silentForMs": seen, "lastSeenAt": seen }] })
         };
-        assert_eq!(steady(&[status(1, 1)]), steady(&[status(1, 2)]));
-        assert_ne!(steady(&[status(1, 1)]), steady(&[status(2, 1)]));
+        assert_eq!(steady(vec![status(1, 1)]), steady(vec![status(1, 2)]));
+        assert_ne!(steady(vec![status(1, 1)]), steady(vec![status(2, 1)]));
     }
 }

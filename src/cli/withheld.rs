@@ -13,7 +13,7 @@ pub(super) async fn tell(
     store: &Store,
     named: Option<&[Batch]>,
 ) -> anyhow::Result<Option<Exit>> {
-    let all = store.batches().await?;
+    let all = if named.is_none() { store.batches().await? } else { Vec::new() };
     let mut withheld = Vec::new();
     for batch in named.unwrap_or(&all) {
         let name = &batch.name;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::eta::{Group, Later, Load};
 use super::{forecast, masked_body};
 use crate::invocation::{Hold, Leave, State, UnixMillis};
-use crate::store::{self, Batch, ClosedBecause, Filter, Store, Waiting};
+use crate::store::{self, Batch, ClosedBecause, Store, Waiting};
 
 /// A batch's plan, by the names of the JSON of `run --dry-run`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,8 +107,7 @@ pub async fn prospect(
     if let Some(largest) = due.iter_mut().max_by_key(|group| group.rows) {
         largest.rows = (largest.rows - suppressed).max(0);
     }
-    let pending_only = Filter { states: vec![State::Pending], ..Filter::default() };
-    let first = store.page(batch.id, &pending_only, 0, 1).await?.pop().and_then(|row| row.body);
+    let first = store.first_pending(batch.id).await?.and_then(|row| row.body);
     let gate = store.find_gate(&batch.endpoint, &batch.account).await?.and_then(|gate| gate.closed);
     let gate = gate.filter(|(until, _)| *until > now);
     Ok(Prospect { due, put_off, put_off_beyond_day, gate, first, limit, now, day_ends })

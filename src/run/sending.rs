@@ -206,8 +206,11 @@ mod tests {
 
     use super::*;
     use crate::client::{Client, Timeouts};
-    use crate::invocation::{BatchId, Findings, InvocationId, Outcome, Schedule, Settings, Suppressed};
-    use crate::mep::{Bounds, PhoneNumberJson};
+    use crate::invocation::{
+        Answer, Attempt, BatchId, Finding, Findings, InvocationId, Schedule, Settings, Suppressed,
+    };
+    use crate::mep::{Bounds, PhoneNumberJson, TEMPORARY_ERROR};
+    use crate::retry::{self, Policy};
     use crate::validate::Rules;
     use crate::worker::policy;
 
@@ -258,25 +261,17 @@ mod tests {
 
     /// A row that is to be sent once more, in a second.
     fn retry() -> Settlement {
-        Settlement {
+        let attempt = Attempt {
             id: InvocationId::new(BatchId(1), 2),
-            attempt: 1,
-            outcome: Outcome::Retry,
-            state: State::Pending,
-            due_at: NOW.after(Duration::from_secs(1)),
-            tries: 1,
+            number: 1,
+            tries: 0,
             retry_until: None,
-            possible_duplicate: true,
-            http_status: Some(500),
-            code: None,
-            message: None,
-            refused_by: None,
-            reason: None,
-            request_id: None,
-            answer: Vec::new(),
-            sent_at: Some(NOW),
-            finished_at: NOW,
-        }
+            possible_duplicate: false,
+            taken_at: NOW,
+        };
+        let answer = Answer { status: 500, code: Some(TEMPORARY_ERROR), ..Answer::default() };
+        let policy = Policy { vendor_retry: Some(Duration::from_secs(1)), ..Policy::default() };
+        retry::settle(attempt, Finding::Answered(answer), &policy, Some(NOW), NOW, 0.5).0
     }
 
     #[test]

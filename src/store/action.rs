@@ -95,7 +95,7 @@ pub struct RowAction {
 }
 
 impl Store {
-    /// Records an act on a batch that changes no row.
+    /// Records an act on a batch that changes no row; its number.
     pub async fn record_action(
         &self,
         batch: BatchId,
@@ -103,12 +103,13 @@ impl Store {
         actor: &Actor,
         now: UnixMillis,
         detail: &Value,
-    ) -> Result<()> {
+    ) -> Result<i64> {
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let failed = || self.failed("record the action");
-        record(&mut tx, batch, kind, actor, now, None, detail).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())
+        let action = record(&mut tx, batch, kind, actor, now, None, detail).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(action)
     }
 
     /// What was done to a batch as a whole, oldest first: neither to single rows, nor by the runs, which their attempts name.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::action::{self, ActionKind, Actor};
+use super::action::{ActionKind, Actor};
 use super::statement::{Row, query};
 use super::{Result, Store, json_text};
 use crate::invocation::{BatchId, UnixMillis};
@@ -77,14 +77,7 @@ impl Store {
         actor: &Actor,
         now: UnixMillis,
     ) -> Result<CanaryId> {
-        let failed = || self.failed("record the canary");
-        let mut writer = self.writer().await?;
-        let mut tx = writer.begin().await.map_err(failed())?;
-        let detail = json!(canary);
-        let recorded = action::record(&mut tx, batch, ActionKind::Canary, actor, now, None, &detail).await;
-        let id = recorded.map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
-        Ok(CanaryId(id))
+        self.record_action(batch, ActionKind::Canary, actor, now, &json!(canary)).await.map(CanaryId)
     }
 
     /// Records what is known of it now.

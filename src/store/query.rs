@@ -3,7 +3,7 @@
 use super::statement::{Row, query};
 use super::view::{AttemptView, Filter, InvocationView, NextDue, UnknownView, Waiting};
 use super::{Result, Store, ids_text, json_text};
-use crate::invocation::{BatchId, Cell, HELD_UNTIL, Hold, InvocationId, UnixMillis};
+use crate::invocation::{BatchId, Cell, HELD_UNTIL, Hold, InvocationId, State, UnixMillis};
 
 impl Store {
     /// The next rows of a batch after a line that the filter selects, in the order of lines; empty at the end.
@@ -58,6 +58,12 @@ impl Store {
             .await
             .map_err(self.failed("read rows"))?;
         rows.iter().map(|row| self.read_invocation(row)).collect()
+    }
+
+    /// The pending row of a batch that stands first in its file.
+    pub async fn first_pending(&self, batch: BatchId) -> Result<Option<InvocationView>> {
+        let pending = Filter { states: vec![State::Pending], ..Filter::default() };
+        Ok(self.page(batch, &pending, 0, 1).await?.pop())
     }
 
     /// The attempts of rows: each row's together, oldest first.

@@ -1,6 +1,6 @@
 //! The canary: one request for a handset of the operator's own, of which no row knows.
 
-use super::{Route, settle};
+use super::{Route, send, settle};
 use crate::invocation::{Attempt, BatchId, Effect, Finding, InvocationId, Settlement, UnixMillis};
 use crate::validate;
 
@@ -19,7 +19,5 @@ pub async fn canary(body: String, route: &Route) -> (Settlement, Effect) {
     if let Err(message) = validate::check_body(&body, &route.rules) {
         return settle(attempt, Finding::Refused(message), &route.policy, None);
     }
-    let sent_at = UnixMillis::now();
-    let finding = route.client.send(&route.target, body).await;
-    settle(attempt, finding, &route.policy, Some(sent_at))
+    send(attempt, body, route).await
 }
