@@ -20,7 +20,8 @@ async fn main() -> anyhow::Result<()> {
     };
     let url: Url = url.parse().context("the URL")?;
     let concurrency: usize = concurrency.parse().context("the concurrency")?;
-    let bodies: Vec<String> = std::fs::read_to_string(bodies).context(bodies.clone())?.lines().map(str::to_owned).collect();
+    let bodies: Vec<String> =
+        std::fs::read_to_string(bodies).context(bodies.clone())?.lines().map(str::to_owned).collect();
     let client = Client::builder()
         .http1_only()
         .no_proxy()

@@ -18,6 +18,7 @@ mod error;
 mod file;
 mod forecast;
 mod gate;
+mod given;
 mod health;
 mod hours;
 mod import_lock;

@@ -79,19 +79,21 @@ CREATE TABLE invocation (
     hold               TEXT,                          -- why a pending row was put off to its due time, but for a retry
     CHECK (id = batch_id * 4294967296 + line),
     CHECK (line BETWEEN 1 AND 4294967295),
-    CHECK (state IN ('pending', 'sending', 'accepted', 'rejected', 'failed', 'unknown', 'skipped', 'cancelled')),
     CHECK (attempt >= 0 AND tries >= 0 AND possible_duplicate IN (0, 1)),
-    CHECK ((attempt = 0) = (run_id IS NULL)),
-    CHECK ((attempt = 0) = (taken_at IS NULL)),
-    CHECK (state NOT IN ('sending', 'accepted', 'failed', 'unknown') OR attempt > 0),
-    CHECK (state NOT IN ('sending', 'pending') OR (request_id IS NULL AND refused_by IS NULL)),
-    CHECK (state <> 'rejected' OR (message IS NOT NULL AND refused_by IS NOT NULL)),
-    CHECK (refused_by IN ('mep-batch', 'service')),
-    CHECK (state NOT IN ('failed', 'unknown') OR message IS NOT NULL),
-    CHECK (state <> 'skipped' OR reason IS NOT NULL),
-    CHECK (reason IS NULL OR state IN ('skipped', 'rejected')),
-    CHECK (reason IN ('duplicate', 'already-sent', 'suppressed', 'expired')),
-    CHECK (state IN ('pending', 'sending') OR finished_at IS NOT NULL),
+    CHECK ((attempt = 0) = (run_id IS NULL) AND (attempt = 0) = (taken_at IS NULL)),
+    -- What belongs to each state. One choice and not a rule for each column: it is made for every row that changes its state.
+    CHECK (CASE state
+        WHEN 'pending'   THEN request_id IS NULL AND refused_by IS NULL AND reason IS NULL
+        WHEN 'sending'   THEN request_id IS NULL AND refused_by IS NULL AND reason IS NULL AND attempt > 0
+        WHEN 'accepted'  THEN finished_at IS NOT NULL AND reason IS NULL AND attempt > 0
+        WHEN 'rejected'  THEN finished_at IS NOT NULL AND message IS NOT NULL AND refused_by IS NOT NULL
+        WHEN 'failed'    THEN finished_at IS NOT NULL AND message IS NOT NULL AND reason IS NULL AND attempt > 0
+        WHEN 'unknown'   THEN finished_at IS NOT NULL AND message IS NOT NULL AND reason IS NULL AND attempt > 0
+        WHEN 'skipped'   THEN finished_at IS NOT NULL AND reason IS NOT NULL
+        WHEN 'cancelled' THEN finished_at IS NOT NULL AND reason IS NULL
+        ELSE 1 = 0 END),
+    CHECK (refused_by IS NULL OR refused_by IN ('mep-batch', 'service')),
+    CHECK (reason IS NULL OR reason IN ('duplicate', 'already-sent', 'suppressed', 'expired')),
     CHECK (hold IS NULL OR (hold IN ('window', 'time-zone') AND state = 'pending'))
 );
 

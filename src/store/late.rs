@@ -1,6 +1,7 @@
 //! Late outcomes: what came of attempts whose run was thought dead and lived all the same.
 
 use super::connection::Tx;
+use super::given::GIVEN_MAX;
 use super::run::Run;
 use super::statement::{Row, Sql, query};
 use super::{ids_text, settle};
@@ -58,18 +59,22 @@ async fn correct_attempts(
     run: &Run,
     settlements: &[&Settlement],
 ) -> sqlx::Result<Vec<(InvocationId, u32)>> {
-    const CORRECT: &str = settle::with_outcomes!(
-        "UPDATE attempt SET sent_at = j.sent_at, finished_at = j.finished_at, outcome = j.outcome,
-            http_status = j.http_status, code = j.code, message = j.message, request_id = j.request_id,
-            answer = j.answer, late = 1
-        FROM j
-        WHERE attempt.invocation_id = j.id AND attempt.number = j.attempt AND attempt.run_id = $2
+    const CORRECT: &str = "
+        UPDATE attempt SET sent_at = given.sent_at, finished_at = given.finished_at, outcome = given.outcome,
+            http_status = given.http_status, code = given.code, message = given.message,
+            request_id = given.request_id, answer = given.answer, late = 1
+        FROM given
+        WHERE attempt.invocation_id = given.id AND attempt.number = given.attempt AND attempt.run_id = $1
           AND attempt.judged = 1 AND attempt.late = 0
-        RETURNING attempt.invocation_id, attempt.number"
-    );
-    let correct = query(CORRECT).bind(settle::outcomes_text(settlements)).bind(run.id.0);
-    let rows = correct.fetch_all(&mut *tx).await?;
-    rows.iter().map(|row| Ok((InvocationId(row.get(0)?), row.small(1)?))).collect()
+        RETURNING attempt.invocation_id, attempt.number";
+    let mut corrected = Vec::new();
+    for settlements in settlements.chunks(GIVEN_MAX) {
+        let correct = query(CORRECT).bind(run.id.0).given(settle::outcomes(settlements));
+        for row in correct.fetch_all(&mut *tx).await? {
+            corrected.push((InvocationId(row.get(0)?), row.small(1)?));
+        }
+    }
+    Ok(corrected)
 }
 
 /// The rows as they are, and stay until this transaction ends.

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, ColumnIndex, Decode, Encode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type};
-use sqlx::{PgConnection, SqliteConnection};
+use sqlx::{PgConnection, SqlSafeStr, SqlStr, SqliteConnection};
+
+use super::given::Given;
 
 /// The text of a statement on either database.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +30,7 @@ pub(super) enum Value<'q> {
     Integer(Option<i64>),
     Real(Option<f64>),
     Text(Option<Cow<'q, str>>),
+    Bytes(Option<&'q [u8]>),
     Bool(bool),
 }
 
@@ -56,19 +59,23 @@ macro_rules! on_either {
     ($on:expr, $statement:expr, $executor:ident, $query:ident => $chain:expr) => {
         match $on {
             On::Sqlite($executor) => {
-                let $query = sqlx::query_with($statement.sql.sqlite, arguments::<SqliteArguments>($statement.values)?);
+                let (text, arguments) = $statement.for_sqlite()?;
+                let $query = sqlx::query_with(text, arguments);
                 $chain
             }
             On::SqlitePool($executor) => {
-                let $query = sqlx::query_with($statement.sql.sqlite, arguments::<SqliteArguments>($statement.values)?);
+                let (text, arguments) = $statement.for_sqlite()?;
+                let $query = sqlx::query_with(text, arguments);
                 $chain
             }
             On::Postgres($executor) => {
-                let $query = sqlx::query_with($statement.sql.postgres, arguments::<PgArguments>($statement.values)?);
+                let (text, arguments) = $statement.for_postgres()?;
+                let $query = sqlx::query_with(text, arguments);
                 $chain
             }
             On::PostgresPool($executor) => {
-                let $query = sqlx::query_with($statement.sql.postgres, arguments::<PgArguments>($statement.values)?);
+                let (text, arguments) = $statement.for_postgres()?;
+                let $query = sqlx::query_with(text, arguments);
                 $chain
             }
         }
@@ -79,11 +86,12 @@ macro_rules! on_either {
 pub(super) struct Statement<'q> {
     sql: Sql,
     values: Vec<Value<'q>>,
+    given: Option<Given<'q>>,
 }
 
 /// A statement of that text, to which nothing is bound yet.
 pub(super) fn query<'q>(sql: impl Into<Sql>) -> Statement<'q> {
-    Statement { sql: sql.into(), values: Vec::new() }
+    Statement { sql: sql.into(), values: Vec::new(), given: None }
 }
 
 impl<'q> Statement<'q> {
@@ -93,9 +101,29 @@ impl<'q> Statement<'q> {
         self
     }
 
+    /// Gives it rows that it reads as the table `given`.
+    pub(super) fn given(mut self, given: Given<'q>) -> Self {
+        self.given = Some(given);
+        self
+    }
+
     /// Runs it; how many rows it changed.
     pub(super) async fn execute<'c>(self, on: impl Into<On<'c>>) -> sqlx::Result<u64> {
         on_either!(on.into(), self, executor, query => Ok(query.execute(executor).await?.rows_affected()))
+    }
+
+    fn for_sqlite(self) -> sqlx::Result<(SqlStr, SqliteArguments)> {
+        match self.given {
+            Some(given) => given.for_sqlite(self.sql.sqlite, self.values),
+            None => Ok((self.sql.sqlite.into_sql_str(), arguments(self.values)?)),
+        }
+    }
+
+    fn for_postgres(self) -> sqlx::Result<(SqlStr, PgArguments)> {
+        match self.given {
+            Some(given) => given.for_postgres(self.sql.postgres, self.values),
+            None => Ok((self.sql.postgres.into_sql_str(), arguments(self.values)?)),
+        }
     }
 
     /// Every row that it finds.
@@ -131,19 +159,32 @@ where
     Option<i64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
     Option<f64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
     Option<String>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+    Option<Vec<u8>>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
     bool: for<'e> Encode<'e, A::Database> + Type<A::Database>,
 {
     let mut arguments = A::default();
-    for value in values {
-        match value {
-            Value::Integer(number) => arguments.add(number),
-            Value::Real(number) => arguments.add(number),
-            Value::Text(text) => arguments.add(text.map(Cow::into_owned)),
-            Value::Bool(is) => arguments.add(is),
-        }
-        .map_err(sqlx::Error::Encode)?;
-    }
+    values.into_iter().try_for_each(|value| add_value(&mut arguments, value))?;
     Ok(arguments)
+}
+
+/// Adds the next value.
+pub(super) fn add_value<A>(arguments: &mut A, value: Value<'_>) -> sqlx::Result<()>
+where
+    A: Arguments,
+    Option<i64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+    Option<f64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+    Option<String>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+    Option<Vec<u8>>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+    bool: for<'e> Encode<'e, A::Database> + Type<A::Database>,
+{
+    let added = match value {
+        Value::Integer(number) => arguments.add(number),
+        Value::Real(number) => arguments.add(number),
+        Value::Text(text) => arguments.add(text.map(Cow::into_owned)),
+        Value::Bytes(bytes) => arguments.add(bytes.map(<[u8]>::to_vec)),
+        Value::Bool(is) => arguments.add(is),
+    };
+    added.map_err(sqlx::Error::Encode)
 }
 
 /// A row of either database.
@@ -234,6 +275,12 @@ impl From<Option<i64>> for Value<'_> {
 impl From<Option<f64>> for Value<'_> {
     fn from(number: Option<f64>) -> Self {
         Value::Real(number)
+    }
+}
+
+impl<'q> From<Option<&'q [u8]>> for Value<'q> {
+    fn from(bytes: Option<&'q [u8]>) -> Self {
+        Value::Bytes(bytes)
     }
 }
 

@@ -3,77 +3,116 @@
 use std::collections::HashMap;
 
 use super::counts::note_move;
-use super::statement::{Row, Sql, query};
-use super::{Result, Turn, ids_text};
+use super::statement::{Row, query};
+use super::{Result, Turn, ids_text, json_text};
 use crate::invocation::{Attempt, BatchId, InvocationId, State, Taken, UnixMillis};
+
+/// Rows that wait. A batch that an operator has paused or cancelled gives none, from the moment at which that is stored.
+///
+/// Retries before rows never tried: the first part of a statement finds those, and what it leaves of the limit is for the rest.
+macro_rules! pending {
+    () => {
+        "SELECT id FROM invocation WHERE state = 'pending' AND batch_id =
+            (SELECT id FROM batch WHERE id = $1 AND paused_at IS NULL AND cancelled_at IS NULL) "
+    };
+}
+
+/// What becomes of rows that are taken at `$2` by run `$3`.
+macro_rules! taken {
+    () => {
+        "UPDATE invocation SET state = 'sending', attempt = attempt + 1, run_id = $3, taken_at = $2, hold = NULL "
+    };
+}
+
+/// What is wrong with a row that cannot be sent.
+const NO_BODY: &str = "it has no body";
+
+/// A due row as the file's statement names it: its ID, its next attempt's number, its tries, when its retries end, whether it
+/// may be a duplicate, and its body.
+type DueRow = (i64, u32, u32, Option<i64>, i64, Option<String>);
 
 impl Turn<'_> {
     /// Takes up to `limit` due rows of the batch, retries first, and moves them to `sending`. Of a run that was ended: none.
     pub async fn take(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
-        // A batch that an operator has paused or cancelled gives none, from the moment at which that is stored.
-        // Retries before rows never tried: the first part finds those, and what it leaves of the limit is for the rest.
-        macro_rules! pending {
-            () => {
-                "SELECT id FROM invocation WHERE state = 'pending' AND batch_id =
-                    (SELECT id FROM batch WHERE id = $1 AND paused_at IS NULL AND cancelled_at IS NULL) "
-            };
-        }
-        macro_rules! take {
-            ($($these:tt)*) => {
-                concat!(
-                    "UPDATE invocation SET state = 'sending', attempt = attempt + 1, run_id = $4, taken_at = $2,
-                        hold = NULL WHERE ",
-                    $($these)*,
-                    " RETURNING id, attempt, tries, retry_until, possible_duplicate,
-                        (SELECT body FROM content WHERE invocation_id = invocation.id)"
-                )
-            };
-        }
-        const TAKE: Sql = Sql {
-            sqlite: take!(
-                "id IN (SELECT id FROM (",
-                pending!(),
-                "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
-                    UNION ALL SELECT id FROM (",
-                pending!(),
-                "AND due_at = 0 ORDER BY id LIMIT $3) LIMIT $3)"
-            ),
-            // Locked in a list that is made once: in the planner's hands a LIMIT below an UPDATE can be run again and again.
-            // In the order of the index of what is due, however old the planner's figures are: not by the primary key, past
-            // all that is done.
-            postgres: concat!(
-                "WITH due AS MATERIALIZED (SELECT id FROM (",
-                pending!(),
-                "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) AS retries
-                    UNION ALL SELECT id FROM (",
-                pending!(),
-                "AND due_at <= 0 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) AS firsts
-                    LIMIT $3) ",
-                // What is locked is still pending. Asked once more, it would be looked for among all that is.
-                take!("id IN (SELECT id FROM due)")
-            ),
-        };
         if self.is_ended {
             return Ok(Vec::new());
         }
+        let taken = if self.store.is_shared() {
+            self.take_from_server(batch, limit).await?
+        } else {
+            self.take_from_file(batch, limit).await?
+        };
+        taken.iter().for_each(|_| note_move(&mut self.moved, batch, State::Pending, State::Sending));
+        Ok(taken)
+    }
+
+    /// Nobody else writes meanwhile, so the rows are read and then moved. They come as one text: sqlx's thread wakes its caller
+    /// for each row that it hands over, which costs more than all that SQLite does for it.
+    async fn take_from_file(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
+        const DUE: &str = concat!(
+            "SELECT json_group_array(json_array(i.id, i.attempt + 1, i.tries, i.retry_until, i.possible_duplicate, c.body))
+             FROM (SELECT id FROM (",
+            pending!(),
+            "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
+                UNION ALL SELECT id FROM (",
+            pending!(),
+            "AND due_at = 0 ORDER BY id LIMIT $3) LIMIT $3) AS due
+             CROSS JOIN invocation AS i ON i.id = due.id LEFT JOIN content AS c ON c.invocation_id = due.id"
+        );
+        const MOVE: &str = concat!(taken!(), "WHERE id IN (SELECT value FROM json_each($1)) AND state = 'pending'");
         let failed = || self.store.failed("take due rows");
-        let rows = query(TAKE)
-            .bind(batch.0)
-            .bind(self.now.0)
-            .bind(i64::from(limit))
-            .bind(self.run.id.0)
-            .fetch_all(&mut self.tx)
-            .await
-            .map_err(failed())?;
-        let mut taken = Vec::with_capacity(rows.len());
-        for row in &rows {
-            note_move(&mut self.moved, batch, State::Pending, State::Sending);
+        let (run, now) = (self.run.id.0, self.now);
+        let due = query(DUE).bind(batch.0).bind(now.0).bind(i64::from(limit));
+        let due: String = due.fetch_value(&mut self.tx).await.map_err(failed())?;
+        let due: Vec<DueRow> =
+            serde_json::from_str(&due).map_err(|error| self.store.misread("the due rows", &error))?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<i64> = due.iter().map(|row| row.0).collect();
+        let moving = query(MOVE).bind(json_text(&ids)).bind(now.0).bind(run);
+        let moved = moving.execute(&mut self.tx).await.map_err(failed())?;
+        if moved != ids.len() as u64 {
+            return Err(self.store.misread("the due rows", &"they changed inside one transaction"));
+        }
+        let taken = |(id, number, tries, retry_until, possible_duplicate, body): DueRow| {
+            let (id, retry_until) = (InvocationId(id), retry_until.map(UnixMillis));
+            let possible_duplicate = possible_duplicate != 0;
+            let attempt = Attempt { id, number, tries, retry_until, possible_duplicate, taken_at: now };
+            let body = body.ok_or_else(|| self.store.misread("a pending row", &NO_BODY))?;
+            Ok(Taken { attempt, body, time_zone: None })
+        };
+        due.into_iter().map(taken).collect()
+    }
+
+    /// One statement, so that no other run comes between.
+    async fn take_from_server(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
+        // Locked in a list that is made once: in the planner's hands a LIMIT below an UPDATE can be run again and again.
+        // In the order of the index of what is due, however old the planner's figures are: not by the primary key, past
+        // all that is done. What is locked is still pending: asked once more, it would be looked for among all that is.
+        const TAKE: &str = concat!(
+            "WITH due AS MATERIALIZED (SELECT id FROM (",
+            pending!(),
+            "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) AS retries
+                UNION ALL SELECT id FROM (",
+            pending!(),
+            "AND due_at <= 0 ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) AS firsts
+                LIMIT $4) ",
+            taken!(),
+            "WHERE id IN (SELECT id FROM due)
+             RETURNING id, attempt, tries, retry_until, possible_duplicate,
+                (SELECT body FROM content WHERE invocation_id = invocation.id)"
+        );
+        let failed = || self.store.failed("take due rows");
+        let take = query(TAKE).bind(batch.0).bind(self.now.0).bind(self.run.id.0).bind(i64::from(limit));
+        let rows = take.fetch_all(&mut self.tx).await.map_err(failed())?;
+        let taken = |row: &Row| {
             let attempt = read_attempt(row, self.now).map_err(failed())?;
             let body: Option<String> = row.get(5).map_err(failed())?;
-            let body = body.ok_or_else(|| self.store.misread("a pending row", &"it has no body"))?;
-            taken.push(Taken { attempt, body, time_zone: None });
-        }
-        Ok(taken)
+            let body = body.ok_or_else(|| self.store.misread("a pending row", &NO_BODY))?;
+            Ok(Taken { attempt, body, time_zone: None })
+        };
+        rows.iter().map(taken).collect()
     }
 
     /// Likewise, with the time zones that the rows name: for a batch whose rows may not be sent at any time.
