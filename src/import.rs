@@ -5,6 +5,7 @@
 //! second, [`Rows`], gives one judged row after another and ends with the assurance that the content was the same. Memory
 //! does not grow with the file.
 
+mod chunks;
 mod constants;
 mod earlier;
 mod exclusions;
@@ -14,6 +15,7 @@ mod json;
 mod judgement;
 mod limits;
 mod note;
+mod noted;
 mod options;
 mod pipeline;
 mod raw_rows;

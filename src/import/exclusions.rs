@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::judgement::Judgement;
-use crate::invocation::{BatchId, Fingerprint, SkipReason, State, Suppressed, UnixMillis, already_sent};
-use crate::store::{Intake, Others, Scratch, Seen, Skip, Told};
+use super::noted::{NotedRow, NotedRows};
+use crate::invocation::{BatchId, Fingerprint, InvocationId, SkipReason, State, Suppressed, UnixMillis, already_sent};
+use crate::store::{Intake, Key, Others, Skip, Sorted, Sorter, Told};
 
 /// Rows that are looked at and marked at once: small enough that a run beside the import hardly waits for it.
-const PAGE_ROWS: u32 = 5_000;
+const PAGE_ROWS: usize = 5_000;
 
 /// Who is not sent to, whatever the file says.
 #[derive(Debug, Clone, Default)]
@@ -32,63 +33,109 @@ pub(super) struct Lookback {
 pub(super) async fn exclude(
     suppressed: &Suppressed,
     lookback: Option<&Lookback>,
+    rows: &NotedRows,
     judgement: &mut Judgement,
-    scratch: &mut Scratch,
     intake: &mut Option<Intake<'_>>,
 ) -> anyhow::Result<()> {
-    let mut after = None;
+    if intake.is_none() && suppressed.numbers().is_empty() {
+        return Ok(());
+    }
+    let mut excluded = Sorter::default();
+    let mut rows = rows.by_number()?;
     let mut last_told = None;
     loop {
-        let page = scratch.seen_after(after, PAGE_ROWS).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.row);
-        let rows: Vec<Fingerprint> = page.iter().map(|Seen { row, .. }| *row).collect();
-        let (never, open): (Vec<Fingerprint>, Vec<Fingerprint>) = page
-            .iter()
-            .filter(|seen| !seen.is_repeat)
-            .map(|seen| seen.row)
-            .partition(|row| suppressed.contains(row.phone));
-        let mut skips: Vec<Skip> = never.iter().map(|row| suppress(row.line, judgement)).collect();
+        let page = rows.next_rows(PAGE_ROWS)?;
+        if page.is_empty() {
+            break;
+        }
+        let fresh = page.iter().filter(|noted| noted.repeats.is_none()).map(|noted| noted.row);
+        let (never, open): (Vec<Fingerprint>, Vec<Fingerprint>) = fresh.partition(|row| suppressed.contains(row.phone));
+        let mut found: Vec<Excluded> = never.iter().map(|row| Excluded { line: row.line, by: None }).collect();
         if let Some(intake) = intake {
             if let Some(Lookback { others, since }) = lookback {
-                let told = intake.store().told(&open, others.ids(), *since).await?;
-                skips.extend(told.iter().filter_map(|told| pass_over(told, others, judgement)));
+                let told = intake.told(&open, others.ids(), *since).await?;
+                found.extend(told.iter().filter_map(passed_over));
                 note_other_content(&open, &told, others, &mut last_told, judgement);
             }
-            intake.note(&rows).await?;
-            if !skips.is_empty() {
-                intake.skip(&skips).await?;
-            }
+            let says: Vec<Fingerprint> = page.iter().map(|noted| noted.row).collect();
+            intake.note(&says).await?;
         }
-        forget_numbers(&rows, &skips, judgement);
+        forget_numbers(&page, &found, judgement);
+        found.iter().try_for_each(|found| excluded.add(found.key()))?;
+    }
+    skip_all(&excluded.sorted(), lookback, judgement, intake).await
+}
+
+/// Skips what was found, in the order of the lines: in that of the numbers each row would rewrite a page of its own.
+async fn skip_all(
+    excluded: &Sorted,
+    lookback: Option<&Lookback>,
+    judgement: &mut Judgement,
+    intake: &mut Option<Intake<'_>>,
+) -> anyhow::Result<()> {
+    let mut excluded = excluded.in_order()?;
+    loop {
+        let page = excluded.next_keys(PAGE_ROWS)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        let skips: Vec<Skip> = page.into_iter().map(|key| Excluded::of_key(key).skip(lookback, judgement)).collect();
+        if let Some(intake) = intake {
+            intake.skip(&skips).await?;
+        }
+    }
+}
+
+/// A row that is not sent.
+struct Excluded {
+    line: u32,
+    /// The row of another batch that it repeats, and that one's state; `None`: its number is suppressed.
+    by: Option<(InvocationId, State)>,
+}
+
+impl Excluded {
+    fn key(&self) -> Key {
+        let (earlier, state) = self.by.map_or((0, 0), |(earlier, state)| (earlier.0.cast_unsigned(), state as u64));
+        [u64::from(self.line), earlier, state]
+    }
+
+    fn of_key([line, earlier, state]: Key) -> Excluded {
+        let line = u32::try_from(line).expect("it was made of 32 bits");
+        let by = State::ALL.into_iter().find(|known| *known as u64 == state);
+        let by = by.map(|state| (InvocationId(earlier.cast_signed()), state)).filter(|_| earlier > 0);
+        Excluded { line, by }
+    }
+
+    fn skip(self, lookback: Option<&Lookback>, judgement: &mut Judgement) -> Skip {
+        let line = self.line;
+        let (reason, message) = match (self.by, lookback) {
+            (Some((earlier, state)), Some(Lookback { others, .. })) => {
+                let (batch, earlier) = (others.name(earlier.batch()), earlier.line());
+                judgement.note_already_sent(line, batch, earlier);
+                (SkipReason::AlreadySent, already_sent(batch, earlier, state))
+            }
+            (Some(_), None) | (None, _) => {
+                judgement.note_suppressed(line);
+                (SkipReason::Suppressed, SkipReason::Suppressed.to_string())
+            }
+        };
+        Skip { line, state: State::Skipped, reason, message }
     }
 }
 
 /// Takes the numbers of rows that are not sent out of the table of those that are.
-fn forget_numbers(rows: &[Fingerprint], skips: &[Skip], judgement: &mut Judgement) {
-    let skipped: HashSet<u32> = skips.iter().map(|skip| skip.line).collect();
-    for row in rows.iter().filter(|row| skipped.contains(&row.line)) {
-        judgement.numbers.remove(row.phone);
+fn forget_numbers(page: &[NotedRow], found: &[Excluded], judgement: &mut Judgement) {
+    if found.is_empty() {
+        return;
+    }
+    let excluded: HashSet<u32> = found.iter().map(|found| found.line).collect();
+    for noted in page.iter().filter(|noted| excluded.contains(&noted.row.line)) {
+        judgement.numbers.remove(noted.row.phone);
     }
 }
 
-fn suppress(line: u32, judgement: &mut Judgement) -> Skip {
-    judgement.note_suppressed(line);
-    let reason = SkipReason::Suppressed;
-    Skip { line, state: State::Skipped, reason, message: reason.to_string() }
-}
-
-fn pass_over(told: &Told, others: &Others, judgement: &mut Judgement) -> Option<Skip> {
-    let state = told.same_request?;
-    let batch = others.name(told.earlier.batch());
-    let earlier = told.earlier.line();
-    judgement.note_already_sent(told.line, batch, earlier);
-    Some(Skip {
-        line: told.line,
-        state: State::Skipped,
-        reason: SkipReason::AlreadySent,
-        message: already_sent(batch, earlier, state),
-    })
+fn passed_over(told: &Told) -> Option<Excluded> {
+    Some(Excluded { line: told.line, by: Some((told.earlier, told.same_request?)) })
 }
 
 /// Counts each number once that another batch told something else, and that this file tells something.

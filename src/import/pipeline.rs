@@ -7,20 +7,16 @@ use std::str::FromStr;
 
 use tokio::sync::mpsc;
 
+use super::chunks::{self, Chunk, FileRead, Wanted};
 use super::exclusions::{Exclusions, Lookback, exclude};
 use super::judgement::Judgement;
-use super::refused::FileRefused;
+use super::noted::{Noted, NotedRows};
 use super::rejected;
-use super::repeats::{Duplicates, find_repeats};
-use super::rows::{Row, Rows};
-use crate::invocation::{Findings, RowContent, Suppressed};
-use crate::store::{Actor, Intake, NewBatch, Refused, Scratch};
-use crate::validate::{Problem, reasons};
+use super::repeats::{Duplicates, find_repeats, note_same_numbers};
+use super::rows::Rows;
+use crate::invocation::{Findings, Suppressed};
+use crate::store::{Actor, Intake, NewBatch, Scratch};
 
-/// Rows that are handed over and stored at once: small enough that a run beside the import hardly waits for it.
-const CHUNK_ROWS: usize = 1_000;
-/// Bytes of rows at which a chunk ends early: memory must not grow with the rows' size either.
-const CHUNK_BYTES: usize = 1 << 20;
 /// Chunks that may wait between the two threads.
 const CHUNKS_WAITING: usize = 1;
 
@@ -98,9 +94,8 @@ pub async fn check(
     suppressed: &Suppressed,
     rejected: Option<&Path>,
 ) -> anyhow::Result<Judgement> {
-    let mut scratch = Scratch::open().await?;
-    let (mut judgement, _) = judge(rows, tolerance, rejected, &mut scratch, &mut None).await?;
-    exclude(suppressed, None, &mut judgement, &mut scratch, &mut None).await?;
+    let (mut judgement, _, noted) = judge(rows, tolerance, rejected, &mut None).await?;
+    exclude(suppressed, None, &noted, &mut judgement, &mut None).await?;
     Ok(judgement)
 }
 
@@ -142,8 +137,7 @@ async fn fill(
     intake: &mut Option<Intake<'_>>,
     describe: impl FnOnce(&Judgement, &Rows) -> anyhow::Result<NewBatch>,
 ) -> anyhow::Result<(Judgement, NewBatch)> {
-    let mut scratch = Scratch::open().await?;
-    let (mut judgement, rows) = judge(rows, tolerance, rejected, &mut scratch, intake).await?;
+    let (mut judgement, rows, noted) = judge(rows, tolerance, rejected, intake).await?;
     let mut new = describe(&judgement, &rows)?;
     let lookback = match (exclusions.seen_since, intake.as_ref()) {
         (Some(since), Some(intake)) => {
@@ -151,7 +145,7 @@ async fn fill(
         }
         (Some(_), None) | (None, _) => None,
     };
-    exclude(&exclusions.suppressed, lookback.as_ref(), &mut judgement, &mut scratch, intake).await?;
+    exclude(&exclusions.suppressed, lookback.as_ref(), &noted, &mut judgement, intake).await?;
     new.findings = Findings {
         numbers: judgement.numbers.clone(),
         told_before: judgement.told_before,
@@ -166,22 +160,30 @@ async fn judge(
     rows: Rows,
     tolerance: Tolerance,
     rejected: Option<&Path>,
-    scratch: &mut Scratch,
     intake: &mut Option<Intake<'_>>,
-) -> anyhow::Result<(Judgement, Rows)> {
-    let mut judgement = Judgement::default();
+) -> anyhow::Result<(Judgement, Rows, NotedRows)> {
+    let mut scratch = if rejected.is_some() { Some(Scratch::open().await?) } else { None };
+    let wanted = Wanted { rows: intake.is_some(), refused: scratch.is_some() };
+    let noted = Noted::new(tolerance.duplicates);
     let (sender, mut chunks) = mpsc::channel(CHUNKS_WAITING);
-    let reader = tokio::task::spawn_blocking(move || read(rows, &sender));
-    while let Some(chunk) = chunks.recv().await {
-        take_in(&chunk, &mut judgement, scratch).await?;
+    let reader = tokio::task::spawn_blocking(move || chunks::read(rows, noted, wanted, &sender));
+    while let Some(Chunk { rows, refused }) = chunks.recv().await {
+        if let Some(scratch) = &mut scratch
+            && !refused.is_empty()
+        {
+            scratch.note_refused(&refused).await?;
+        }
         if let Some(intake) = intake {
-            let rows: Vec<_> = chunk.into_iter().map(|row| row.row).collect();
-            intake.add(&rows).await?;
+            intake.add(rows).await?;
         }
     }
-    let rows = reader.await??;
-    find_repeats(tolerance.duplicates, &mut judgement, scratch, intake).await?;
-    if let Some(path) = rejected {
+    let FileRead { rows, mut judgement, noted } = reader.await??;
+    let noted = noted.sorted();
+    find_repeats(tolerance.duplicates, &noted, &mut judgement, &mut scratch, intake).await?;
+    if let (Some(path), Some(scratch)) = (rejected, &mut scratch) {
+        if !rows.allows_shared_numbers() {
+            note_same_numbers(&noted, scratch).await?;
+        }
         judgement.rejected_file = Some(rejected::write(path, &rows, scratch).await?);
     }
     judgement.notes = rows.notes();
@@ -194,71 +196,8 @@ async fn judge(
             let (rejected, rows) = (judgement.rejected, judgement.rows);
             Err(TooManyRejected { rejected, rows, max, judgement: Box::new(judgement) }.into())
         }
-        Some(_) | None => Ok((judgement, rows)),
+        Some(_) | None => Ok((judgement, rows, noted)),
     }
-}
-
-/// Reads the file to its end, chunk by chunk. Ends early where nobody listens any more.
-fn read(mut rows: Rows, chunks: &mpsc::Sender<Vec<Row>>) -> Result<Rows, FileRefused> {
-    let mut chunk = Vec::with_capacity(CHUNK_ROWS);
-    let mut bytes = 0;
-    while let Some(row) = rows.next_row()? {
-        bytes += size_of_content(&row.row.content);
-        chunk.push(row);
-        if chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
-            continue;
-        }
-        bytes = 0;
-        if chunks.blocking_send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_ROWS))).is_err() {
-            return Ok(rows);
-        }
-    }
-    if !chunk.is_empty() {
-        let _ = chunks.blocking_send(chunk); // likewise
-    }
-    Ok(rows)
-}
-
-fn size_of_content(content: &RowContent) -> usize {
-    match content {
-        RowContent::Ready { body, .. } => body.len(),
-        RowContent::Refused { message, cells } => {
-            message.len() + cells.iter().map(|cell| cell.column.len() + cell.text.len()).sum::<usize>()
-        }
-    }
-}
-
-async fn take_in(chunk: &[Row], judgement: &mut Judgement, scratch: &mut Scratch) -> anyhow::Result<()> {
-    let mut good = Vec::with_capacity(chunk.len());
-    let mut refused = Vec::new();
-    for Row { row, fingerprint, problems, phone, cleaned, completed, is_non_ascii } in chunk {
-        judgement.rows += 1;
-        judgement.cleaned += u64::from(*cleaned);
-        judgement.completed += u64::from(*completed);
-        judgement.non_ascii += u64::from(*is_non_ascii);
-        match fingerprint {
-            Some(fingerprint) => {
-                judgement.ready += 1;
-                judgement.numbers.add(fingerprint.phone);
-                judgement.unknown_zones.note(row);
-                good.push(*fingerprint);
-            }
-            None => {
-                judgement.rejected += 1;
-                judgement.note(row.line, problems);
-                refused.push(refused_for(row.line, *phone, problems));
-            }
-        }
-    }
-    scratch.note(&good).await?;
-    scratch.note_refused(&refused).await?;
-    Ok(())
-}
-
-fn refused_for(line: u32, phone: Option<u64>, problems: &[Problem]) -> Refused {
-    let mut fixes: Vec<&str> = problems.iter().map(|problem| problem.fix.as_str()).collect();
-    fixes.dedup();
-    Refused { line, reason: reasons(problems), fix: fixes.join("; "), phone, same_number: None }
 }
 
 #[cfg(test)]

@@ -38,6 +38,16 @@ impl Writer {
         })
     }
 
+    /// Likewise, for what need not be durable before a later transaction is: a commit that waits for the disk makes all that
+    /// were made before it durable, too. In a file it is the connection that does not wait.
+    pub(super) async fn begin_lazily(&mut self) -> sqlx::Result<Tx<'_>> {
+        let mut tx = self.begin().await?;
+        if let Tx::Postgres(transaction) = &mut tx {
+            sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut **transaction).await?;
+        }
+        Ok(tx)
+    }
+
     pub(super) async fn close(self) {
         let closed = match self {
             Writer::Sqlite(connection) => connection.close().await,

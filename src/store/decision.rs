@@ -68,7 +68,9 @@ impl Store {
         purge::refuse_where_it_began(&mut tx, batch, failed()).await?;
         record_rows(&mut tx, action, &moves).await.map_err(failed())?;
         query(REBUILD).bind(json_text(&rebuilt)).execute(&mut tx).await.map_err(failed())?;
-        told::note(&mut tx, batch, &fingerprints).await.map_err(failed())?;
+        for note in told::notes(batch, &fingerprints) {
+            note.execute(&mut tx).await.map_err(failed())?;
+        }
         let put_back = query(PUT_BACK).bind(json_text(&rows)).execute(&mut tx).await.map_err(failed())?;
         check_all_moved(put_back, &moves)?;
         write_moves(&mut tx, &moves).await.map_err(failed())?;

@@ -34,13 +34,31 @@ pub(super) type Columns = &'static [(&'static str, Kind)];
 pub(super) struct Given<'q> {
     columns: Columns,
     values: Vec<Value<'q>>,
+    is_streamed: bool,
 }
 
 impl<'q> Given<'q> {
     /// Rows of these columns.
     pub(super) fn new<const N: usize>(columns: Columns, rows: impl IntoIterator<Item = [Value<'q>; N]>) -> Given<'q> {
         debug_assert_eq!(columns.len(), N);
-        Given { columns, values: rows.into_iter().flatten().collect() }
+        Given { columns, values: rows.into_iter().flatten().collect(), is_streamed: false }
+    }
+
+    /// Any number of rows, in as many parts as statements are needed.
+    pub(super) fn parts<const N: usize>(
+        columns: Columns,
+        rows: Vec<[Value<'q>; N]>,
+    ) -> impl Iterator<Item = Given<'q>> {
+        let mut rows = rows.into_iter();
+        std::iter::from_fn(move || {
+            let part = Given::new(columns, rows.by_ref().take(GIVEN_MAX));
+            (part.rows() > 0).then_some(part)
+        })
+    }
+
+    /// For a statement that reads each row once, in turn: SQLite then makes no table of them first.
+    pub(super) fn streamed(self) -> Given<'q> {
+        Given { is_streamed: true, ..self }
     }
 
     fn rows(&self) -> usize {
@@ -53,8 +71,8 @@ impl<'q> Given<'q> {
         let rows = given.next_power_of_two().max(ROWS_MIN);
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let row = format!("({})", vec!["?"; columns].join(","));
-        let mut text =
-            format!("WITH given ({}) AS MATERIALIZED (VALUES {}) ", names.join(","), vec![row; rows].join(","));
+        let kept = if self.is_streamed { "" } else { "MATERIALIZED " };
+        let mut text = format!("WITH given ({}) AS {kept}(VALUES {}) ", names.join(","), vec![row; rows].join(","));
         numbered_from(&mut text, sql, rows * columns);
         let mut arguments = SqliteArguments::default();
         arguments.reserve(rows * columns + others.len(), 0);

@@ -4,10 +4,12 @@ use serde_json::json;
 
 use super::action::{self, ActionKind, Actor};
 use super::batch::settings_text;
-use super::connection::Tx;
+use super::connection::{Tx, Writer};
+use super::given::{Columns, Given, Kind};
 use super::import_lock::ImportLock;
-use super::statement::query;
-use super::{Error, Result, Store, deletion, json_text, told};
+use super::statement::{Statement, query};
+use super::told::{self, Told};
+use super::{Backend, Error, Result, Store, deletion, json_text, sqlite};
 use crate::invocation::{
     BATCH_NAME_LENGTH_MAX, BatchId, Counts, Findings, Fingerprint, ImportedRow, RefusedBy, RowContent, Settings,
     SkipReason, State, UnixMillis,
@@ -66,7 +68,18 @@ pub struct Intake<'a> {
     counts: Counts,
     now: UnixMillis,
     lock: ImportLock,
+    /// A file is written by a connection of the import's own; a server by the one that holds its lock.
+    own: Option<Writer>,
 }
+
+/// The rows that statements are given.
+const LINE: Columns = &[("line", Kind::Integer)];
+const BODY: Columns =
+    &[("line", Kind::Integer), ("body", Kind::Text), ("phone", Kind::Integer), ("time_zone", Kind::Text)];
+const MESSAGE: Columns = &[("line", Kind::Integer), ("message", Kind::Text)];
+const RAW: Columns = &[("line", Kind::Integer), ("cells", Kind::Text)];
+const SKIPPED: Columns =
+    &[("line", Kind::Integer), ("state", Kind::Text), ("message", Kind::Text), ("reason", Kind::Text)];
 
 impl Store {
     /// Begins a batch, after sweeping what a killed import left behind. The lock proves that no other import lives.
@@ -77,7 +90,14 @@ impl Store {
         self.sweep_unfinished().await?;
         let mut writer = self.writer().await?;
         let batch = query(BEGIN).fetch_value(&mut *writer).await.map_err(self.failed("begin a batch"))?;
-        Ok(Intake { store: self, batch: BatchId(batch), counts: Counts::default(), now, lock })
+        drop(writer);
+        let own = match &self.backend {
+            Backend::Sqlite(options) => {
+                Some(Writer::Sqlite(sqlite::open(&self.place, &sqlite::import_options(options)).await?))
+            }
+            Backend::Postgres(..) => None,
+        };
+        Ok(Intake { store: self, batch: BatchId(batch), counts: Counts::default(), now, lock, own })
     }
 
     /// Deletes batches whose import never ended, in small transactions.
@@ -115,91 +135,114 @@ impl<'a> Intake<'a> {
     }
 
     /// Writes a chunk of rows in one transaction.
-    pub async fn add(&mut self, rows: &[ImportedRow]) -> Result<()> {
-        // Once the content, once the rows: each is one parsed statement, however many rows it carries.
-        const ROWS: &str = "INSERT INTO invocation (id, batch_id, line, state, finished_at, code, message, refused_by)
-            SELECT $2 * 4294967296 + CAST(j.value ->> 0 AS BIGINT), $2, CAST(j.value ->> 0 AS BIGINT), j.value ->> 1,
-                   CAST(j.value ->> 2 AS BIGINT), CAST(j.value ->> 3 AS BIGINT), j.value ->> 4, j.value ->> 5
-            FROM json_each($1) AS j";
-        const CONTENT: &str = "INSERT INTO content (invocation_id, body, phone, time_zone, cells)
-            SELECT $2 * 4294967296 + CAST(j.value ->> 0 AS BIGINT), j.value ->> 1, CAST(j.value ->> 2 AS BIGINT),
-                   j.value ->> 3, j.value ->> 4 FROM json_each($1) AS j";
-        let mut heads = Vec::with_capacity(rows.len());
-        let mut contents = Vec::with_capacity(rows.len());
-        let mut added = Counts::default();
+    pub async fn add(&mut self, rows: Vec<ImportedRow>) -> Result<()> {
+        const READY: &str = "INSERT INTO invocation (id, batch_id, line, state)
+            SELECT $1 * 4294967296 + line, $1, line, 'pending' FROM given WHERE line IS NOT NULL";
+        const BODIES: &str = "INSERT INTO content (invocation_id, body, phone, time_zone)
+            SELECT $1 * 4294967296 + line, body, phone, time_zone FROM given WHERE line IS NOT NULL";
+        const REFUSED: &str =
+            "INSERT INTO invocation (id, batch_id, line, state, finished_at, code, message, refused_by)
+            SELECT $1 * 4294967296 + line, $1, line, 'rejected', $2, $3, message, $4 FROM given WHERE line IS NOT NULL";
+        const CELLS: &str = "INSERT INTO content (invocation_id, cells)
+            SELECT $1 * 4294967296 + line, cells FROM given WHERE line IS NOT NULL";
+        let (mut ready, mut bodies) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        let (mut refused, mut cells) = (Vec::new(), Vec::new());
         for ImportedRow { line, content } in rows {
             match content {
                 RowContent::Ready { body, phone, time_zone } => {
-                    heads.push((line, State::Pending.as_str(), None, None, None, None));
-                    contents.push((line, Some(body), Some(phone), time_zone.as_ref(), None));
-                    added[State::Pending] += 1;
+                    ready.push([line.into()]);
+                    bodies.push([line.into(), body.into(), phone.cast_signed().into(), time_zone.into()]);
                 }
-                RowContent::Refused { message, cells } => {
-                    let (rejected, by) = (State::Rejected.as_str(), RefusedBy::Tool.as_str());
-                    heads.push((line, rejected, Some(self.now.0), Some(INVALID_CONTENT), Some(message), Some(by)));
-                    let cells: Vec<_> = cells.iter().map(|cell| (&cell.column, &cell.text)).collect();
-                    contents.push((line, None, None, None, Some(json_text(&cells))));
-                    added[State::Rejected] += 1;
+                RowContent::Refused { message, cells: raw } => {
+                    let raw: Vec<_> = raw.iter().map(|cell| (&cell.column, &cell.text)).collect();
+                    refused.push([line.into(), message.into()]);
+                    cells.push([line.into(), json_text(&raw).into()]);
                 }
             }
         }
-        let failed = || self.store.failed("store a chunk of rows");
-        let mut writer = self.store.writer().await?;
-        let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
-        for (statement, text) in [(ROWS, json_text(&heads)), (CONTENT, json_text(&contents))] {
-            query(statement).bind(text).bind(self.batch.0).execute(&mut tx).await.map_err(failed())?;
-        }
-        tx.commit().await.map_err(failed())?;
-        for (state, change) in added.iter() {
-            self.counts[state] += change;
+        let added = [(State::Pending, ready.len()), (State::Rejected, refused.len())];
+        let batch = self.batch.0;
+        let of_batch =
+            |given: Given<'static>, statement: &'static str| query(statement).bind(batch).given(given.streamed());
+        let mut statements: Vec<Statement<'_>> = Vec::new();
+        statements.extend(Given::parts(LINE, ready).map(|given| of_batch(given, READY)));
+        statements.extend(Given::parts(BODY, bodies).map(|given| of_batch(given, BODIES)));
+        statements.extend(Given::parts(MESSAGE, refused).map(|given| {
+            of_batch(given, REFUSED).bind(self.now.0).bind(i64::from(INVALID_CONTENT)).bind(RefusedBy::Tool.as_str())
+        }));
+        statements.extend(Given::parts(RAW, cells).map(|given| of_batch(given, CELLS)));
+        self.write("store a chunk of rows", statements).await?;
+        for (state, rows) in added {
+            self.counts[state] += rows as i64;
         }
         Ok(())
     }
 
-    /// Notes what rows say, in one transaction; page after page, in the order of their numbers.
-    pub async fn note(&mut self, rows: &[Fingerprint]) -> Result<()> {
-        let failed = || self.store.failed("note what the rows say");
-        let mut writer = self.store.writer().await?;
-        let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
-        told::note(&mut tx, self.batch, rows).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())
+    /// Those of the rows whose number another batch has told something, as [`Store::told`] says.
+    pub async fn told(&mut self, rows: &[Fingerprint], batches: &[BatchId], since: UnixMillis) -> Result<Vec<Told>> {
+        match &mut self.own {
+            // What another connection has in memory goes with each of this one's commits.
+            Some(writer) => self.store.told_on(writer.into(), rows, batches, since).await,
+            None => self.store.told(rows, batches, since).await,
+        }
     }
 
-    /// Takes rows out of what will be sent, in one transaction.
+    /// Notes what rows say, in one transaction; page after page, in the order of their numbers.
+    pub async fn note(&mut self, rows: &[Fingerprint]) -> Result<()> {
+        let notes = told::notes(self.batch, rows);
+        self.write("note what the rows say", notes.collect()).await.map(drop)
+    }
+
+    /// Takes rows out of what will be sent, in one transaction; best in the order of their lines: neighbours share a page.
     pub async fn skip(&mut self, skips: &[Skip]) -> Result<()> {
-        const SKIP: &str = "UPDATE invocation SET state = j.value ->> 1, message = j.value ->> 2, finished_at = $3,
-                reason = j.value ->> 3,
-                refused_by = CASE WHEN j.value ->> 1 = 'rejected' THEN 'mep-batch' END,
-                code = CASE WHEN j.value ->> 1 = 'rejected' THEN $4 END
-            FROM json_each($1) AS j
-            WHERE invocation.id = $2 * 4294967296 + CAST(j.value ->> 0 AS BIGINT) AND state = 'pending'";
-        let rows: Vec<_> =
-            skips.iter().map(|skip| (skip.line, skip.state.as_str(), &skip.message, skip.reason.as_str())).collect();
-        let failed = || self.store.failed("store the rows that are not sent");
-        let mut writer = self.store.writer().await?;
-        let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
-        let done = query(SKIP)
-            .bind(json_text(&rows))
-            .bind(self.batch.0)
-            .bind(self.now.0)
-            .bind(INVALID_CONTENT)
-            .execute(&mut tx)
-            .await
-            .map_err(failed())?;
+        const SKIP: &str = "UPDATE invocation SET state = given.state, message = given.message, finished_at = $2,
+                reason = given.reason,
+                refused_by = CASE WHEN given.state = 'rejected' THEN 'mep-batch' END,
+                code = CASE WHEN given.state = 'rejected' THEN $3 END
+            FROM given
+            WHERE invocation.id = $1 * 4294967296 + given.line AND invocation.state = 'pending'";
+        let rows = skips.iter().map(|skip| {
+            [skip.line.into(), skip.state.as_str().into(), skip.message.as_str().into(), skip.reason.as_str().into()]
+        });
+        let (batch, now) = (self.batch.0, self.now.0);
+        let skipping = Given::parts(SKIPPED, rows.collect())
+            .map(|given| query(SKIP).bind(batch).bind(now).bind(i64::from(INVALID_CONTENT)).given(given));
+        let done = self.write("store the rows that are not sent", skipping.collect()).await?;
         if done != skips.len() as u64 {
             return Err(self.store.misread("the rows just imported", &"one that is not to be sent is not there"));
         }
-        tx.commit().await.map_err(failed())?;
         for skip in skips {
             self.counts.moved(State::Pending, skip.state);
         }
         Ok(())
     }
 
+    /// Runs statements in one transaction, which the last one of the import makes durable; how many rows they changed.
+    async fn write(&mut self, doing: &'static str, statements: Vec<Statement<'_>>) -> Result<u64> {
+        let failed = || self.store.failed(doing);
+        let mut shared;
+        let writer = match &mut self.own {
+            Some(writer) => writer,
+            None => {
+                shared = self.store.writer().await?;
+                &mut *shared
+            }
+        };
+        let mut tx = writer.begin_lazily().await.map_err(self.store.failed("begin a transaction"))?;
+        let mut changed = 0;
+        for statement in statements {
+            changed += statement.execute(&mut tx).await.map_err(failed())?;
+        }
+        tx.commit().await.map_err(failed())?;
+        Ok(changed)
+    }
+
     /// Makes the batch visible to everybody, in one small transaction; its number and name.
     ///
     /// A name that is taken is refused where it was asked for; else the first free one is used.
-    pub async fn finish(self, new: &NewBatch, actor: &Actor) -> Result<(BatchId, String)> {
+    ///
+    /// All that was written before is made durable by this commit, too.
+    pub async fn finish(mut self, new: &NewBatch, actor: &Actor) -> Result<(BatchId, String)> {
         const FINISH: &str =
             "UPDATE batch SET name = $2, service_id = $3, endpoint = $4, account = $5, source_name = $6,
             source_sha256 = $7, columns = $8, settings = $9, findings = $10, row_count = $11, imported_at = $12, history = $13
@@ -207,6 +250,9 @@ impl<'a> Intake<'a> {
         const COUNTS: &str = "INSERT INTO state_count (batch_id, state, invocations)
             SELECT $2, j.value ->> 0, CAST(j.value ->> 1 AS BIGINT) FROM json_each($1) AS j";
         let failed = || self.store.failed("finish the import");
+        if let Some(own) = self.own.take() {
+            own.close().await;
+        }
         let mut writer = self.store.writer().await?;
         let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
         let name = free_name(&mut tx, new).await.map_err(failed())?;
@@ -251,7 +297,10 @@ impl<'a> Intake<'a> {
     }
 
     /// Deletes what was written: the input as a whole is refused.
-    pub async fn abandon(self) -> Result<()> {
+    pub async fn abandon(mut self) -> Result<()> {
+        if let Some(own) = self.own.take() {
+            own.close().await;
+        }
         while self.store.sweep_some(self.batch).await? > 0 {}
         self.lock.release(self.store).await;
         Ok(())

@@ -15,7 +15,7 @@ pub struct Refused {
     pub fix: String,
     /// Its phone number, if that is a good one.
     pub phone: Option<u64>,
-    /// The first good row with the same number, once all rows are noted.
+    /// The first good row with the same number, once that is noted.
     #[serde(skip)]
     pub same_number: Option<u32>,
 }
@@ -29,11 +29,17 @@ impl Scratch {
         done.map(drop).map_err(scratch::failed("note refused rows"))
     }
 
-    /// The next refused rows after a line, in the order of lines; empty at the end. `find_repeats` has sorted the good rows.
+    /// Notes for refused rows which good row has their number: each pair is the refused row's line and the good one's.
+    pub async fn note_same_numbers(&mut self, pairs: &[(u32, u32)]) -> Result<()> {
+        const NOTE: &str = "UPDATE refused SET same_number = value ->> 1 FROM json_each($1) WHERE line = value ->> 0";
+        let done = sqlx::query(NOTE).bind(json_text(pairs)).execute(&mut self.connection).await;
+        done.map(drop).map_err(scratch::failed("note refused rows"))
+    }
+
+    /// The next refused rows after a line, in the order of lines; empty at the end.
     pub async fn refused_after(&mut self, line: u32, limit: u32) -> Result<Vec<Refused>> {
-        const PAGE: &str = "SELECT line, reason, fix, phone,
-                (SELECT MIN(line) FROM seen WHERE seen.phone = refused.phone AND seen.line <> refused.line) AS same_number
-            FROM refused WHERE line > $1 ORDER BY line LIMIT $2";
+        const PAGE: &str =
+            "SELECT line, reason, fix, phone, same_number FROM refused WHERE line > $1 ORDER BY line LIMIT $2";
         let rows = sqlx::query(PAGE)
             .bind(i64::from(line))
             .bind(i64::from(limit))

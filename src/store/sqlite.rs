@@ -17,6 +17,10 @@ const READERS_MAX: u32 = 4;
 /// Page cache of the writer in KiB; SQLite's pragma takes it as a negative number.
 const CACHE_KIB: i64 = 8 * 1024;
 
+/// Pages in the log after which an import folds it into the file, 16 MiB of them: a page that is still being filled is then
+/// written once, and not at each chunk.
+const CHECKPOINT_PAGES: u32 = 4_096;
+
 /// How a database is opened that may be another program's: nothing about it is changed.
 pub(super) fn plain_options(path: &Path, patience: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(patience)
@@ -37,6 +41,20 @@ pub(super) fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
         .pragma("cache_size", (-CACHE_KIB).to_string())
         .pragma("journal_size_limit", (64 << 20).to_string())
         .pragma("trusted_schema", "OFF")
+}
+
+/// How the connection of an import is opened.
+///
+/// `synchronous=NORMAL`: what it writes is seen by nobody, and is made durable by the last commit, which is another
+/// connection's. That one syncs the log, in which all commits of all connections stand one behind another; and what left the
+/// log before was synced on its way into the file.
+/// `foreign_keys`: each row and its content are written together, and the rows would be looked for once more.
+pub(super) fn import_options(options: &SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .clone()
+        .synchronous(SqliteSynchronous::Normal)
+        .foreign_keys(false)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
 }
 
 /// The connections that read; opened when first needed.

@@ -1,7 +1,7 @@
 //! Who was told already: rows of other batches by number, and the rows that are not sent because of it.
 
-use super::connection::Tx;
-use super::statement::{Sql, query};
+use super::given::{Columns, Given, Kind};
+use super::statement::{On, Sql, Statement, query};
 use super::{Result, Store, counts, ids_text, json_text};
 use crate::invocation::{BatchId, Counts, Fingerprint, InvocationId, SkipReason, State, Suppressed, UnixMillis};
 
@@ -31,6 +31,18 @@ impl Store {
     ///
     /// A purged row has no number any more: it is found by its request, which the number is part of, and by nothing else.
     pub async fn told(&self, rows: &[Fingerprint], batches: &[BatchId], since: UnixMillis) -> Result<Vec<Told>> {
+        let mut writer = self.writer().await?;
+        self.told_on((&mut *writer).into(), rows, batches, since).await
+    }
+
+    /// Likewise, by a connection.
+    pub(super) async fn told_on(
+        &self,
+        on: On<'_>,
+        rows: &[Fingerprint],
+        batches: &[BatchId],
+        since: UnixMillis,
+    ) -> Result<Vec<Told>> {
         // One number for each find, so that the best of them is the greatest; all of them in one text.
         macro_rules! best_finds {
             () => {
@@ -68,13 +80,11 @@ impl Store {
             return Ok(Vec::new());
         }
         let asked: Vec<_> = rows.iter().map(|row| (row.phone, row.request_hash, row.line)).collect();
-        // By the connection that writes the rows just imported: what another one has in memory goes with each commit.
-        let mut writer = self.writer().await?;
         let found: String = query(TOLD)
             .bind(json_text(&asked))
             .bind(ids_text(batches.iter().map(|batch| batch.0)))
             .bind(since.0)
-            .fetch_value(&mut *writer)
+            .fetch_value(on)
             .await
             .map_err(self.failed("look who was told already"))?;
         let found: Vec<(u32, u8, u64)> =
@@ -146,12 +156,14 @@ impl Store {
     }
 }
 
+/// What a statement is given of rows that say something.
+const SAID: Columns = &[("phone", Kind::Integer), ("hash", Kind::Integer), ("line", Kind::Integer)];
+
 /// Notes what rows of a batch say, best in the order of their numbers: neighbours share a page.
-pub(super) async fn note(tx: &mut Tx<'_>, batch: BatchId, rows: &[Fingerprint]) -> sqlx::Result<()> {
+pub(super) fn notes(batch: BatchId, rows: &[Fingerprint]) -> impl Iterator<Item = Statement<'static>> {
     const NOTE: &str = "INSERT INTO fingerprint (phone, request_hash, invocation_id)
-        SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), $2 * 4294967296 + CAST(value ->> 2 AS BIGINT)
-        FROM json_each($1)";
-    let rows: Vec<_> = rows.iter().map(|row| (row.phone, row.request_hash, row.line)).collect();
-    query(NOTE).bind(json_text(&rows)).bind(batch.0).execute(&mut *tx).await?;
-    Ok(())
+        SELECT phone, hash, $1 * 4294967296 + line FROM given WHERE phone IS NOT NULL";
+    let row = |row: &Fingerprint| [row.phone.cast_signed().into(), row.request_hash.into(), row.line.into()];
+    let given = Given::parts(SAID, rows.iter().map(row).collect());
+    given.map(move |given| query(NOTE).bind(batch.0).given(given.streamed()))
 }
