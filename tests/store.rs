@@ -126,7 +126,7 @@ async fn import(store: &Store, name: &str, rows: u32) {
     let mut intake = store.begin_intake(lock, NOW).await.expect("an intake");
     let rows: Vec<_> = (0..rows).map(|row| ready(row + 2)).collect();
     for chunk in rows.chunks(3) {
-        intake.add(chunk).await.expect("a chunk");
+        intake.add(chunk.to_vec()).await.expect("a chunk");
     }
     let lines: Vec<u32> = rows.iter().map(|row| row.line).collect();
     intake.note(&lines.iter().map(|line| says(*line, 1)).collect::<Vec<_>>()).await.expect("noted");
@@ -318,7 +318,7 @@ async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next(database: 
     let (fixture, _) = with_rows(database, 1).await;
     let lock = fixture.store.import_lock().await.expect("the lock");
     let mut intake = fixture.store.begin_intake(lock, NOW).await.expect("an intake");
-    intake.add(&[ready(2), ready(3)]).await.expect("a chunk");
+    intake.add(vec![ready(2), ready(3)]).await.expect("a chunk");
     drop(intake); // as a kill does
     assert_eq!(fixture.store.batches().await.expect("batches").len(), 1);
     import(&fixture.store, "b", 3).await;

@@ -4,7 +4,7 @@ use std::slice;
 
 use crate::invocation::{Cell, Fingerprint, ImportedRow, RowContent};
 use crate::mep::ServiceId;
-use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, reasons, refusal, request_hash};
+use crate::validate::{Draft, Given, Problem, REFUSED_COLUMN, Ready, Rules, Target, reasons, refusal};
 
 use super::constants::faults_of_sets;
 use super::json::JsonRows;
@@ -230,8 +230,8 @@ impl Row {
         cells: impl FnOnce() -> Vec<Cell>,
     ) -> Row {
         match judged {
-            Ok(Ready { body, phone: number, time_zone, cleaned, completed, is_non_ascii }) => {
-                let fingerprint = Some(Fingerprint { phone: number, request_hash: request_hash(&body), line });
+            Ok(Ready { body, request_hash, phone: number, time_zone, cleaned, completed, is_non_ascii }) => {
+                let fingerprint = Some(Fingerprint { phone: number, request_hash, line });
                 let content = RowContent::Ready { body, phone: number, time_zone };
                 let row = ImportedRow { line, content };
                 Row { row, fingerprint, problems: Vec::new(), phone, cleaned, completed, is_non_ascii }

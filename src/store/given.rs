@@ -70,9 +70,9 @@ impl<'q> Given<'q> {
         let (columns, given) = (self.columns.len(), self.rows());
         let rows = given.next_power_of_two().max(ROWS_MIN);
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let row = format!("({})", vec!["?"; columns].join(","));
+        let row = format!(",({})", vec!["?"; columns].join(","));
         let kept = if self.is_streamed { "" } else { "MATERIALIZED " };
-        let mut text = format!("WITH given ({}) AS {kept}(VALUES {}) ", names.join(","), vec![row; rows].join(","));
+        let mut text = format!("WITH given ({}) AS {kept}(VALUES {}) ", names.join(","), &row.repeat(rows)[1..]);
         numbered_from(&mut text, sql, rows * columns);
         let mut arguments = SqliteArguments::default();
         arguments.reserve(rows * columns + others.len(), 0);

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
     use crate::invocation::Expressions;
     use crate::mep::PhoneNumberJson;
-    use crate::validate::refusal;
+    use crate::validate::{refusal, request_hash};
 
     fn cells(list: &[(&str, &str)]) -> Vec<Cell> {
         list.iter().map(|(column, text)| Cell { column: (*column).to_owned(), text: (*text).to_owned() }).collect()
@@ -152,6 +152,31 @@ mod tests {
         assert_eq!(refused(&row), "not sent: 7 cells, and the header has 8");
         assert!(refused(&[("phoneNumber", "12515550130"), ("nickname", "x")]).contains("an unknown property"));
         assert!(refused(&[("phoneNumber", "12515550130"), ("sesion.x", "x")]).contains("an unknown scope"));
+    }
+
+    #[test]
+    fn a_row_is_known_by_what_its_body_asks_for() {
+        let string = Rules { phone_number_json: PhoneNumberJson::String, ..Rules::default() };
+        for row in [
+            vec![("phoneNumber", "12515550130")],
+            vec![
+                ("phoneNumber", "+1 251 555 0130"),
+                ("user.B", "say \"hi\"\\ \r\n\té🛫"),
+                ("mobileOperatorId", "0383"),
+                ("session.n:number", "-0.10"),
+                ("session.ab", "x"),
+                ("session.a", ""),
+                ("session.A1", " y "),
+                ("request.c:json", "true"),
+                ("request.d:json", "\"\\u00e9\""),
+                ("request.e:json", "1.50"),
+            ],
+        ] {
+            for rules in [&Rules::default(), &string] {
+                let Ready { body, request_hash: hash, .. } = row_from_cells(&cells(&row), rules).expect("a good row");
+                assert_eq!(hash, request_hash(&body), "{body}");
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::fault::{Fault, Problem};
 use super::number::{check_number, operator_id};
 use super::phone::{CleanPhone, clean_phone};
+use super::request::hash_of_values;
 use super::rules::Rules;
 use super::target::{Kind, Target, Variable, set_twice};
 use super::value::{ValueTraits, check_value};
@@ -15,6 +16,8 @@ use super::writing::{Entry, Value, write_body};
 pub struct Ready {
     /// The request's body: compact JSON, `endUser` first.
     pub body: String,
+    /// Its [`request_hash`](super::request_hash).
+    pub request_hash: i64,
     /// The cleaned phone number.
     pub phone: u64,
     /// The recipient's time zone, as given.
@@ -149,14 +152,19 @@ impl<'a> Draft<'a> {
             self.problems.push(fault.at_phone(&Target::PhoneNumber.name(), None));
         }
         match self.phone {
-            Some(phone) if self.problems.is_empty() => Ok(Ready {
-                body: write_body(phone.number, self.operator, &self.variables, self.rules.phone_number_json),
-                phone: phone.number,
-                time_zone: self.time_zone.map(str::to_owned),
-                cleaned: self.cleaned,
-                completed: phone.completed,
-                is_non_ascii: self.is_non_ascii,
-            }),
+            Some(phone) if self.problems.is_empty() => {
+                let (number, variables) = (phone.number, &self.variables);
+                let body = write_body(number, self.operator, variables, self.rules.phone_number_json);
+                Ok(Ready {
+                    request_hash: hash_of_values(number, self.operator, variables, body.len()),
+                    body,
+                    phone: phone.number,
+                    time_zone: self.time_zone.map(str::to_owned),
+                    cleaned: self.cleaned,
+                    completed: phone.completed,
+                    is_non_ascii: self.is_non_ascii,
+                })
+            }
             Some(_) | None => Err(self.problems),
         }
     }
