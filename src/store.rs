@@ -6,6 +6,7 @@ mod action;
 mod address;
 mod batch;
 mod canary;
+mod chunk;
 mod connection;
 mod control;
 mod counts;
@@ -26,6 +27,8 @@ mod intake;
 mod late;
 mod lock;
 mod others;
+#[cfg(test)]
+mod plans;
 mod postgres;
 mod purge;
 mod query;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use cluster::{Cluster, Database};
 use either::{On, facts};
 use mep_batch::invocation::{
-    BatchId, Counts, Findings, Fingerprint, HELD_UNTIL, Hold, ImportedRow, InvocationId, Outcome, RowContent, Schedule,
-    Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis, Verdict, Word,
+    BatchId, Cell, Counts, Findings, Fingerprint, HELD_UNTIL, Hold, ImportedRow, InvocationId, Outcome, RowContent,
+    Schedule, Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis, Verdict, Word,
 };
 use mep_batch::store::{
     Actor, Address, Batch, Canary, Claim, ClosedBecause, Decided, Decision, DuePlace, Error, Filter, Gate,
-    InvocationView, NewBatch, NextDue, PutOff, RetrySelection, Run, RunLock, Store, Turn, Waiting,
+    InvocationView, NewBatch, NextDue, PutOff, RetrySelection, Run, RunLock, Skip, Store, Turn, Waiting,
 };
 
 const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
@@ -28,6 +28,8 @@ fn main() -> ExitCode {
                 a_turns_number_is_claimed_once_and_an_ended_run_takes_nothing,
                 an_outcome_is_stored_with_its_attempt_and_answer,
                 an_outcome_of_another_attempt_changes_nothing,
+                a_request_id_that_stands_on_two_rows_is_counted_once_and_one_row_may_have_it_twice,
+                a_chunk_of_any_length_is_stored_whole_with_its_repeats_marked,
                 what_a_dead_run_left_is_unknown_with_its_cause,
                 retries_are_taken_before_rows_never_tried_and_not_before_they_are_due,
                 an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next,
@@ -282,6 +284,47 @@ async fn an_outcome_of_another_attempt_changes_nothing(database: Database) {
     settle(&fixture.store, &run, 3, &[&Settlement { state: State::Unknown, ..right.clone() }]).await;
     let counts = counts(&fixture.store, &batch).await;
     assert_eq!((counts[State::Accepted], counts[State::Sending], counts[State::Unknown]), (1, 1, 0));
+}
+
+async fn a_request_id_that_stands_on_two_rows_is_counted_once_and_one_row_may_have_it_twice(database: Database) {
+    let (fixture, batch) = with_rows(database, 3).await;
+    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let taken = take(&fixture.store, &run, 1, &batch, 3).await;
+    let again = settlement(&taken[0], Outcome::Retry, State::Pending);
+    settle(&fixture.store, &run, 2, &[&again]).await;
+    let taken_again = take(&fixture.store, &run, 3, &batch, 1).await;
+    settle(&fixture.store, &run, 4, &[&settlement(&taken_again[0], Outcome::Accepted, State::Accepted)]).await;
+    let repeated = async || fixture.store.repeated_request_ids(batch.id).await.expect("a count");
+    assert_eq!(repeated().await, 0);
+    let accepted: Vec<_> =
+        taken[1..].iter().map(|taken| settlement(taken, Outcome::Accepted, State::Accepted)).collect();
+    settle(&fixture.store, &run, 5, &accepted.iter().collect::<Vec<_>>()).await;
+    assert_eq!(repeated().await, 1);
+}
+
+async fn a_chunk_of_any_length_is_stored_whole_with_its_repeats_marked(database: Database) {
+    const ROWS: u32 = 2_500;
+    let fixture = empty(database).await;
+    let lock = fixture.store.import_lock().await.expect("the lock");
+    let mut intake = fixture.store.begin_intake(lock, NOW).await.expect("an intake");
+    let refused = |line| {
+        let cells = vec![Cell { column: "phoneNumber".to_owned(), text: "555".to_owned() }];
+        ImportedRow { line, content: RowContent::Refused { message: "not sent: why".to_owned(), cells } }
+    };
+    let row = |line| if line % 5 == 0 { refused(line) } else { ready(line) };
+    intake.add((1..=ROWS).map(row).collect()).await.expect("a chunk");
+    let reason = SkipReason::Duplicate;
+    let skip = |line| Skip { line, state: State::Skipped, reason, message: format!("as line {}", line - 1) };
+    intake.skip(&(1..=ROWS).filter(|line| line % 5 == 2).map(skip).collect::<Vec<_>>()).await.expect("marked");
+    let (id, _) = intake.finish(&new_batch("a", ROWS as usize), &actor()).await.expect("finished");
+    let counted = fixture.store.counts_of(id).await.expect("counts");
+    assert_eq!((counted[State::Pending], counted[State::Rejected], counted[State::Skipped]), (1_500, 500, 500));
+    let rows = fixture.store.page(id, &Filter::default(), 0, ROWS).await.expect("rows");
+    assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), (1..=ROWS).collect::<Vec<_>>());
+    assert!(
+        rows.iter().all(|row| row.body.is_some() == (row.line % 5 != 0) && row.cells.is_empty() == row.body.is_some())
+    );
+    assert_eq!((rows[1].state, rows[1].message.as_deref()), (State::Skipped, Some("as line 1")));
 }
 
 async fn what_a_dead_run_left_is_unknown_with_its_cause(database: Database) {

@@ -110,7 +110,7 @@ CREATE INDEX invocation_expired ON invocation (batch_id) WHERE reason = 'expired
 
 -- What a row says: written once, at import, and made unreadable once, by a purge.
 CREATE TABLE content (
-    invocation_id INTEGER PRIMARY KEY REFERENCES invocation (id),
+    invocation_id INTEGER PRIMARY KEY,        -- no foreign key: an import would look for each row that it has just written
     body          TEXT,                       -- sent byte for byte; NULL for a row that this tool refused, or that was purged
     phone         BIGINT,                     -- the cleaned number
     time_zone     TEXT,                       -- the recipient's, as given

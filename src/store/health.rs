@@ -97,7 +97,7 @@ impl Store {
 
     /// What contradicts itself: how many rows, and in what. Reads all rows and attempts.
     pub async fn contradictions(&self) -> Result<Vec<(&'static str, i64)>> {
-        const ASKED: [(&str, &str); 5] = [
+        const ASKED: [(&str, &str); 6] = [
             (
                 "whose last attempt is not recorded",
                 "SELECT COUNT(*) FROM invocation AS i WHERE i.attempt > 0 AND i.state <> 'sending' AND NOT EXISTS
@@ -118,6 +118,11 @@ impl Store {
                 "SELECT COUNT(*) FROM invocation AS i WHERE NOT EXISTS
                  (SELECT 1 FROM content AS c WHERE c.invocation_id = i.id)
                  AND i.batch_id IN (SELECT id FROM batch WHERE imported_at IS NOT NULL)",
+            ),
+            (
+                "that are gone and have a content",
+                "SELECT COUNT(*) FROM content AS c WHERE NOT EXISTS
+                 (SELECT 1 FROM invocation AS i WHERE i.id = c.invocation_id)",
             ),
             (
                 "that later imports would not find by their number",

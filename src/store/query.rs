@@ -5,6 +5,17 @@ use super::view::{AttemptView, Filter, InvocationView, NextDue, UnknownView, Wai
 use super::{Result, Store, ids_text, json_text};
 use crate::invocation::{BatchId, Cell, HELD_UNTIL, Hold, InvocationId, State, UnixMillis};
 
+/// Requests whose IDs are held against one another, by every run at its end: who names requests alike does it soon, and a run
+/// on millions of rows must not read them all for it.
+const REQUESTS_COMPARED: i64 = 100_000;
+
+/// Counts request IDs that stand on more than one of a batch's rows.
+pub(super) const REPEATED: &str = "SELECT COUNT(*) FROM
+    (SELECT request_id FROM
+        (SELECT invocation_id, request_id FROM attempt WHERE invocation_id > $1 AND invocation_id < $2
+         ORDER BY invocation_id DESC, number DESC LIMIT $3) AS last
+     WHERE request_id IS NOT NULL GROUP BY request_id HAVING MIN(invocation_id) <> MAX(invocation_id)) AS repeated";
+
 impl Store {
     /// The next rows of a batch after a line that the filter selects, in the order of lines; empty at the end.
     pub async fn page(&self, batch: BatchId, filter: &Filter, after: u32, limit: u32) -> Result<Vec<InvocationView>> {
@@ -207,16 +218,13 @@ impl Store {
             .map_err(self.failed("count who was texted twice"))
     }
 
-    /// How many request IDs of a batch stand on more than one row: the service named two requests alike.
-    ///
-    /// Reads all of the batch's rows.
+    /// How many request IDs stand on more than one row among the last requests of a batch: the service named two alike.
     pub async fn repeated_request_ids(&self, batch: BatchId) -> Result<i64> {
-        const COUNT: &str = "SELECT COUNT(*) FROM (SELECT request_id FROM invocation
-            WHERE id > $1 AND id < $2 AND request_id IS NOT NULL GROUP BY request_id HAVING COUNT(*) > 1) AS repeated";
         let (start, end) = batch.row_bounds();
-        query(COUNT)
+        query(REPEATED)
             .bind(start)
             .bind(end)
+            .bind(REQUESTS_COMPARED)
             .fetch_value(&self.readers())
             .await
             .map_err(self.failed("look for repeated request IDs"))

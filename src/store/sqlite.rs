@@ -48,13 +48,8 @@ pub(super) fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
 /// `synchronous=NORMAL`: what it writes is seen by nobody, and is made durable by the last commit, which is another
 /// connection's. That one syncs the log, in which all commits of all connections stand one behind another; and what left the
 /// log before was synced on its way into the file.
-/// `foreign_keys`: each row and its content are written together, and the rows would be looked for once more.
 pub(super) fn import_options(options: &SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .clone()
-        .synchronous(SqliteSynchronous::Normal)
-        .foreign_keys(false)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+    options.clone().synchronous(SqliteSynchronous::Normal).pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
 }
 
 /// The connections that read; opened when first needed.

@@ -162,7 +162,7 @@ mod tests {
             vec![
                 ("phoneNumber", "+1 251 555 0130"),
                 ("user.B", "say \"hi\"\\ \r\n\té🛫"),
-                ("mobileOperatorId", "0383"),
+                ("mobileOperatorId", "383"),
                 ("session.n:number", "-0.10"),
                 ("session.ab", "x"),
                 ("session.a", ""),
