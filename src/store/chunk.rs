@@ -1,5 +1,7 @@
 //! The rows of a file on their way into the batch that is being filled: stored chunk by chunk, and marked page by page.
 
+use std::time::Duration;
+
 use super::given::{Columns, Given, Kind};
 use super::statement::{Statement, query};
 use super::told::{self, Told};
@@ -15,6 +17,13 @@ const MESSAGE: Columns = &[("line", Kind::Integer), ("message", Kind::Text)];
 const RAW: Columns = &[("line", Kind::Integer), ("cells", Kind::Text)];
 pub(super) const SKIPPED: Columns =
     &[("line", Kind::Integer), ("state", Kind::Text), ("message", Kind::Text), ("reason", Kind::Text)];
+
+/// How long the file is left to a run beside the import after each transaction: a run that waits asks for it every few
+/// milliseconds, and gets it only if it is free at that moment.
+const LEFT_TO_RUNS: Duration = Duration::from_millis(4);
+
+/// Whether a run lives, or may.
+const RUNS: &str = "SELECT EXISTS (SELECT 1 FROM run WHERE ended_at IS NULL)";
 
 /// Marks rows that are not sent.
 pub(super) const SKIP: &str = "UPDATE invocation SET state = given.state, message = given.message, finished_at = $2,
@@ -105,6 +114,7 @@ impl Intake<'_> {
     /// Runs statements in one transaction, which the last one of the import makes durable; how many rows they changed.
     async fn write(&mut self, doing: &'static str, statements: Vec<Statement<'_>>) -> Result<u64> {
         let failed = || self.store.failed(doing);
+        let is_file = self.own.is_some();
         let mut shared;
         let writer = match &mut self.own {
             Some(writer) => writer,
@@ -118,7 +128,11 @@ impl Intake<'_> {
         for statement in statements {
             changed += statement.execute(&mut tx).await.map_err(failed())?;
         }
+        let is_beside_a_run = is_file && query(RUNS).fetch_value(&mut tx).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
+        if is_beside_a_run {
+            tokio::time::sleep(LEFT_TO_RUNS).await;
+        }
         Ok(changed)
     }
 }
