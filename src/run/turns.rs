@@ -24,7 +24,7 @@ const STEP_BACK: Duration = Duration::from_millis(2);
 /// How long a batch is left alone whose due rows another run is just taking.
 const LEFT_TO_OTHERS: Duration = Duration::from_millis(50);
 
-impl Engine<'_> {
+impl Engine {
     /// Whether there is anything to store or to take, or it is time to show that this run lives.
     pub(super) fn is_turn_due(&self) -> bool {
         let has_work =

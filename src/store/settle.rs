@@ -24,6 +24,7 @@ const OUTCOMES: Columns = &[
 const NEXT: Columns = &[
     ("id", Kind::Integer),
     ("attempt", Kind::Integer),
+    ("was", Kind::Text),
     ("state", Kind::Text),
     ("due_at", Kind::Integer),
     ("tries", Kind::Integer),
@@ -89,7 +90,8 @@ impl Turn<'_> {
     /// Moves the rows to their next states, from the one in which they are.
     async fn move_on(&mut self, settlements: &[&Settlement], was: State) -> Result<()> {
         // What the service answered belongs to the row once the row is done; while it waits, only why it waits. While an
-        // attempt has the row, an earlier one may have turned out to have texted the person.
+        // attempt has the row, an earlier one may have turned out to have texted the person. `given.was`: a bound value that
+        // is held against the state has SQLite plan the statement anew each time, for what the partial indexes are worth to it.
         const MOVE: &str = "
             UPDATE invocation SET state = given.state, due_at = given.due_at, tries = given.tries,
                 retry_until = given.retry_until,
@@ -99,7 +101,7 @@ impl Turn<'_> {
                 refused_by = given.refused_by, request_id = given.request_id, finished_at = given.finished_at,
                 reason = given.reason, hold = NULL
             FROM given
-            WHERE invocation.id = given.id AND invocation.state = $2 AND invocation.run_id = $1
+            WHERE invocation.id = given.id AND invocation.state = given.was AND invocation.run_id = $1
               AND invocation.attempt = given.attempt";
         let cancelled = self.cancelled(settlements).await?;
         let becomes = |s: &Settlement| {
@@ -107,8 +109,8 @@ impl Turn<'_> {
             if is_withdrawn { State::Cancelled } else { s.state }
         };
         for settlements in settlements.chunks(GIVEN_MAX) {
-            let next = Given::new(NEXT, settlements.iter().map(|s| next(s, becomes(s))));
-            let statement = query(MOVE).bind(self.run.id.0).bind(was.as_str()).given(next);
+            let next = Given::new(NEXT, settlements.iter().map(|s| next(s, was, becomes(s))));
+            let statement = query(MOVE).bind(self.run.id.0).given(next);
             let moved = statement.execute(&mut self.tx).await.map_err(self.store.failed("store outcomes"))?;
             if moved != settlements.len() as u64 {
                 return Err(self.store.misread("the rows in flight", &"they changed inside one transaction"));
@@ -153,11 +155,12 @@ pub(super) fn outcomes<'q>(settlements: &[&'q Settlement]) -> Given<'q> {
 }
 
 /// A row's next state, with what belongs to it.
-fn next<'q>(s: &'q Settlement, state: State) -> [Value<'q>; 14] {
+fn next<'q>(s: &'q Settlement, was: State, state: State) -> [Value<'q>; 15] {
     let done = state != State::Pending;
     [
         s.id.0.into(),
         s.attempt.into(),
+        was.as_str().into(),
         state.as_str().into(),
         s.due_at.0.into(),
         s.tries.into(),

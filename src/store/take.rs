@@ -47,16 +47,17 @@ impl Turn<'_> {
     }
 
     /// Nobody else writes meanwhile, so the rows are read and then moved. They come as one text: sqlx's thread wakes its caller
-    /// for each row that it hands over, which costs more than all that SQLite does for it.
+    /// for each row that it hands over, which costs more than all that SQLite does for it. `LIMIT +$3`: a bare `LIMIT $3` has SQLite
+    /// plan the statement anew each time, for that limit.
     async fn take_from_file(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
         const DUE: &str = concat!(
             "SELECT json_group_array(json_array(i.id, i.attempt + 1, i.tries, i.retry_until, i.possible_duplicate, c.body))
              FROM (SELECT id FROM (",
             pending!(),
-            "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
+            "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT +$3)
                 UNION ALL SELECT id FROM (",
             pending!(),
-            "AND due_at = 0 ORDER BY id LIMIT $3) LIMIT $3) AS due
+            "AND due_at = 0 ORDER BY id LIMIT +$3) LIMIT +$3) AS due
              CROSS JOIN invocation AS i ON i.id = due.id LEFT JOIN content AS c ON c.invocation_id = due.id"
         );
         const MOVE: &str = concat!(taken!(), "WHERE id IN (SELECT value FROM json_each($1)) AND state = 'pending'");

@@ -1,0 +1,1 @@
+"""The parts of `benches/comparison.py`: what is measured, against what, and the table."""
