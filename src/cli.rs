@@ -63,7 +63,6 @@ mod when;
 mod withheld;
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
@@ -103,8 +102,7 @@ fn run_to_exit(cli: Cli, parser: &config::Parser) -> Exit {
         Err(error) => return failure::tell(cli.global.json, &error),
     };
     parser.unknown_variables().iter().for_each(|warning| context.out.note(warning));
-    let threads = threads(&cli.command);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::tell(cli.global.json, &anyhow::Error::new(error).context("cannot start")),
     };
@@ -116,12 +114,6 @@ fn run_to_exit(cli: Cli, parser: &config::Parser) -> Exit {
             context.out.finish(exit)
         }
     }
-}
-
-/// As many threads as there are cores, less one for the database: SQLite's statements run on a thread of their own.
-fn threads(command: &Command) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    if matches!(command, Command::Simulate(_)) { cores } else { cores.saturating_sub(1).max(1) }
 }
 
 async fn dispatch(context: &mut Context, command: Command, parser: &config::Parser) -> anyhow::Result<Exit> {

@@ -31,7 +31,6 @@ use crate::invocation::{BatchId, Counts, UnixMillis};
 use crate::mep::Endpoint;
 use crate::store::{self, Actor, Batch, ClosedBecause, RunLock, Settled, Store};
 
-use engine::Engine;
 use heartbeat::Heartbeat;
 pub use judge::Judge;
 pub use routes::{Connections, ReadSuppressed, Routes};
@@ -145,9 +144,6 @@ pub enum Event<'a> {
     Left(&'a str),
 }
 
-/// Who is told.
-pub type Observer = Box<dyn FnMut(Event<'_>) + Send>;
-
 /// How far a run is.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
@@ -174,13 +170,13 @@ pub async fn run(
     options: Options,
     routes: Routes,
     interrupts: watch::Receiver<Interrupt>,
-    observer: Observer,
+    observer: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> store::Result<Ended> {
     let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
     let run = store.start_run(&token, actor, UnixMillis::now()).await?;
-    let engine = Engine::new(Arc::clone(&store), lock, run.clone(), options, routes, interrupts, observer);
+    let mut engine = engine::Engine::new(Arc::clone(&store), lock, run.clone(), options, routes, interrupts, observer);
     let heartbeat = Heartbeat::start(&store, &run);
-    let (ending, engine) = send_until_done(engine).await;
+    let ending = engine.send_until_done().await;
     let how = match &ending {
         Ending::Done => "done".to_owned(),
         Ending::Waiting(_) => "waiting".to_owned(),
@@ -206,10 +202,4 @@ pub async fn run(
     let batches =
         sent.chain(engine.left.iter().map(|(batch, _)| *batch)).chain(engine.settled.iter().copied()).collect();
     Ok(Ended { ending, batches, left: engine.left.into_iter().map(|(_, why)| why).collect() })
-}
-
-/// Beside the workers, in a task like theirs: a caller that is no task is woken across threads for each of their outcomes.
-async fn send_until_done(mut engine: Engine) -> (Ending, Engine) {
-    let sending = tokio::spawn(async move { (engine.send_until_done().await, engine) });
-    sending.await.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
 }

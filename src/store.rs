@@ -17,6 +17,7 @@ mod disk;
 mod erasure;
 mod error;
 mod file;
+mod floor;
 mod forecast;
 mod gate;
 mod given;
@@ -93,6 +94,7 @@ pub struct Store {
     backend: Backend,
     patience: Duration,
     connections: RwLock<Connections>,
+    floors: floor::Floors,
 }
 
 /// How connections to the database are opened.
@@ -149,7 +151,14 @@ impl Store {
     fn new(address: Address, backend: Backend, writer: Writer, readers: Readers) -> Store {
         let place = address.to_string();
         let connections = Connections { writer: Arc::new(Mutex::new(Some(writer))), readers };
-        Store { address, place, backend, patience: PATIENCE, connections: RwLock::new(connections) }
+        Store {
+            address,
+            place,
+            backend,
+            patience: PATIENCE,
+            connections: RwLock::new(connections),
+            floors: floor::Floors::default(),
+        }
     }
 
     /// Where the queue is: a file's absolute path, symbolic links resolved.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     either::run(&[
-        (On::Postgres, facts![another_programs_tables_are_left_alone]),
+        (On::Postgres, facts![another_programs_tables_are_left_alone, a_server_reads_the_rows_of_a_turn_and_no_others]),
         (
             On::Either,
             facts![
@@ -56,6 +56,27 @@ fn another_programs_tables_are_left_alone(database: Database) {
     s.execute("CREATE TABLE batch (id INT)");
     s.campaign(1).mep("import campaign.csv --endpoint simulator").exits(9).says("another program's tables");
     assert_eq!(s.query("SELECT count(*)::text FROM batch"), ["0"]);
+}
+
+/// Whatever the planner knows of the tables: what a turn reads does not grow with what is in flight, nor with the batch.
+fn a_server_reads_the_rows_of_a_turn_and_no_others(database: Database) {
+    const ROWS: u32 = 3_000;
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(ROWS).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let reads = |what: &str| -> u32 {
+        s.query("SELECT pg_stat_clear_snapshot()::text");
+        s.query(&format!("SELECT ({what})::text"))[0].parse().expect("a number")
+    };
+    let whole = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'invocation'";
+    let in_flight = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'invocation_sending'";
+    let done = "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'attempt'";
+    let before = reads(whole);
+    s.mep("run campaign --concurrency 256").exits(0);
+    scenario::until("the server has told what was read", || reads(done) == ROWS);
+    let (read, looked_through) = (reads(whole) - before, reads(in_flight));
+    assert!(read <= 5 * ROWS, "{read} rows were read to send {ROWS}");
+    assert!(looked_through <= ROWS, "{looked_through} rows in flight were looked through to send {ROWS}");
 }
 
 /// A suppression list of these people.

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
                 a_gate_is_one_for_all_who_send_there,
                 due_rows_come_in_their_order_from_behind_a_place_on,
                 a_row_is_put_off_where_it_was_found_and_nowhere_else,
+                a_row_that_is_due_again_is_taken_with_those_behind_it,
                 a_row_that_was_put_off_is_taken_when_it_is_due_and_then_waits_no_more,
                 rows_whose_time_has_passed_are_skipped_whenever_they_are_due,
                 other_hours_let_go_what_was_put_off_and_leave_retries_alone,
@@ -628,6 +629,18 @@ async fn a_run_that_shows_something_new_is_not_ended(database: Database) {
     settle(store, &run, 2, &[&settlement(&taken[0], Outcome::Accepted, State::Accepted)]).await;
     store.end_run(&run, "done", NOW).await.expect("ended");
     assert_eq!(store.signs_of_life(Some(&judge)).await.expect("read"), []);
+}
+
+async fn a_row_that_is_due_again_is_taken_with_those_behind_it(database: Database) {
+    let (fixture, batch) = with_rows(database, 4).await;
+    let run = fixture.store.start_run("a", &actor(), NOW).await.expect("a run");
+    let taken = take(&fixture.store, &run, 1, &batch, 2).await;
+    let back = Settlement { due_at: UnixMillis(0), ..settlement(&taken[0], Outcome::GivenBack, State::Pending) };
+    let back = Settlement { request_id: None, http_status: None, sent_at: None, ..back };
+    settle(&fixture.store, &run, 2, &[&back]).await;
+    let mut again = lines(&take(&fixture.store, &run, 3, &batch, 4).await);
+    again.sort_unstable();
+    assert_eq!(again, [2, 4, 5]);
 }
 
 async fn two_runs_that_take_at_once_take_different_rows(database: Database) {

@@ -99,13 +99,14 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
     let forecast = Forecast::default();
     let mut teller = Teller::new(context.out.is_quiet(), args.limit, context.paint[1], forecast.clone());
     let forecast_every = teller.wants_forecast_every();
-    let observer = Box::new(move |event: run::Event<'_>| teller.tell(event));
+    let mut observer = |event: run::Event<'_>| teller.tell(event);
     let interrupts = signals::listen()?;
     store.wait_for_others(TURN_PATIENCE);
     let store = Arc::new(store);
     let reading = forecast_every.map(|every| forecast.read(&store, &options.which, every));
-    let mut ended = run::run(Arc::clone(&store), lock, &context.actor, options, routes, interrupts, observer).await?;
-    drop(reading);
+    let mut ended =
+        run::run(Arc::clone(&store), lock, &context.actor, options, routes, interrupts, &mut observer).await?;
+    drop((reading, teller));
     stand_in.stop().await;
     ended.batches.extend(dead);
     let exit = run_end::tell(context, &store, &ended, started).await?;

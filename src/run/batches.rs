@@ -32,7 +32,7 @@ struct Seen {
     signs: Vec<SignOfLife>,
 }
 
-impl Engine {
+impl Engine<'_> {
     /// When it is time to read what other processes changed.
     pub(super) fn next_look(&self) -> Instant {
         self.looked.map_or_else(Instant::now, |looked| looked + LOOK_EVERY)
@@ -77,7 +77,7 @@ impl Engine {
                             Ok(route) => (sending.route, sending.is_left) = (route, false),
                             Err(error) => {
                                 sending.is_left = true;
-                                leave(&batch, &format!("{error:#}"), &mut *self.observer, &mut self.left);
+                                leave(&batch, &format!("{error:#}"), self.observer, &mut self.left);
                             }
                         }
                     }
@@ -125,7 +125,7 @@ impl Engine {
         let route = match route {
             Ok(route) => route,
             Err(why) => {
-                leave(&batch, &why, &mut *self.observer, &mut self.left);
+                leave(&batch, &why, self.observer, &mut self.left);
                 return Ok(());
             }
         };

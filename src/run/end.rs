@@ -7,7 +7,7 @@ use super::sending::Sending;
 use super::{Ending, Event};
 use crate::invocation::State;
 
-impl Engine {
+impl Engine<'_> {
     /// No more is taken from here on. The first reason counts.
     pub(super) fn end(&mut self, ending: Ending) {
         self.slots.stop();

@@ -13,7 +13,7 @@ use super::routes::Routes;
 use super::sending::Sending;
 use super::slots::{Finished, Slots};
 use super::trouble::Trouble;
-use super::{Ending, Interrupt, Observer, Options};
+use super::{Ending, Event, Interrupt, Options};
 use crate::invocation::{BatchId, Effect, InvocationId, Settlement, State, UnixMillis};
 use crate::mep::Endpoint;
 use crate::store::{Run, RunLock, Store};
@@ -24,14 +24,14 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
 /// A run at work. Its turns are in `turns` and `order`, its look at other processes' changes in `batches`, and what it
 /// does when the store fails in `trouble`.
-pub(super) struct Engine {
+pub(super) struct Engine<'a> {
     pub(super) store: Arc<Store>,
     pub(super) lock: Option<RunLock>,
     pub(super) run: Run,
     pub(super) options: Options,
     pub(super) routes: Routes,
     interrupts: watch::Receiver<Interrupt>,
-    pub(super) observer: Observer,
+    pub(super) observer: &'a mut (dyn FnMut(Event<'_>) + Send),
     pub(super) gates: Vec<Gate>,
     pub(super) batches: Vec<Sending>,
     /// Batches that this process cannot send, with the reason; each is told of once.
@@ -74,7 +74,7 @@ pub(super) struct Gate {
     pub(super) keeper: Gatekeeper,
 }
 
-impl Engine {
+impl<'a> Engine<'a> {
     pub(super) fn new(
         store: Arc<Store>,
         lock: Option<RunLock>,
@@ -82,7 +82,7 @@ impl Engine {
         options: Options,
         routes: Routes,
         interrupts: watch::Receiver<Interrupt>,
-        observer: Observer,
+        observer: &'a mut (dyn FnMut(Event<'_>) + Send),
     ) -> Self {
         let now = Instant::now();
         Engine {
@@ -256,7 +256,7 @@ impl Engine {
             return trouble.next_try();
         }
         let (now, clock) = (self.now(), Instant::now());
-        let mut until = self.next_turn();
+        let mut until = if self.finished.is_empty() { self.next_turn() } else { self.gathered() };
         if self.ending.is_none() {
             until = until.min(self.next_look());
         }

@@ -173,6 +173,10 @@ async fn read_gates(
     let mut exclusively = gates.iter().any(|gate| gate.is_contended(now))
         || outcomes.iter().any(|outcome| outcome.effect != Effect::None)
         || !stops.is_empty();
+    // A file has one run at a time: an open gate in it is as this one knows it.
+    if !exclusively && !turn.is_shared() {
+        return Ok(());
+    }
     loop {
         for found in turn.gates(&ids, exclusively).await? {
             gates.iter_mut().filter(|gate| gate.id() == found.id).for_each(|gate| gate.refresh(found.clone(), now));

@@ -7,7 +7,7 @@ use super::sending::{Due, Sending};
 use super::{Event, Progress};
 use crate::invocation::{State, UnixMillis};
 
-impl Engine {
+impl Engine<'_> {
     /// Tells how far this run is.
     pub(super) fn tell_progress(&mut self) {
         let mut progress = Progress {

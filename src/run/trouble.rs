@@ -37,7 +37,7 @@ impl Trouble {
     }
 }
 
-impl Engine {
+impl Engine<'_> {
     /// The store failed: nothing is taken until it has been found again, or never more in this process.
     ///
     /// `unconfirmed`: how many of the finished attempts were part of a turn that may have been done all the same.

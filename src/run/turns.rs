@@ -21,15 +21,36 @@ const TURN_EVERY: Duration = Duration::from_secs(1);
 /// The writer steps back this often, for this long, so that other processes' short transactions get in.
 const STEP_BACK_EVERY: Duration = Duration::from_millis(400);
 const STEP_BACK: Duration = Duration::from_millis(2);
+/// Outcomes are gathered after a turn for no longer than this, and only where more than one in so many of those in flight has
+/// come meanwhile.
+const GATHERS_FOR: Duration = Duration::from_millis(1);
+const FAST_ONE_IN: usize = 16;
 /// How long a batch is left alone whose due rows another run is just taking.
 const LEFT_TO_OTHERS: Duration = Duration::from_millis(50);
 
-impl Engine {
+impl Engine<'_> {
     /// Whether there is anything to store or to take, or it is time to show that this run lives.
     pub(super) fn is_turn_due(&self) -> bool {
         let has_work =
             !self.finished.is_empty() || !self.stops.is_empty() || self.can_take() || self.has_hours_to_keep();
-        has_work || self.next_turn() <= Instant::now()
+        (has_work && !self.is_gathering()) || self.next_turn() <= Instant::now()
+    }
+
+    /// Whether answers come so fast that a few more are worth a short wait: so much of a turn's cost is the same for one
+    /// outcome and for many.
+    fn is_gathering(&self) -> bool {
+        let (finished, in_flight) = (self.finished.len(), self.slots.in_flight());
+        let is_fast = finished * FAST_ONE_IN > in_flight && finished * 2 < in_flight;
+        is_fast
+            && self.slots.free() == 0
+            && self.stops.is_empty()
+            && self.ending.is_none()
+            && self.gathered() > Instant::now()
+    }
+
+    /// Until when outcomes are gathered at most.
+    pub(super) fn gathered(&self) -> Instant {
+        self.turned + GATHERS_FOR
     }
 
     /// When a turn is due though nothing has happened.

@@ -78,7 +78,7 @@ impl Intake<'_> {
         Ok(())
     }
 
-    /// Those of the rows whose number another batch has told something, as [`Store::told`] says.
+    /// Those of the rows whose number another batch has told something, as `Store::told` says.
     pub async fn told(&mut self, rows: &[Fingerprint], batches: &[BatchId], since: UnixMillis) -> Result<Vec<Told>> {
         match &mut self.own {
             // What another connection has in memory goes with each of this one's commits.

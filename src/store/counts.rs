@@ -2,7 +2,7 @@
 
 use super::connection::Tx;
 use super::json_text;
-use super::statement::{Sql, query};
+use super::statement::{Sql, Statement, query};
 use crate::invocation::{BatchId, Counts, State};
 
 /// Adds one row's move to the changes of its batch's counts.
@@ -16,6 +16,14 @@ pub(super) fn note_move(moved: &mut Vec<(BatchId, Counts)>, batch: BatchId, from
 
 /// Adds the changes to the table of counts.
 pub(super) async fn write_counts(tx: &mut Tx<'_>, moved: &[(BatchId, Counts)]) -> sqlx::Result<()> {
+    let Some((statement, expected)) = changed_counts(moved) else { return Ok(()) };
+    let done = statement.execute(&mut *tx).await?;
+    // A missing row would let the counts drift from the rows without a sound.
+    if done == expected { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+}
+
+/// The statement that adds the changes to the table of counts, and how many rows it changes; nothing for no changes.
+pub(super) fn changed_counts(moved: &[(BatchId, Counts)]) -> Option<(Statement<'static>, u64)> {
     macro_rules! changes {
         () => {
             "(SELECT CAST(value ->> 0 AS BIGINT) AS batch_id, value ->> 1 AS state, CAST(value ->> 2 AS BIGINT) AS more
@@ -43,11 +51,5 @@ pub(super) async fn write_counts(tx: &mut Tx<'_>, moved: &[(BatchId, Counts)]) -
         .flat_map(|(batch, counts)| counts.iter().map(|(state, change)| (batch.0, state.as_str(), change)))
         .filter(|(_, _, change)| *change != 0)
         .collect();
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let expected = changes.len() as u64;
-    let done = query(WRITE).bind(json_text(&changes)).execute(&mut *tx).await?;
-    // A missing row would let the counts drift from the rows without a sound.
-    if done == expected { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+    (!changes.is_empty()).then(|| (query(WRITE).bind(json_text(&changes)), changes.len() as u64))
 }

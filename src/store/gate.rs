@@ -36,13 +36,14 @@ pub struct Gate {
     pub stopped_by: Option<String>,
 }
 
-/// The statement that reads gates, with what is wanted of them.
+/// The statement that reads gates, with what is wanted of them. The probe is found by its number: asked for by its state as
+/// well, PostgreSQL looks for it among all rows in flight.
 macro_rules! select_gates {
     ($rest:literal) => {
         concat!(
             "SELECT id, closed_until, closed_because, probe_id, failed_probes, recent, next_send_us, period_us,
                     paced_at_us, stops, stopped_by,
-                    EXISTS (SELECT 1 FROM invocation WHERE id = gate.probe_id AND state = 'sending') AS is_probing
+                    COALESCE((SELECT state = 'sending' FROM invocation WHERE id = gate.probe_id), 1 = 0) AS is_probing
              FROM gate WHERE ",
             $rest
         )

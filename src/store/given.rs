@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use sqlx::postgres::PgArguments;
-use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::statement::{Value, add_value};
@@ -39,9 +38,13 @@ pub(super) struct Given<'q> {
 
 impl<'q> Given<'q> {
     /// Rows of these columns.
-    pub(super) fn new<const N: usize>(columns: Columns, rows: impl IntoIterator<Item = [Value<'q>; N]>) -> Given<'q> {
-        debug_assert_eq!(columns.len(), N);
-        Given { columns, values: rows.into_iter().flatten().collect(), is_streamed: false }
+    pub(super) fn new<R>(columns: Columns, rows: impl IntoIterator<Item = R>) -> Given<'q>
+    where
+        R: IntoIterator<Item = Value<'q>>,
+    {
+        let values: Vec<Value<'q>> = rows.into_iter().flatten().collect();
+        debug_assert_eq!(values.len() % columns.len(), 0, "each row has a value for each column");
+        Given { columns, values, is_streamed: false }
     }
 
     /// Any number of rows, in as many parts as statements are needed.
@@ -61,24 +64,31 @@ impl<'q> Given<'q> {
         Given { is_streamed: true, ..self }
     }
 
+    /// Likewise, of nothing that is borrowed.
+    pub(super) fn owned(self) -> Given<'static> {
+        Given {
+            columns: self.columns,
+            values: self.values.into_iter().map(Value::owned).collect(),
+            is_streamed: self.is_streamed,
+        }
+    }
+
     fn rows(&self) -> usize {
         self.values.len() / self.columns.len()
     }
 
-    /// The statement's text for SQLite, with all that is bound to it.
-    pub(super) fn for_sqlite(self, sql: &str, others: Vec<Value<'q>>) -> sqlx::Result<(SqlStr, SqliteArguments)> {
+    /// Appends the statement's text for SQLite, and what is bound to it in the order of its `?`.
+    pub(super) fn for_sqlite(self, sql: &str, others: &[Value<'q>], text: &mut String, values: &mut Vec<Value<'q>>) {
         let (columns, given) = (self.columns.len(), self.rows());
         let rows = given.next_power_of_two().max(ROWS_MIN);
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let row = format!(",({})", vec!["?"; columns].join(","));
         let kept = if self.is_streamed { "" } else { "MATERIALIZED " };
-        let mut text = format!("WITH given ({}) AS {kept}(VALUES {}) ", names.join(","), &row.repeat(rows)[1..]);
-        numbered_from(&mut text, sql, rows * columns);
-        let mut arguments = SqliteArguments::default();
-        arguments.reserve(rows * columns + others.len(), 0);
-        let nulls = std::iter::repeat_n(Value::Integer(None), (rows - given) * columns);
-        self.values.into_iter().chain(nulls).chain(others).try_for_each(|value| add_value(&mut arguments, value))?;
-        Ok((AssertSqlSafe(text).into_sql_str(), arguments))
+        write!(text, "WITH given ({}) AS {kept}(VALUES {}) ", names.join(","), &row.repeat(rows)[1..])
+            .expect("writing to a string cannot fail");
+        values.extend(self.values);
+        values.extend(std::iter::repeat_n(Value::Integer(None), (rows - given) * columns));
+        unnumbered(sql, others, text, values);
     }
 
     /// The statement's text for PostgreSQL, with all that is bound to it.
@@ -111,14 +121,17 @@ impl<'q> Given<'q> {
     }
 }
 
-/// Appends a statement whose `$1` is the value after the first `before`.
-fn numbered_from(text: &mut String, sql: &str, before: usize) {
+/// Appends a statement with `?` in the place of each `$1`, and what stands there: several that are run as one are not
+/// numbered through.
+pub(super) fn unnumbered<'q>(sql: &str, others: &[Value<'q>], text: &mut String, values: &mut Vec<Value<'q>>) {
     let mut parts = sql.split('$');
     text.push_str(parts.next().unwrap_or_default());
     for part in parts {
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
         let number: usize = part[..digits].parse().expect("`$` stands before a number only");
-        write!(text, "?{}{}", before + number, &part[digits..]).expect("writing to a string cannot fail");
+        values.push(others[number - 1].clone());
+        text.push('?');
+        text.push_str(&part[digits..]);
     }
 }
 
@@ -138,7 +151,7 @@ fn text(value: Value<'_>) -> Option<String> {
 
 fn bytes(value: Value<'_>) -> Option<Vec<u8>> {
     match value {
-        Value::Bytes(bytes) => bytes.map(<[u8]>::to_vec),
+        Value::Bytes(bytes) => bytes.map(Cow::into_owned),
         Value::Integer(_) | Value::Real(_) | Value::Text(_) | Value::Bool(_) => unreachable!("a column of bytes"),
     }
 }
@@ -148,9 +161,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_values_come_after_the_rows() {
-        let mut text = String::new();
-        numbered_from(&mut text, "UPDATE t SET a = $2 FROM given WHERE t.id = given.id AND t.run = $1", 16);
-        assert_eq!(text, "UPDATE t SET a = ?18 FROM given WHERE t.id = given.id AND t.run = ?17");
+    fn each_value_stands_where_its_number_stood() {
+        let (mut text, mut values) = (String::new(), Vec::new());
+        let others = [Value::from(7_i64), Value::from("x")];
+        unnumbered("UPDATE t SET a = $2, b = $1 WHERE c = $2", &others, &mut text, &mut values);
+        assert_eq!(text, "UPDATE t SET a = ?, b = ? WHERE c = ?");
+        assert_eq!(format!("{values:?}"), format!("{:?}", [&others[1], &others[0], &others[1]]));
     }
 }

@@ -3,9 +3,11 @@
 use sqlx::AssertSqlSafe;
 
 use super::chunk::{SKIP, SKIPPED};
-use super::given::Given;
+use super::given::{Columns, Given};
 use super::query::REPEATED;
-use super::statement::On;
+use super::settle::{MOVE, NEXT, OUTCOMES, RECORD};
+use super::statement::{On, Value};
+use super::take::{DUE, TAKE};
 use super::{Address, Store};
 
 /// The steps of a statement's plan in an empty queue.
@@ -20,11 +22,7 @@ async fn steps(statement: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn rows_that_are_not_sent_are_found_by_their_numbers() {
-    let row = [2_u32.into(), "skipped".into(), "as line 1".into(), "duplicate".into()];
-    let (statement, _) = Given::new(SKIPPED, [row]).for_sqlite(SKIP, Vec::new()).expect("a statement");
-    let steps = steps(statement.as_str()).await;
-    let of_rows: Vec<&String> = steps.iter().filter(|step| step.contains("invocation")).collect();
-    assert_eq!(of_rows, ["SEARCH invocation USING INTEGER PRIMARY KEY (rowid=?)"], "{steps:?}");
+    assert_eq!(steps_of_given(SKIPPED, SKIP).await, ["SEARCH invocation USING INTEGER PRIMARY KEY (rowid=?)"]);
 }
 
 #[tokio::test]
@@ -33,4 +31,45 @@ async fn request_ids_are_compared_among_the_last_requests_and_no_row_is_read() {
     let on_tables: Vec<&String> =
         steps.iter().filter(|step| step.contains("attempt") || step.contains("SCAN invocation")).collect();
     assert_eq!(on_tables, ["SEARCH attempt USING PRIMARY KEY (invocation_id>? AND invocation_id<?)"], "{steps:?}");
+}
+
+/// The steps of a statement that is given rows, but for those that read what it is given.
+async fn steps_of_given(columns: Columns, statement: &str) -> Vec<String> {
+    let row: Vec<Value<'_>> = columns.iter().map(|_| Value::Integer(None)).collect();
+    let (mut text, mut values) = (String::new(), Vec::new());
+    Given::new(columns, [row]).for_sqlite(statement, &[const { Value::Integer(None) }; 3], &mut text, &mut values);
+    let mut steps = steps(&text).await;
+    steps.retain(|step| step.contains("invocation") || step.contains(" i ") || step.contains("USING"));
+    steps
+}
+
+#[tokio::test]
+async fn a_turn_finds_the_rows_of_its_outcomes_by_their_numbers() {
+    assert_eq!(steps_of_given(OUTCOMES, RECORD).await, ["SEARCH i USING INTEGER PRIMARY KEY (rowid=?)"]);
+    assert_eq!(steps_of_given(NEXT, MOVE).await, ["SEARCH invocation USING INTEGER PRIMARY KEY (rowid=?)"]);
+}
+
+#[tokio::test]
+async fn a_turn_takes_rows_by_the_index_of_what_is_due_and_by_their_numbers() {
+    let due: Vec<String> = steps(DUE).await.into_iter().filter(|step| step.contains("USING")).collect();
+    let expected = [
+        "SEARCH invocation USING COVERING INDEX invocation_pending (batch_id=? AND due_at>? AND due_at<?)",
+        "SEARCH batch USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH invocation USING COVERING INDEX invocation_pending (batch_id=? AND due_at=?)",
+        "SEARCH batch USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH i USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH c USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
+    ];
+    assert_eq!(due, expected);
+    let taken: Vec<String> = steps(TAKE).await.into_iter().filter(|step| step.contains("invocation")).collect();
+    assert_eq!(taken, ["SEARCH invocation USING INTEGER PRIMARY KEY (rowid=?)"]);
+}
+
+/// SQLite plans a statement anew whenever a value is bound on which its plan may hang: a turn would pay for that each time.
+#[test]
+fn no_plan_of_a_turn_hangs_on_a_bound_value() {
+    for statement in [RECORD, MOVE, DUE, TAKE] {
+        assert!(!statement.contains("LIMIT $"), "a bare limit: {statement}");
+        assert!(!statement.contains("state = $"), "a state that a partial index is held against: {statement}");
+    }
 }

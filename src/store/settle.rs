@@ -1,5 +1,7 @@
 //! What came of attempts: a turn writes the attempt's record and the row's next state, each guarded.
 
+use std::collections::HashSet;
+
 use super::counts::note_move;
 use super::given::{Columns, GIVEN_MAX, Given, Kind};
 use super::statement::{Value, query};
@@ -7,7 +9,7 @@ use super::{Result, Turn, control, late};
 use crate::invocation::{BatchId, Settlement, State, UnixMillis};
 
 /// What came of attempts, as statements are given it.
-const OUTCOMES: Columns = &[
+pub(super) const OUTCOMES: Columns = &[
     ("id", Kind::Integer),
     ("attempt", Kind::Integer),
     ("sent_at", Kind::Integer),
@@ -21,7 +23,7 @@ const OUTCOMES: Columns = &[
 ];
 
 /// The next states of rows, likewise.
-const NEXT: Columns = &[
+pub(super) const NEXT: Columns = &[
     ("id", Kind::Integer),
     ("attempt", Kind::Integer),
     ("was", Kind::Text),
@@ -39,6 +41,62 @@ const NEXT: Columns = &[
     ("reason", Kind::Text),
 ];
 
+/// Both: the next states, and of the attempts what is not among them, or is not always what the row is told.
+const NEXT_AND_OUTCOMES: Columns = &[
+    ("id", Kind::Integer),
+    ("attempt", Kind::Integer),
+    ("was", Kind::Text),
+    ("state", Kind::Text),
+    ("due_at", Kind::Integer),
+    ("tries", Kind::Integer),
+    ("retry_until", Kind::Integer),
+    ("possible_duplicate", Kind::Integer),
+    ("http_status", Kind::Integer),
+    ("code", Kind::Integer),
+    ("message", Kind::Text),
+    ("refused_by", Kind::Text),
+    ("request_id", Kind::Text),
+    ("finished_at", Kind::Integer),
+    ("reason", Kind::Text),
+    ("sent_at", Kind::Integer),
+    ("answered_at", Kind::Integer),
+    ("outcome", Kind::Text),
+    ("answered_id", Kind::Text),
+    ("answer", Kind::Bytes),
+];
+
+/// Moves rows that a run has to the states that they are given.
+///
+/// What the service answered belongs to the row once the row is done; while it waits, only why it waits. While an attempt has
+/// the row, an earlier one may have turned out to have texted the person. `given.was`: a bound value that is held against the
+/// state has SQLite plan the statement anew each time, for what the partial indexes are worth to it; and PostgreSQL would look
+/// for each row among all that are in flight, and not by its number.
+macro_rules! move_rows {
+    () => {
+        "UPDATE invocation SET state = given.state, due_at = given.due_at, tries = given.tries,
+            retry_until = given.retry_until,
+            possible_duplicate = CASE WHEN invocation.state = 'sending' AND invocation.possible_duplicate = 1 THEN 1
+                                      ELSE given.possible_duplicate END,
+            http_status = given.http_status, code = given.code, message = given.message,
+            refused_by = given.refused_by, request_id = given.request_id, finished_at = given.finished_at,
+            reason = given.reason, hold = NULL
+        FROM given
+        WHERE invocation.id = given.id AND invocation.state = given.was AND invocation.run_id = $1
+          AND invocation.attempt = given.attempt"
+    };
+}
+
+pub(super) const MOVE: &str = move_rows!();
+
+/// Writes the records of attempts whose rows are a run's.
+pub(super) const RECORD: &str = "
+    INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, http_status,
+                         code, message, request_id, answer)
+    SELECT i.id, i.attempt, i.run_id, i.taken_at, given.sent_at, given.finished_at, given.outcome, given.http_status,
+           given.code, given.message, given.request_id, given.answer
+    FROM given CROSS JOIN invocation AS i
+    WHERE i.id = given.id AND i.state = 'sending' AND i.run_id = $1 AND i.attempt = given.attempt";
+
 impl Turn<'_> {
     /// Writes what came of finished attempts: the attempt's record, and the row's next state.
     ///
@@ -47,19 +105,60 @@ impl Turn<'_> {
         if settlements.is_empty() {
             return Ok(());
         }
-        if self.insert_attempts(settlements).await? == settlements.len() as u64 {
-            return self.move_on(settlements, State::Sending).await;
-        }
-        let sending = self.sending().await?;
-        let is_ours = |s: &&Settlement| sending.iter().any(|row| (row.id, row.number) == (s.id, s.attempt));
+        let rest = if self.store.is_shared() {
+            self.settle_on_server(settlements).await?
+        } else {
+            self.settle_in_file(settlements).await?
+        };
+        if rest.is_empty() { Ok(()) } else { self.settle_late(&rest).await }
+    }
+
+    /// Two statements, and those whose row was no longer this run's. Of a run that nobody has ended, every row in flight is:
+    /// then they are put off.
+    async fn settle_in_file<'s>(&mut self, settlements: &[&'s Settlement]) -> Result<Vec<&'s Settlement>> {
+        let sending = if self.is_ended { self.sending().await? } else { Vec::new() };
+        let is_ours =
+            |s: &&Settlement| !self.is_ended || sending.iter().any(|row| (row.id, row.number) == (s.id, s.attempt));
         let (ours, rest): (Vec<&Settlement>, Vec<&Settlement>) = settlements.iter().copied().partition(is_ours);
+        for ours in ours.chunks(GIVEN_MAX) {
+            self.later(query(RECORD).bind(self.run.id.0).given(outcomes(ours)), ours.len() as u64);
+        }
         self.move_on(&ours, State::Sending).await?;
-        self.settle_late(&rest).await
+        Ok(rest)
+    }
+
+    /// One statement that finds each row once, moves it and writes its attempt; and those whose row was no longer this run's.
+    async fn settle_on_server<'s>(&mut self, settlements: &[&'s Settlement]) -> Result<Vec<&'s Settlement>> {
+        const SETTLE: &str = concat!(
+            ", moved AS (",
+            move_rows!(),
+            " RETURNING given.id, given.attempt, invocation.taken_at, given.sent_at, given.answered_at, given.outcome,
+                  given.http_status, given.code, given.message, given.answered_id, given.answer)
+             INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, http_status,
+                                  code, message, request_id, answer)
+             SELECT id, attempt, $1, taken_at, sent_at, answered_at, outcome, http_status, code, message, answered_id, answer
+             FROM moved RETURNING invocation_id"
+        );
+        let failed = || self.store.failed("store outcomes");
+        let cancelled = self.cancelled(settlements).await?;
+        let mut ours: HashSet<i64> = HashSet::with_capacity(settlements.len());
+        for settlements in settlements.chunks(GIVEN_MAX) {
+            let rows = settlements.iter().map(|s| next_and_outcome(s, State::Sending, becomes(s, &cancelled)));
+            let settle = query(SETTLE).bind(self.run.id.0).given(Given::new(NEXT_AND_OUTCOMES, rows));
+            ours.extend(settle.fetch_column::<i64>(&mut self.tx).await.map_err(failed())?);
+        }
+        let (ours, rest): (Vec<&Settlement>, Vec<&Settlement>) =
+            settlements.iter().copied().partition(|s| ours.contains(&s.id.0));
+        for settlement in ours {
+            note_move(&mut self.moved, settlement.id.batch(), State::Sending, becomes(settlement, &cancelled));
+        }
+        Ok(rest)
     }
 
     /// Writes outcomes of attempts whose run was thought dead.
     async fn settle_late(&mut self, settlements: &[&Settlement]) -> Result<()> {
         let failed = || self.store.failed("store late outcomes");
+        self.catch_up().await?;
         let late = late::write(&mut self.tx, &self.run, settlements).await.map_err(failed())?;
         for (was, settled) in late.moving {
             self.move_on(&[settled], was).await?;
@@ -70,54 +169,15 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Inserts the attempts' records; the number of those whose row was still this run's.
-    async fn insert_attempts(&mut self, settlements: &[&Settlement]) -> Result<u64> {
-        const RECORD: &str = "
-            INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, http_status,
-                                 code, message, request_id, answer)
-            SELECT i.id, i.attempt, i.run_id, i.taken_at, given.sent_at, given.finished_at, given.outcome, given.http_status,
-                   given.code, given.message, given.request_id, given.answer
-            FROM given CROSS JOIN invocation AS i
-            WHERE i.id = given.id AND i.state = 'sending' AND i.run_id = $1 AND i.attempt = given.attempt";
-        let mut inserted = 0;
-        for settlements in settlements.chunks(GIVEN_MAX) {
-            let record = query(RECORD).bind(self.run.id.0).given(outcomes(settlements));
-            inserted += record.execute(&mut self.tx).await.map_err(self.store.failed("record attempts"))?;
-        }
-        Ok(inserted)
-    }
-
     /// Moves the rows to their next states, from the one in which they are.
     async fn move_on(&mut self, settlements: &[&Settlement], was: State) -> Result<()> {
-        // What the service answered belongs to the row once the row is done; while it waits, only why it waits. While an
-        // attempt has the row, an earlier one may have turned out to have texted the person. `given.was`: a bound value that
-        // is held against the state has SQLite plan the statement anew each time, for what the partial indexes are worth to it.
-        const MOVE: &str = "
-            UPDATE invocation SET state = given.state, due_at = given.due_at, tries = given.tries,
-                retry_until = given.retry_until,
-                possible_duplicate = CASE WHEN invocation.state = 'sending' AND invocation.possible_duplicate = 1 THEN 1
-                                          ELSE given.possible_duplicate END,
-                http_status = given.http_status, code = given.code, message = given.message,
-                refused_by = given.refused_by, request_id = given.request_id, finished_at = given.finished_at,
-                reason = given.reason, hold = NULL
-            FROM given
-            WHERE invocation.id = given.id AND invocation.state = given.was AND invocation.run_id = $1
-              AND invocation.attempt = given.attempt";
         let cancelled = self.cancelled(settlements).await?;
-        let becomes = |s: &Settlement| {
-            let is_withdrawn = s.state == State::Pending && cancelled.iter().any(|(batch, _)| *batch == s.id.batch());
-            if is_withdrawn { State::Cancelled } else { s.state }
-        };
         for settlements in settlements.chunks(GIVEN_MAX) {
-            let next = Given::new(NEXT, settlements.iter().map(|s| next(s, was, becomes(s))));
-            let statement = query(MOVE).bind(self.run.id.0).given(next);
-            let moved = statement.execute(&mut self.tx).await.map_err(self.store.failed("store outcomes"))?;
-            if moved != settlements.len() as u64 {
-                return Err(self.store.misread("the rows in flight", &"they changed inside one transaction"));
-            }
+            let next = Given::new(NEXT, settlements.iter().map(|s| next(s, was, becomes(s, &cancelled))));
+            self.later(query(MOVE).bind(self.run.id.0).given(next), settlements.len() as u64);
         }
         for settlement in settlements {
-            note_move(&mut self.moved, settlement.id.batch(), was, becomes(settlement));
+            note_move(&mut self.moved, settlement.id.batch(), was, becomes(settlement, &cancelled));
         }
         Ok(())
     }
@@ -133,6 +193,13 @@ impl Turn<'_> {
         }
         control::cancelled(&mut self.tx, &batches).await.map_err(self.store.failed("look for cancelled batches"))
     }
+}
+
+/// The state that a settlement leads to: in a cancelled batch whatever would become pending becomes cancelled.
+fn becomes(settlement: &Settlement, cancelled: &[(BatchId, UnixMillis)]) -> State {
+    let is_withdrawn =
+        settlement.state == State::Pending && cancelled.iter().any(|(batch, _)| *batch == settlement.id.batch());
+    if is_withdrawn { State::Cancelled } else { settlement.state }
 }
 
 /// What came of attempts, for a statement that reads it.
@@ -174,4 +241,16 @@ fn next<'q>(s: &'q Settlement, was: State, state: State) -> [Value<'q>; 15] {
         done.then_some(s.finished_at.0).into(),
         s.reason.map(|reason| reason.as_str()).into(),
     ]
+}
+
+/// The same, with what came of the attempt.
+fn next_and_outcome<'q>(s: &'q Settlement, was: State, state: State) -> impl Iterator<Item = Value<'q>> {
+    let outcome = [
+        s.sent_at.map(|at| at.0).into(),
+        s.finished_at.0.into(),
+        s.outcome.as_str().into(),
+        s.request_id.as_deref().into(),
+        Some(s.answer.as_slice()).filter(|answer| !answer.is_empty()).into(),
+    ];
+    next(s, was, state).into_iter().chain(outcome)
 }

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, ColumnIndex, Decode, Encode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type};
-use sqlx::{PgConnection, SqlSafeStr, SqlStr, SqliteConnection};
+use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr, SqlStr, SqliteConnection};
 
-use super::given::Given;
+use super::given::{Given, unnumbered};
 
 /// The text of a statement on either database.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +30,21 @@ pub(super) enum Value<'q> {
     Integer(Option<i64>),
     Real(Option<f64>),
     Text(Option<Cow<'q, str>>),
-    Bytes(Option<&'q [u8]>),
+    Bytes(Option<Cow<'q, [u8]>>),
     Bool(bool),
+}
+
+impl Value<'_> {
+    /// Likewise, of nothing that is borrowed.
+    pub(super) fn owned(self) -> Value<'static> {
+        match self {
+            Value::Integer(number) => Value::Integer(number),
+            Value::Real(number) => Value::Real(number),
+            Value::Text(text) => Value::Text(text.map(|text| Cow::Owned(text.into_owned()))),
+            Value::Bytes(bytes) => Value::Bytes(bytes.map(|bytes| Cow::Owned(bytes.into_owned()))),
+            Value::Bool(is) => Value::Bool(is),
+        }
+    }
 }
 
 /// What a statement is run on.
@@ -112,10 +125,29 @@ impl<'q> Statement<'q> {
         on_either!(on.into(), self, executor, query => Ok(query.execute(executor).await?.rows_affected()))
     }
 
+    /// Likewise, of nothing that is borrowed: to be run later.
+    pub(super) fn owned(self) -> Statement<'static> {
+        Statement {
+            sql: self.sql,
+            values: self.values.into_iter().map(Value::owned).collect(),
+            given: self.given.map(Given::owned),
+        }
+    }
+
     fn for_sqlite(self) -> sqlx::Result<(SqlStr, SqliteArguments)> {
+        if self.given.is_none() {
+            return Ok((self.sql.sqlite.into_sql_str(), arguments(self.values)?));
+        }
+        let (mut text, mut values) = (String::new(), Vec::new());
+        self.append_to(&mut text, &mut values);
+        Ok((AssertSqlSafe(text).into_sql_str(), arguments(values)?))
+    }
+
+    /// Appends its text for SQLite, and what is bound to it in the order of its `?`.
+    fn append_to(self, text: &mut String, values: &mut Vec<Value<'q>>) {
         match self.given {
-            Some(given) => given.for_sqlite(self.sql.sqlite, self.values),
-            None => Ok((self.sql.sqlite.into_sql_str(), arguments(self.values)?)),
+            Some(given) => given.for_sqlite(self.sql.sqlite, &self.values, text, values),
+            None => unnumbered(self.sql.sqlite, &self.values, text, values),
         }
     }
 
@@ -124,6 +156,29 @@ impl<'q> Statement<'q> {
             Some(given) => given.for_postgres(self.sql.postgres, self.values),
             None => Ok((self.sql.postgres.into_sql_str(), arguments(self.values)?)),
         }
+    }
+
+    /// Runs several; how many rows they changed together. A file's are sent to SQLite's thread as one: each way there and
+    /// back costs more than most statements.
+    pub(super) async fn execute_together<'c>(
+        statements: Vec<Statement<'q>>,
+        on: impl Into<On<'c>>,
+    ) -> sqlx::Result<u64> {
+        let mut on = on.into();
+        if let On::Sqlite(connection) = on {
+            let (mut text, mut values) = (String::new(), Vec::new());
+            for statement in statements {
+                statement.append_to(&mut text, &mut values);
+                text.push(';');
+            }
+            let query = sqlx::query_with(AssertSqlSafe(text), arguments::<SqliteArguments>(values)?);
+            return Ok(query.execute(connection).await?.rows_affected());
+        }
+        let mut changed = 0;
+        for statement in statements {
+            changed += statement.execute(on.again()).await?;
+        }
+        Ok(changed)
     }
 
     /// Every row that it finds.
@@ -181,7 +236,7 @@ where
         Value::Integer(number) => arguments.add(number),
         Value::Real(number) => arguments.add(number),
         Value::Text(text) => arguments.add(text.map(Cow::into_owned)),
-        Value::Bytes(bytes) => arguments.add(bytes.map(<[u8]>::to_vec)),
+        Value::Bytes(bytes) => arguments.add(bytes.map(Cow::into_owned)),
         Value::Bool(is) => arguments.add(is),
     };
     added.map_err(sqlx::Error::Encode)
@@ -280,7 +335,7 @@ impl From<Option<f64>> for Value<'_> {
 
 impl<'q> From<Option<&'q [u8]>> for Value<'q> {
     fn from(bytes: Option<&'q [u8]>) -> Self {
-        Value::Bytes(bytes)
+        Value::Bytes(bytes.map(Cow::Borrowed))
     }
 }
 

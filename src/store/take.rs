@@ -24,6 +24,21 @@ macro_rules! taken {
     };
 }
 
+/// What a file's batch has due, as one text.
+pub(super) const DUE: &str = concat!(
+    "SELECT json_group_array(json_array(i.id, i.attempt + 1, i.tries, i.retry_until, i.possible_duplicate, c.body))
+     FROM (SELECT id FROM (",
+    pending!(),
+    "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT +$3)
+        UNION ALL SELECT id FROM (",
+    pending!(),
+    "AND due_at = 0 ORDER BY id LIMIT +$3) LIMIT +$3) AS due
+     CROSS JOIN invocation AS i ON i.id = due.id LEFT JOIN content AS c ON c.invocation_id = due.id"
+);
+
+/// Moves a file's rows to `sending`.
+pub(super) const TAKE: &str = concat!(taken!(), "WHERE id IN (SELECT value FROM json_each($1)) AND state = 'pending'");
+
 /// What is wrong with a row that cannot be sent.
 const NO_BODY: &str = "it has no body";
 
@@ -50,17 +65,6 @@ impl Turn<'_> {
     /// for each row that it hands over, which costs more than all that SQLite does for it. `LIMIT +$3`: a bare `LIMIT $3` has SQLite
     /// plan the statement anew each time, for that limit.
     async fn take_from_file(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
-        const DUE: &str = concat!(
-            "SELECT json_group_array(json_array(i.id, i.attempt + 1, i.tries, i.retry_until, i.possible_duplicate, c.body))
-             FROM (SELECT id FROM (",
-            pending!(),
-            "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT +$3)
-                UNION ALL SELECT id FROM (",
-            pending!(),
-            "AND due_at = 0 ORDER BY id LIMIT +$3) LIMIT +$3) AS due
-             CROSS JOIN invocation AS i ON i.id = due.id LEFT JOIN content AS c ON c.invocation_id = due.id"
-        );
-        const MOVE: &str = concat!(taken!(), "WHERE id IN (SELECT value FROM json_each($1)) AND state = 'pending'");
         let failed = || self.store.failed("take due rows");
         let (run, now) = (self.run.id.0, self.now);
         let due = query(DUE).bind(batch.0).bind(now.0).bind(i64::from(limit));
@@ -71,11 +75,7 @@ impl Turn<'_> {
             return Ok(Vec::new());
         }
         let ids: Vec<i64> = due.iter().map(|row| row.0).collect();
-        let moving = query(MOVE).bind(json_text(&ids)).bind(now.0).bind(run);
-        let moved = moving.execute(&mut self.tx).await.map_err(failed())?;
-        if moved != ids.len() as u64 {
-            return Err(self.store.misread("the due rows", &"they changed inside one transaction"));
-        }
+        self.later(query(TAKE).bind(json_text(&ids)).bind(now.0).bind(run), ids.len() as u64);
         let taken = |(id, number, tries, retry_until, possible_duplicate, body): DueRow| {
             let (id, retry_until) = (InvocationId(id), retry_until.map(UnixMillis));
             let possible_duplicate = possible_duplicate != 0;
@@ -86,31 +86,47 @@ impl Turn<'_> {
         due.into_iter().map(taken).collect()
     }
 
-    /// One statement, so that no other run comes between.
+    /// Above the last that was taken first, and among all where that is not enough.
     async fn take_from_server(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
+        let floor = self.store.floors.of(batch, self.now);
+        let mut taken = self.take_above(floor, batch, limit).await?;
+        let left = limit.saturating_sub(u32::try_from(taken.len()).unwrap_or(limit));
+        if left > 0 && floor > 0 {
+            taken.extend(self.take_above(0, batch, left).await?);
+        }
+        Ok(taken)
+    }
+
+    /// One statement, so that no other run comes between. Of rows never tried it finds those above the floor.
+    async fn take_above(&mut self, floor: i64, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
         // Locked in a list that is made once: in the planner's hands a LIMIT below an UPDATE can be run again and again.
         // In the order of the index of what is due, however old the planner's figures are: not by the primary key, past
-        // all that is done. What is locked is still pending: asked once more, it would be looked for among all that is.
+        // all that is done. What is locked is still pending: asked once more, it would be looked for among all that is. An
+        // array has the planner expect few rows and find each by its number; a join with the list reads the whole of a table
+        // that is not very large.
         const TAKE: &str = concat!(
             "WITH due AS MATERIALIZED (SELECT id FROM (",
             pending!(),
             "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) AS retries
                 UNION ALL SELECT id FROM (",
             pending!(),
-            "AND due_at <= 0 ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) AS firsts
+            "AND (due_at, id) > (0, $5) AND due_at <= 0 ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) AS firsts
                 LIMIT $4) ",
             taken!(),
-            "WHERE id IN (SELECT id FROM due)
+            "WHERE id = ANY (ARRAY(SELECT id FROM due))
              RETURNING id, attempt, tries, retry_until, possible_duplicate,
-                (SELECT body FROM content WHERE invocation_id = invocation.id)"
+                (SELECT body FROM content WHERE invocation_id = invocation.id), due_at"
         );
         let failed = || self.store.failed("take due rows");
-        let take = query(TAKE).bind(batch.0).bind(self.now.0).bind(self.run.id.0).bind(i64::from(limit));
+        let take = query(TAKE).bind(batch.0).bind(self.now.0).bind(self.run.id.0).bind(i64::from(limit)).bind(floor);
         let rows = take.fetch_all(&mut self.tx).await.map_err(failed())?;
         let taken = |row: &Row| {
             let attempt = read_attempt(row, self.now).map_err(failed())?;
             let body: Option<String> = row.get(5).map_err(failed())?;
             let body = body.ok_or_else(|| self.store.misread("a pending row", &NO_BODY))?;
+            if row.get::<i64>(6).map_err(failed())? == 0 {
+                self.store.floors.raise(batch, attempt.id.0, self.now);
+            }
             Ok(Taken { attempt, body, time_zone: None })
         };
         rows.iter().map(taken).collect()
@@ -141,6 +157,7 @@ impl Turn<'_> {
         const JUDGED: &str = "SELECT i.id, a.number, i.tries, i.retry_until, i.possible_duplicate, a.taken_at
             FROM attempt AS a JOIN invocation AS i ON i.id = a.invocation_id
             WHERE a.run_id = $1 AND a.judged = 1 AND a.late = 0";
+        self.catch_up().await?;
         let mut unsettled = self.sending().await?;
         unsettled.extend(self.attempts(JUDGED).await?);
         Ok(unsettled)

@@ -1,10 +1,10 @@
 //! The turn: one durable transaction that writes what has finished and takes what is due.
 
 use super::connection::Tx;
-use super::counts::write_counts;
+use super::counts::changed_counts;
 use super::gate::Gate;
 use super::run::{Run, last_turn, server_now};
-use super::statement::{Sql, query};
+use super::statement::{Sql, Statement, query};
 use super::{Error, Result, Store, WriterGuard, gate};
 use crate::invocation::{BatchId, Counts, UnixMillis};
 
@@ -18,6 +18,8 @@ pub struct Turn<'a> {
     pub(super) now: UnixMillis,
     pub(super) is_ended: bool,
     pub(super) moved: Vec<(BatchId, Counts)>,
+    /// Statements that nothing in this turn waits for, and how many rows they change.
+    later: (Vec<Statement<'static>>, u64),
 }
 
 /// A turn that has written all that it will.
@@ -48,6 +50,17 @@ impl Store {
     }
 }
 
+/// Has each statement of this transaction planned once, and for the indexes: what a turn reads is found by number or by an
+/// index of its own, few rows of whatever many. Planned by figures that a vacuum has taken before the batch came, or after
+/// most of it was sent, a statement would now and then read a whole table.
+macro_rules! by_index {
+    () => {
+        ", set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+           set_config('enable_bitmapscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+           set_config('enable_mergejoin', 'off', true)"
+    };
+}
+
 impl TurnWriter<'_> {
     /// Has the turn tell how many outcomes a second its run has seen of late: for people to read.
     #[must_use]
@@ -64,7 +77,8 @@ impl TurnWriter<'_> {
             postgres: concat!(
                 "UPDATE run SET turn = $3, turned_at = COALESCE(",
                 server_now!(),
-                ", $4), rate = $5 WHERE id = $1 AND token = $2 AND turn = $3 - 1 RETURNING turned_at, ended_at IS NOT NULL"
+                ", $4), rate = $5 WHERE id = $1 AND token = $2 AND turn = $3 - 1 RETURNING turned_at, ended_at IS NOT NULL",
+                by_index!()
             ),
         };
         let store = self.store;
@@ -74,7 +88,15 @@ impl TurnWriter<'_> {
         if let Some(claimed) = claim.fetch_optional(&mut tx).await.map_err(failed())? {
             let now = UnixMillis(claimed.get(0).map_err(failed())?);
             let is_ended = claimed.get(1).map_err(failed())?;
-            return Ok(Claim::Granted(Turn { tx, store, run: run.clone(), now, is_ended, moved: Vec::new() }));
+            return Ok(Claim::Granted(Turn {
+                tx,
+                store,
+                run: run.clone(),
+                now,
+                is_ended,
+                moved: Vec::new(),
+                later: Default::default(),
+            }));
         }
         let last = last_turn(&mut tx, run).await.map_err(failed())?;
         tx.rollback().await.map_err(failed())?;
@@ -108,6 +130,12 @@ impl<'a> Turn<'a> {
         if self.store.is_shared() { self.now.0 - here.0 } else { 0 }
     }
 
+    /// Whether other runs may be at work on the same queue.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
     /// Whether somebody else has ended this run: then it takes nothing more, and what it still has to say is late.
     #[must_use]
     pub fn is_ended(&self) -> bool {
@@ -116,6 +144,10 @@ impl<'a> Turn<'a> {
 
     /// The gates of these numbers as they stand. Read exclusively, they stay so for everybody until this turn has committed.
     pub async fn gates(&mut self, ids: &[i64], exclusively: bool) -> Result<Vec<Gate>> {
+        if exclusively {
+            // Whether a probe is on the wire is read from its row.
+            self.catch_up().await?;
+        }
         gate::find(&mut self.tx, ids, exclusively).await.map_err(self.store.failed("read the gates"))
     }
 
@@ -124,10 +156,33 @@ impl<'a> Turn<'a> {
         gate::write(&mut self.tx, gate).await.map_err(self.store.failed("store the gate"))
     }
 
-    /// Writes how the counts have changed: the last that a turn does, so that other runs' wait no longer than its commit
-    /// takes.
+    /// Writes what has been put off, and how the counts have changed: the last that a turn does, so that other runs' wait no
+    /// longer than its commit takes.
     pub async fn close(mut self) -> Result<ClosedTurn<'a>> {
-        write_counts(&mut self.tx, &self.moved).await.map_err(self.store.failed("store the counts"))?;
+        if let Some((counts, changed)) = changed_counts(&self.moved) {
+            self.later(counts, changed);
+        }
+        self.catch_up().await?;
         Ok(ClosedTurn { tx: self.tx, store: self.store })
+    }
+
+    /// Puts off a statement that changes so many rows: with others it costs a file little more than alone.
+    pub(super) fn later(&mut self, statement: Statement<'_>, changed: u64) {
+        self.later.0.push(statement.owned());
+        self.later.1 += changed;
+    }
+
+    /// Runs what has been put off. To be called before anything is read that it changes.
+    pub(super) async fn catch_up(&mut self) -> Result<()> {
+        let (statements, expected) = std::mem::take(&mut self.later);
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let changed = Statement::execute_together(statements, &mut self.tx).await;
+        if changed.map_err(self.store.failed("store a turn"))? == expected {
+            Ok(())
+        } else {
+            Err(self.store.misread("the rows of a turn", &"they changed inside one transaction"))
+        }
     }
 }
