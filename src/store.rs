@@ -47,6 +47,7 @@ mod told;
 mod turn;
 mod view;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -95,6 +96,8 @@ pub struct Store {
     patience: Duration,
     connections: RwLock<Connections>,
     floors: floor::Floors,
+    /// Whether a row that was taken to be in flight has turned out not to be: then a turn in a file looks before it writes.
+    looks_first: AtomicBool,
 }
 
 /// How connections to the database are opened.
@@ -158,6 +161,7 @@ impl Store {
             patience: PATIENCE,
             connections: RwLock::new(connections),
             floors: floor::Floors::default(),
+            looks_first: AtomicBool::new(false),
         }
     }
 

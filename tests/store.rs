@@ -206,10 +206,17 @@ async fn take(store: &Store, run: &Run, number: i64, batch: &Batch, limit: u32) 
 }
 
 async fn settle(store: &Store, run: &Run, number: i64, settlements: &[&Settlement]) {
-    let mut writer = store.turn_writer().await.expect("the writer");
-    let mut turn = granted(writer.begin(run, number, NOW).await);
-    turn.settle(settlements).await.expect("settled");
-    commit(turn).await;
+    let settled = async || {
+        let mut writer = store.turn_writer().await?;
+        let mut turn = granted(writer.begin(run, number, NOW).await);
+        turn.settle(settlements).await?;
+        turn.close().await?.commit().await
+    };
+    match settled().await {
+        // As a run does: it repeats the turn.
+        Err(error) if error.is_busy() => settled().await.expect("settled"),
+        done => done.expect("settled"),
+    }
 }
 
 async fn counts(store: &Store, batch: &Batch) -> Counts {

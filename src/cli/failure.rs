@@ -77,6 +77,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
             store::Error::NotFound(_)
             | store::Error::Unsuitable { .. }
             | store::Error::Fenced(_)
+            | store::Error::Overtaken
             | store::Error::Silent { .. }
             | store::Error::Database { .. } => Exit::Store,
         };

@@ -32,6 +32,10 @@ pub enum Error {
     /// What was asked contradicts what is stored.
     #[error("{0}")]
     Conflict(String),
+    /// A row that this run had in flight is not any more. Nothing of the turn is stored, and repeated it holds row by row
+    /// against the database.
+    #[error("somebody else was first with a row in flight; the turn is repeated")]
+    Overtaken,
     /// The database has not answered. What was asked of it may be done all the same, now or later.
     #[error("cannot {doing} in `{place}`: the server does not answer\nhint: check the server and the network")]
     Silent {
@@ -55,11 +59,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether another process's transaction was in the way: to be waited for, and no failure.
+    /// Whether another process was in the way: to be repeated, and no failure.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         match self {
             Error::Database { cause, .. } => sqlite::is_busy(cause) || postgres::is_busy(cause),
+            Error::Overtaken => true,
             Error::NotFound(_)
             | Error::Unsuitable { .. }
             | Error::Held { .. }
@@ -75,7 +80,8 @@ impl Error {
         match self {
             Error::Silent { .. } => true,
             Error::Database { cause, .. } => postgres::is_lost(cause),
-            Error::NotFound(_)
+            Error::Overtaken
+            | Error::NotFound(_)
             | Error::Unsuitable { .. }
             | Error::Held { .. }
             | Error::Fenced(_)

@@ -1,6 +1,7 @@
 //! What came of attempts: a turn writes the attempt's record and the row's next state, each guarded.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use super::counts::note_move;
 use super::given::{Columns, GIVEN_MAX, Given, Kind};
@@ -113,12 +114,13 @@ impl Turn<'_> {
         if rest.is_empty() { Ok(()) } else { self.settle_late(&rest).await }
     }
 
-    /// Two statements, and those whose row was no longer this run's. Of a run that nobody has ended, every row in flight is:
-    /// then they are put off.
+    /// Two statements, and those whose row was no longer this run's. Of a run that nobody has ended, every row in flight is,
+    /// and they are put off unseen; where that proves wrong, the turn is repeated and looks first.
     async fn settle_in_file<'s>(&mut self, settlements: &[&'s Settlement]) -> Result<Vec<&'s Settlement>> {
-        let sending = if self.is_ended { self.sending().await? } else { Vec::new() };
+        let looks_first = self.is_ended || self.store.looks_first.load(Ordering::Relaxed);
+        let sending = if looks_first { self.sending().await? } else { Vec::new() };
         let is_ours =
-            |s: &&Settlement| !self.is_ended || sending.iter().any(|row| (row.id, row.number) == (s.id, s.attempt));
+            |s: &&Settlement| !looks_first || sending.iter().any(|row| (row.id, row.number) == (s.id, s.attempt));
         let (ours, rest): (Vec<&Settlement>, Vec<&Settlement>) = settlements.iter().copied().partition(is_ours);
         for ours in ours.chunks(GIVEN_MAX) {
             self.later(query(RECORD).bind(self.run.id.0).given(outcomes(ours)), ours.len() as u64);

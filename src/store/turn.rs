@@ -1,5 +1,7 @@
 //! The turn: one durable transaction that writes what has finished and takes what is due.
 
+use std::sync::atomic::Ordering;
+
 use super::connection::Tx;
 use super::counts::changed_counts;
 use super::gate::Gate;
@@ -181,6 +183,8 @@ impl<'a> Turn<'a> {
         let changed = Statement::execute_together(statements, &mut self.tx).await;
         if changed.map_err(self.store.failed("store a turn"))? == expected {
             Ok(())
+        } else if !self.store.is_shared() && !self.store.looks_first.swap(true, Ordering::Relaxed) {
+            Err(Error::Overtaken)
         } else {
             Err(self.store.misread("the rows of a turn", &"they changed inside one transaction"))
         }
