@@ -48,6 +48,7 @@ fn main() -> ExitCode {
                 a_run_that_shows_something_new_is_not_ended,
                 a_gate_is_one_for_all_who_send_there,
                 due_rows_come_in_their_order_from_behind_a_place_on,
+                a_row_that_a_turn_gives_back_is_due_in_the_same_turn,
                 a_row_is_put_off_where_it_was_found_and_nowhere_else,
                 a_row_that_is_due_again_is_taken_with_those_behind_it,
                 a_row_that_was_put_off_is_taken_when_it_is_due_and_then_waits_no_more,
@@ -793,6 +794,25 @@ async fn due_rows_come_in_their_order_from_behind_a_place_on(database: Database)
     assert_eq!(due_lines(&mut turn, &batch, place(&batch, 5), 9).await, [6, 2]);
     assert_eq!(turn.schedule(batch.id).await.expect("read"), Schedule::default());
     commit(turn).await;
+}
+
+async fn a_row_that_a_turn_gives_back_is_due_in_the_same_turn(database: Database) {
+    let (fixture, batch) = with_rows(database, 3).await;
+    let run = fixture.store.start_run("r", &actor(), NOW).await.expect("a run");
+    let taken = take(&fixture.store, &run, 1, &batch, 2).await;
+    let back = |taken: &Taken| {
+        let back = Settlement { due_at: UnixMillis(0), ..settlement(taken, Outcome::GivenBack, State::Pending) };
+        Settlement { request_id: None, http_status: None, sent_at: None, ..back }
+    };
+    let mut writer = fixture.store.turn_writer().await.expect("the writer");
+    let mut turn = granted(writer.begin(&run, 2, NOW).await);
+    turn.settle(&[&back(&taken[0])]).await.expect("settled");
+    assert_eq!(due_lines(&mut turn, &batch, DuePlace::START, 9).await, [2, 4]);
+    turn.settle(&[&back(&taken[1])]).await.expect("settled");
+    assert_eq!(turn.expire(batch.id, 9).await.expect("skipped"), 3);
+    commit(turn).await;
+    drop(writer);
+    assert_eq!(counts(&fixture.store, &batch).await[State::Skipped], 3);
 }
 
 async fn a_row_is_put_off_where_it_was_found_and_nowhere_else(database: Database) {

@@ -80,6 +80,8 @@ impl Turn<'_> {
         if self.is_ended {
             return Ok(Vec::new());
         }
+        // A row that this turn has given back is due as well: passed over now it would be taken, only to come back once more.
+        self.catch_up().await?;
         let failed = || self.store.failed("read due rows");
         let rows = query(DUE)
             .bind(batch.0)
@@ -164,6 +166,7 @@ impl Turn<'_> {
         if self.is_ended {
             return Ok(0);
         }
+        self.catch_up().await?;
         let expired = query(EXPIRE)
             .bind(batch.0)
             .bind(i64::from(limit))
