@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::invocation::{BatchId, UnixMillis};
 
-/// How long a row that has become due behind the others may have to wait for those before them: a row given back, or one
+/// How long a row that has become due behind the others may have to wait for those before them: a row that an operator
 /// that an operator has retried.
 const FLOOR_MS: i64 = 1_000;
 

@@ -48,6 +48,7 @@ type DueRow = (i64, u32, u32, Option<i64>, i64, Option<String>);
 
 impl Turn<'_> {
     /// Takes up to `limit` due rows of the batch, retries first, and moves them to `sending`. Of a run that was ended: none.
+    /// Of each batch once in a turn.
     pub async fn take(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
         if self.is_ended {
             return Ok(Vec::new());

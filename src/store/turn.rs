@@ -181,12 +181,14 @@ impl<'a> Turn<'a> {
             return Ok(());
         }
         let changed = Statement::execute_together(statements, &mut self.tx).await;
-        if changed.map_err(self.store.failed("store a turn"))? == expected {
+        let changed = changed.map_err(self.store.failed("store a turn"))?;
+        if changed == expected {
             Ok(())
         } else if !self.store.is_shared() && !self.store.looks_first.swap(true, Ordering::Relaxed) {
             Err(Error::Overtaken)
         } else {
-            Err(self.store.misread("the rows of a turn", &"they changed inside one transaction"))
+            let why = format!("{changed} of {expected} were as they had been read");
+            Err(self.store.misread("the rows of a turn", &why))
         }
     }
 }
