@@ -3,9 +3,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use super::{Error, Result, scratch};
 
@@ -76,7 +76,7 @@ impl Sorter {
         self.run.sort_unstable();
         let file = match &mut self.aside.file {
             Some(file) => file,
-            empty @ None => empty.insert(tempfile::tempfile().map_err(unusable)?),
+            empty @ None => empty.insert(nameless().map_err(unusable)?),
         };
         let mut bytes = Vec::with_capacity(BLOCK_BYTES);
         let mut place = (self.aside.runs * RUN_KEYS * KEY_BYTES) as u64;
@@ -159,6 +159,14 @@ impl Source<'_> {
     }
 }
 
+/// A temporary file that goes with this process, however it ends. Phone numbers are in it, and whoever may look into this
+/// process may open what has no name too.
+fn nameless() -> io::Result<File> {
+    let file = tempfile::tempfile()?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
 fn unusable(error: io::Error) -> Error {
     scratch::failed("sort the rows")(sqlx::Error::Io(error))
 }
@@ -177,6 +185,8 @@ mod tests {
         }
         let sorted = sorter.sorted();
         assert_eq!(sorted.aside.runs, 2);
+        let aside = sorted.aside.file.as_ref().expect("a file").metadata().expect("its mode");
+        assert_eq!(aside.permissions().mode() & 0o777, 0o600);
         for _ in 0..2 {
             let mut keys = sorted.in_order().expect("readable");
             for number in 0..count {
