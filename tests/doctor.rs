@@ -24,6 +24,7 @@ fn main() -> ExitCode {
                 no_database_is_a_line_of_its_own_and_none_is_made,
                 counts_that_have_drifted_are_found,
                 what_contradicts_itself_is_found,
+                what_belongs_to_no_row_is_found,
                 a_password_that_others_can_read_is_found,
                 a_clock_before_what_is_stored_is_found,
                 a_run_that_lives_is_no_fault,
@@ -126,6 +127,22 @@ fn what_contradicts_itself_is_found(database: Database) {
     let faults = "1 row whose last attempt is not recorded\n1 row that later imports would not find by their number";
     assert_eq!(text, faults);
     assert!(s.mep("doctor").exits(9).stdout.contains("fix: send nothing from it"));
+}
+
+fn what_belongs_to_no_row_is_found(database: Database) {
+    let s = sent(database);
+    s.execute("INSERT INTO content (invocation_id, cells) VALUES (1, '[]')");
+    let of_rows = |s: &Scenario| found(&s.mep("doctor --json").exits(9).json(), "rows").1;
+    assert_eq!(of_rows(&s), "1 row of which only a content is left");
+    // A file refuses these itself.
+    if database == Database::Postgres {
+        s.execute(
+            "INSERT INTO attempt (invocation_id, number, run_id, taken_at, finished_at, outcome)
+             VALUES (1, 1, 77, 1, 1, 'accepted'), (1, 2, 77, 1, 1, 'accepted')",
+        );
+        let (attempts, run) = ("1 row of which only attempts are left", "1 row taken by a run that is not there");
+        assert_eq!(of_rows(&s), format!("1 row of which only a content is left\n{attempts}\n{run}"));
+    }
 }
 
 fn a_password_that_others_can_read_is_found(database: Database) {

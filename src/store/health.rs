@@ -97,7 +97,7 @@ impl Store {
 
     /// What contradicts itself: how many rows, and in what. Reads all rows and attempts.
     pub async fn contradictions(&self) -> Result<Vec<(&'static str, i64)>> {
-        const ASKED: [(&str, &str); 6] = [
+        const ASKED: [(&str, &str); 8] = [
             (
                 "whose last attempt is not recorded",
                 "SELECT COUNT(*) FROM invocation AS i WHERE i.attempt > 0 AND i.state <> 'sending' AND NOT EXISTS
@@ -120,9 +120,20 @@ impl Store {
                  AND i.batch_id IN (SELECT id FROM batch WHERE imported_at IS NOT NULL)",
             ),
             (
-                "that are gone and have a content",
+                "of which only a content is left",
                 "SELECT COUNT(*) FROM content AS c WHERE NOT EXISTS
                  (SELECT 1 FROM invocation AS i WHERE i.id = c.invocation_id)",
+            ),
+            // No foreign keys on a server, either.
+            (
+                "of which only attempts are left",
+                "SELECT COUNT(DISTINCT a.invocation_id) FROM attempt AS a WHERE NOT EXISTS
+                 (SELECT 1 FROM invocation AS i WHERE i.id = a.invocation_id)",
+            ),
+            (
+                "taken by a run that is not there",
+                "SELECT COUNT(DISTINCT a.invocation_id) FROM attempt AS a WHERE NOT EXISTS
+                 (SELECT 1 FROM run AS r WHERE r.id = a.run_id)",
             ),
             (
                 "that later imports would not find by their number",
