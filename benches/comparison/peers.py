@@ -101,7 +101,7 @@ def others(work):
 
     def curl_parallel(count):
         config = work.once(f"curl {count}", lambda: curl_config(work, simulator, count))
-        return seconds(count, ["curl", "--parallel", "--parallel-immediate", "--parallel-max", IN_FLIGHT, "-K", config])
+        return seconds(count, ["curl", "-q", "--parallel", "--parallel-immediate", "--parallel-max", IN_FLIGHT, "-K", config])
 
     def row_commit(count):
         return asyncio_peer(work, simulator, count, "row")["a second"]
@@ -126,7 +126,8 @@ def others(work):
 
 
 def curl(simulator):
-    return ["curl", "--silent", "--fail", "--output", "/dev/null", "--header", HEADER, simulator.url]
+    # Without anybody's `.curlrc`, which may name a proxy.
+    return ["curl", "-q", "--silent", "--fail", "--output", "/dev/null", "--header", HEADER, simulator.url]
 
 
 def curl_config(work, simulator, count):

@@ -93,8 +93,9 @@ class Work:
         self.folder = Path(tempfile.mkdtemp(prefix="mep-batch-comparison-", dir=scratch))
         # The account that PostgreSQL runs as has to get through.
         self.folder.chmod(0o711)
-        # Nobody's settings, queue or credentials have a part in it.
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("MEP_")}
+        # Nobody's settings, queue or credentials have a part in it, and no proxy: curl would send through one to loopback.
+        foreign = lambda name: name.startswith("MEP_") or name.lower().endswith("_proxy")
+        self.environment = {name: value for name, value in os.environ.items() if not foreign(name)}
         self.environment.update(XDG_DATA_HOME=str(self.folder), XDG_CONFIG_HOME=str(self.folder), LC_ALL="C")
         # 1,024 in flight are 1,024 connections at either end.
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
