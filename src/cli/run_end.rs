@@ -79,7 +79,7 @@ async fn warn_of_repeated_request_ids(context: &mut Context, store: &Store, batc
     if repeated > 0 {
         let ids = counted(repeated.unsigned_abs(), "request ID");
         context.out.note(&format!(
-            "warning: {ids} in batch `{batch}` stand on more than one row\n\
+            "warning: {ids} among the last requests of batch `{batch}` stand on more than one row\n\
              hint: `mep-batch list {batch} --request-id ID` shows them; ask the vendor's support which request each names\n"
         ));
     }

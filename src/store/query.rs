@@ -9,12 +9,13 @@ use crate::invocation::{BatchId, Cell, HELD_UNTIL, Hold, InvocationId, State, Un
 /// on millions of rows must not read them all for it.
 const REQUESTS_COMPARED: i64 = 100_000;
 
-/// Counts request IDs that stand on more than one of a batch's rows.
+/// Counts request IDs that stand on more than one of a batch's accepted requests: those are an operator's proof, and those
+/// `list --request-id` shows.
 pub(super) const REPEATED: &str = "SELECT COUNT(*) FROM
     (SELECT request_id FROM
-        (SELECT invocation_id, request_id FROM attempt WHERE invocation_id > $1 AND invocation_id < $2
+        (SELECT invocation_id, request_id, outcome FROM attempt WHERE invocation_id > $1 AND invocation_id < $2
          ORDER BY invocation_id DESC, number DESC LIMIT $3) AS last
-     WHERE request_id IS NOT NULL GROUP BY request_id HAVING MIN(invocation_id) <> MAX(invocation_id)) AS repeated";
+     WHERE request_id IS NOT NULL AND outcome = 'accepted' GROUP BY request_id HAVING MIN(invocation_id) <> MAX(invocation_id)) AS repeated";
 
 impl Store {
     /// The next rows of a batch after a line that the filter selects, in the order of lines; empty at the end.
