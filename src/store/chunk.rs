@@ -18,8 +18,8 @@ const RAW: Columns = &[("line", Kind::Integer), ("cells", Kind::Text)];
 pub(super) const SKIPPED: Columns =
     &[("line", Kind::Integer), ("state", Kind::Text), ("message", Kind::Text), ("reason", Kind::Text)];
 
-/// How long the file is left to a run beside the import after each transaction: a run that waits asks for it every few
-/// milliseconds, and gets it only if it is free at that moment.
+/// How long the file is left to a run beside the import after each transaction: a run that waits asks for it now and then, the
+/// longer it has waited the more rarely (SQLite: after 1 ms up to 100 ms), and gets it only if it is free at that moment.
 const LEFT_TO_RUNS: Duration = Duration::from_millis(4);
 
 /// Whether a run lives, or may.
