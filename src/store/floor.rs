@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::invocation::{BatchId, UnixMillis};
 
-/// How long a row that has become due behind the others may have to wait for those before them: a row that an operator
-/// that an operator has retried.
+/// How long a row that has become due behind the others may have to wait for those before them: one that an operator has
+/// retried or resolved.
 const FLOOR_MS: i64 = 1_000;
 
 /// The floor of each batch.
