@@ -9,7 +9,7 @@ use std::fmt::Write;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use super::statement::{Value, add_value};
+use super::statement::{Value, arguments};
 
 /// The most rows that one statement may be given: SQLite takes 32,766 values.
 pub(super) const GIVEN_MAX: usize = 1_024;
@@ -95,9 +95,8 @@ impl<'q> Given<'q> {
     pub(super) fn for_postgres(self, sql: &str, others: Vec<Value<'q>>) -> sqlx::Result<(SqlStr, PgArguments)> {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let mut arrays: Vec<String> = Vec::with_capacity(names.len());
-        let mut arguments = PgArguments::default();
         let (columns, rows, bound) = (self.columns, self.rows(), others.len());
-        others.into_iter().try_for_each(|value| add_value(&mut arguments, value))?;
+        let mut arguments: PgArguments = arguments(others)?;
         let mut by_column: Vec<Vec<Value<'q>>> = columns.iter().map(|_| Vec::with_capacity(rows)).collect();
         for (place, value) in self.values.into_iter().enumerate() {
             by_column[place % columns.len()].push(value);

@@ -23,26 +23,7 @@ pub(super) const OUTCOMES: Columns = &[
     ("answer", Kind::Bytes),
 ];
 
-/// The next states of rows, likewise.
-pub(super) const NEXT: Columns = &[
-    ("id", Kind::Integer),
-    ("attempt", Kind::Integer),
-    ("was", Kind::Text),
-    ("state", Kind::Text),
-    ("due_at", Kind::Integer),
-    ("tries", Kind::Integer),
-    ("retry_until", Kind::Integer),
-    ("possible_duplicate", Kind::Integer),
-    ("http_status", Kind::Integer),
-    ("code", Kind::Integer),
-    ("message", Kind::Text),
-    ("refused_by", Kind::Text),
-    ("request_id", Kind::Text),
-    ("finished_at", Kind::Integer),
-    ("reason", Kind::Text),
-];
-
-/// Both: the next states, and of the attempts what is not among them, or is not always what the row is told.
+/// The next states of rows, and of the attempts what is not among them, or is not always what the row is told.
 const NEXT_AND_OUTCOMES: Columns = &[
     ("id", Kind::Integer),
     ("attempt", Kind::Integer),
@@ -65,6 +46,9 @@ const NEXT_AND_OUTCOMES: Columns = &[
     ("answered_id", Kind::Text),
     ("answer", Kind::Bytes),
 ];
+
+/// The next states of rows alone: what [`next`] makes.
+pub(super) const NEXT: Columns = NEXT_AND_OUTCOMES.split_at(15).0;
 
 /// Moves rows that a run has to the states that they are given.
 ///

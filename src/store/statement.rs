@@ -208,7 +208,8 @@ impl<'q> Statement<'q> {
     }
 }
 
-fn arguments<A>(values: Vec<Value<'_>>) -> sqlx::Result<A>
+/// What is bound to a statement, in its order.
+pub(super) fn arguments<A>(values: Vec<Value<'_>>) -> sqlx::Result<A>
 where
     A: Arguments,
     Option<i64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
@@ -218,28 +219,17 @@ where
     bool: for<'e> Encode<'e, A::Database> + Type<A::Database>,
 {
     let mut arguments = A::default();
-    values.into_iter().try_for_each(|value| add_value(&mut arguments, value))?;
+    for value in values {
+        match value {
+            Value::Integer(number) => arguments.add(number),
+            Value::Real(number) => arguments.add(number),
+            Value::Text(text) => arguments.add(text.map(Cow::into_owned)),
+            Value::Bytes(bytes) => arguments.add(bytes.map(Cow::into_owned)),
+            Value::Bool(is) => arguments.add(is),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
     Ok(arguments)
-}
-
-/// Adds the next value.
-pub(super) fn add_value<A>(arguments: &mut A, value: Value<'_>) -> sqlx::Result<()>
-where
-    A: Arguments,
-    Option<i64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
-    Option<f64>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
-    Option<String>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
-    Option<Vec<u8>>: for<'e> Encode<'e, A::Database> + Type<A::Database>,
-    bool: for<'e> Encode<'e, A::Database> + Type<A::Database>,
-{
-    let added = match value {
-        Value::Integer(number) => arguments.add(number),
-        Value::Real(number) => arguments.add(number),
-        Value::Text(text) => arguments.add(text.map(Cow::into_owned)),
-        Value::Bytes(bytes) => arguments.add(bytes.map(Cow::into_owned)),
-        Value::Bool(is) => arguments.add(is),
-    };
-    added.map_err(sqlx::Error::Encode)
 }
 
 /// A row of either database.
