@@ -13,6 +13,7 @@ mod judge;
 mod order;
 mod pace;
 mod patience;
+mod plain;
 mod rate;
 mod routes;
 mod sending;

@@ -28,6 +28,7 @@ mod intake;
 mod late;
 mod lock;
 mod others;
+mod plain;
 #[cfg(test)]
 mod plans;
 mod postgres;
@@ -72,6 +73,7 @@ pub use import_lock::ImportLock;
 pub use intake::{Intake, NewBatch, Skip};
 pub use lock::{Holder, RunLock};
 pub use others::Others;
+pub use plain::Plain;
 pub use purge::{Purge, PurgeHow, PurgeView, RedactedAttempt, RedactedRow};
 pub use refused::Refused;
 pub use resolution::{Decided, Decision};
@@ -129,7 +131,7 @@ impl Store {
                 let place = path.display().to_string();
                 let options = sqlite::options(&path, PATIENCE);
                 let version = schema::version_of_file(&path).await?;
-                let mut writer = Writer::Sqlite(sqlite::open(&place, &options).await?);
+                let mut writer = Writer::Sqlite(sqlite::open_writer(&place, &options).await?);
                 schema::bring_file_up_to_date(&path, &mut writer, version).await?;
                 let readers = Readers::Sqlite(sqlite::readers(&options));
                 Ok(Store::new(Address::File(path), Backend::Sqlite(options), writer, readers))
@@ -183,7 +185,7 @@ impl Store {
     /// A connection that writes, to the same database as the first.
     async fn open_writer(&self) -> Result<Writer> {
         match &self.backend {
-            Backend::Sqlite(options) => Ok(Writer::Sqlite(sqlite::open(&self.place, options).await?)),
+            Backend::Sqlite(options) => Ok(Writer::Sqlite(sqlite::open_writer(&self.place, options).await?)),
             Backend::Postgres(options, identity) => {
                 let (connection, server) = postgres::open(&self.place, options, self.patience).await?;
                 if server.identity == *identity {
@@ -263,6 +265,13 @@ fn ids_text(ids: impl IntoIterator<Item = i64>) -> String {
 
 /// The writer for as long as one caller has it.
 struct WriterGuard(OwnedMutexGuard<Option<Writer>>);
+
+impl WriterGuard {
+    /// Drops the connection, with whatever was begun on it: the next caller opens a new one.
+    fn forget(&mut self) {
+        *self.0 = None;
+    }
+}
 
 impl std::ops::Deref for WriterGuard {
     type Target = Writer;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use cluster::{Cluster, Database};
 use either::{On, facts};
 use mep_batch::invocation::{
-    BatchId, Cell, Counts, Findings, Fingerprint, HELD_UNTIL, Hold, ImportedRow, InvocationId, Outcome, RowContent,
-    Schedule, Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis, Verdict, Word,
+    BatchId, Cell, Counts, Findings, Fingerprint, HELD_UNTIL, Hold, ImportedRow, InvocationId, Outcome, RefusedBy,
+    RowContent, Schedule, Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis, Verdict, Word,
 };
 use mep_batch::store::{
     Actor, Address, Batch, Canary, Claim, ClosedBecause, Decided, Decision, DuePlace, Error, Filter, Gate,
-    InvocationView, NewBatch, NextDue, PutOff, RetrySelection, Run, RunLock, Skip, Store, Turn, Waiting,
+    InvocationView, NewBatch, NextDue, Plain, PutOff, RetrySelection, Run, RunLock, Said, Skip, Store, Turn, Waiting,
 };
 
 const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
@@ -61,7 +61,16 @@ fn main() -> ExitCode {
                 two_that_make_the_tables_at_once_make_them_once
             ],
         ),
-        (On::Sqlite, facts![async who_has_the_lock_is_named_and_a_replaced_lock_file_is_noticed]),
+        (
+            On::Sqlite,
+            facts![async
+                who_has_the_lock_is_named_and_a_replaced_lock_file_is_noticed,
+                a_plain_turn_does_what_a_turn_step_by_step_does,
+                a_turn_that_is_not_plain_after_all_does_nothing,
+                a_plain_turn_waits_for_nobody_beyond_its_patience_and_does_nothing_then,
+                a_plain_turn_takes_nothing_of_a_paused_batch,
+            ],
+        ),
         (
             On::Postgres,
             facts![async
@@ -937,4 +946,112 @@ async fn two_runs_that_put_off_at_once_put_off_each_row_once(database: Database)
     commit(turn_beside).await;
     drop((writer, beside));
     assert_eq!(counts(one, &batch).await[State::Skipped], 3);
+}
+
+/// A plain turn, made and committed.
+async fn plain(
+    store: &Store,
+    run: &Run,
+    number: i64,
+    settlements: &[&Settlement],
+    take: Option<(BatchId, u32)>,
+) -> Result<Option<Vec<Taken>>, Error> {
+    let mut writer = store.turn_writer().await.expect("the writer");
+    writer.make_plain(run, &Plain { number, now: NOW, settlements, take }).await
+}
+
+/// What came of attempts: accepted as nearly all are, accepted with something to tell, rejected, unknown.
+fn all_kinds(taken: &[Taken]) -> Vec<Settlement> {
+    let accepted = settlement(&taken[0], Outcome::Accepted, State::Accepted);
+    let rejected = settlement(&taken[2], Outcome::Rejected, State::Rejected);
+    vec![
+        Settlement { message: None, answer: Vec::new(), ..accepted },
+        settlement(&taken[1], Outcome::Accepted, State::Accepted),
+        Settlement { refused_by: Some(RefusedBy::Service), http_status: Some(400), code: Some(12_002), ..rejected },
+        Settlement { http_status: None, ..settlement(&taken[3], Outcome::Unknown, State::Unknown) },
+    ]
+}
+
+async fn a_plain_turn_does_what_a_turn_step_by_step_does(database: Database) {
+    let mut seen = Vec::new();
+    for is_plain in [true, false] {
+        let (fixture, batch) = with_rows(database, 9).await;
+        let store = &fixture.store;
+        let run = store.start_run("t", &actor(), NOW).await.expect("a run");
+        let first = if is_plain {
+            plain(store, &run, 1, &[], Some((batch.id, 5))).await.expect("made").expect("a plain turn")
+        } else {
+            take(store, &run, 1, &batch, 5).await
+        };
+        let settlements = all_kinds(&first);
+        let settlements: Vec<&Settlement> = settlements.iter().collect();
+        let second = if is_plain {
+            plain(store, &run, 2, &settlements, Some((batch.id, 3))).await.expect("made").expect("a plain turn")
+        } else {
+            settle(store, &run, 2, &settlements).await;
+            take(store, &run, 3, &batch, 3).await
+        };
+        let counts = counts(store, &batch).await;
+        assert_eq!((counts[State::Sending], counts[State::Pending], counts[State::Accepted]), (4, 1, 2));
+        let rows = store.page(batch.id, &Filter::default(), 0, 100).await.expect("rows");
+        let ids: Vec<InvocationId> = rows.iter().map(|row| row.id).collect();
+        let attempts = store.attempts(&ids).await.expect("attempts");
+        assert_eq!(attempts.len(), 4);
+        seen.push(format!("{first:?} {second:?} {rows:?} {attempts:?}"));
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+async fn a_turn_that_is_not_plain_after_all_does_nothing(database: Database) {
+    let (fixture, batch) = with_rows(database, 6).await;
+    let store = &fixture.store;
+    let run = store.start_run("t", &actor(), NOW).await.expect("a run");
+    let taken = take(store, &run, 1, &batch, 2).await;
+    let right = settlement(&taken[0], Outcome::Accepted, State::Accepted);
+    let overtaken = Settlement { attempt: 7, ..settlement(&taken[1], Outcome::Unknown, State::Unknown) };
+    let stranger = Run { token: "another".to_owned(), ..run.clone() };
+    let take_two = Some((batch.id, 2));
+    for (claimant, number, settlements, why) in [
+        (&run, 1, vec![], "that number has committed"),
+        (&run, 3, vec![], "a turn is missing before it"),
+        (&stranger, 2, vec![], "it is another run's"),
+        (&run, 2, vec![&right, &overtaken], "a row is not in flight any more"),
+    ] {
+        let made = plain(store, claimant, number, &settlements, take_two).await.expect("asked");
+        assert_eq!(made, None, "{why}");
+        let counts = counts(store, &batch).await;
+        assert_eq!((counts[State::Sending], counts[State::Pending]), (2, 4), "{why}");
+        assert_eq!(store.attempts(&[taken[0].attempt.id]).await.expect("attempts").len(), 0, "{why}");
+    }
+    // The connection is as good as before.
+    assert_eq!(lines(&plain(store, &run, 2, &[&right], take_two).await.expect("made").expect("plain")), [4, 5]);
+    store.settle_dead_runs(NOW).await.expect("settled");
+    assert_eq!(plain(store, &run, 3, &[], take_two).await.expect("asked"), None, "the run was ended");
+}
+
+async fn a_plain_turn_waits_for_nobody_beyond_its_patience_and_does_nothing_then(database: Database) {
+    let (mut fixture, batch) = with_rows(database, 2).await;
+    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    fixture.store.wait_for_others(Duration::from_millis(1));
+    let other = Store::open(&fixture._place.address(), false).await.expect("the same store");
+    let mut writer = other.turn_writer().await.expect("its writer");
+    let in_the_way = granted(writer.begin(&run, 1, NOW).await);
+    let made = plain(&fixture.store, &run, 1, &[], Some((batch.id, 1))).await;
+    assert!(made.as_ref().is_err_and(Error::is_busy), "{made:?}");
+    drop(in_the_way);
+    drop(writer);
+    other.close().await;
+    assert_eq!(
+        lines(&plain(&fixture.store, &run, 1, &[], Some((batch.id, 1))).await.expect("made").expect("plain")),
+        [2]
+    );
+}
+
+async fn a_plain_turn_takes_nothing_of_a_paused_batch(database: Database) {
+    let (fixture, batch) = with_rows(database, 2).await;
+    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    fixture.store.pause(batch.id, Said { actor: &actor(), reason: None, now: NOW }).await.expect("paused");
+    let taken = plain(&fixture.store, &run, 1, &[], Some((batch.id, 2))).await.expect("made").expect("a plain turn");
+    assert_eq!(taken, []);
+    assert_eq!(counts(&fixture.store, &batch).await[State::Pending], 2);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::gatekeeper::{Gatekeeper, Swing};
 use super::hours::{Hours, Kept};
+use super::plain;
 use crate::invocation::{Attempt, BatchId, Effect, Settlement, Taken, UnixMillis};
 use crate::store::{self, Claim, Run, Store, Turn};
 use crate::worker::{QueueClock, SellBy};
@@ -110,6 +111,9 @@ pub(super) struct Failure {
 pub(super) async fn make(store: Arc<Store>, order: Order) -> Result<Made, Failure> {
     let certain = |error| Failure { error, may_be_done: false };
     let mut writer = store.turn_writer().await.map_err(certain)?.at_rate(order.rate);
+    if let Some(done) = plain::make(&mut writer, &order).await? {
+        return Ok(Made::Now(Box::new(done)));
+    }
     let claim = writer.begin(&order.run, order.number, UnixMillis::now()).await.map_err(certain)?;
     let Claim::Granted(mut turn) = claim else { return Ok(Made::Before) };
     let clock_ahead_ms = turn.clock_ahead_ms(UnixMillis::now());

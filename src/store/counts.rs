@@ -22,6 +22,33 @@ pub(super) async fn write_counts(tx: &mut Tx<'_>, moved: &[(BatchId, Counts)]) -
     if done == expected { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
+/// Likewise in a file, behind a statement that has taken rows of a batch: those are counted too.
+pub(super) fn changed_and_taken_counts(
+    moved: &[(BatchId, Counts)],
+    taken_of: Option<BatchId>,
+) -> (Statement<'static>, u64) {
+    const WRITE: &str = concat!(
+        "UPDATE state_count SET invocations = invocations + change.more
+            + CASE WHEN change.taken = 0 THEN 0 WHEN change.state = 'pending' THEN -changes() ELSE changes() END FROM ",
+        "(SELECT CAST(value ->> 0 AS BIGINT) AS batch_id, value ->> 1 AS state, CAST(value ->> 2 AS BIGINT) AS more,
+            CAST(value ->> 3 AS BIGINT) AS taken FROM json_each($1)) AS change",
+        " WHERE state_count.batch_id = change.batch_id AND state_count.state = change.state"
+    );
+    let mut moved = moved.to_vec();
+    if let Some(batch) = taken_of.filter(|taken| moved.iter().all(|(batch, _)| batch != taken)) {
+        moved.push((batch, Counts::default()));
+    }
+    let is_of_taken =
+        |batch: BatchId, state| taken_of == Some(batch) && matches!(state, State::Pending | State::Sending);
+    let changes: Vec<_> = moved
+        .iter()
+        .flat_map(|(batch, counts)| counts.iter().map(|(state, change)| (*batch, state, change)))
+        .filter(|(batch, state, change)| *change != 0 || is_of_taken(*batch, *state))
+        .map(|(batch, state, change)| (batch.0, state.as_str(), change, u8::from(is_of_taken(batch, state))))
+        .collect();
+    (query(WRITE).bind(json_text(&changes)), changes.len() as u64)
+}
+
 /// The statement that adds the changes to the table of counts, and how many rows it changes; nothing for no changes.
 pub(super) fn changed_counts(moved: &[(BatchId, Counts)]) -> Option<(Statement<'static>, u64)> {
     macro_rules! changes {

@@ -5,9 +5,9 @@ use sqlx::AssertSqlSafe;
 use super::chunk::{SKIP, SKIPPED};
 use super::given::{Columns, Given};
 use super::query::REPEATED;
-use super::settle::{MOVE, NEXT, OUTCOMES, RECORD};
+use super::settle::{ACCEPTED, MOVE, MOVE_ACCEPTED, NEXT, OUTCOMES, RECORD, RECORD_ACCEPTED};
 use super::statement::{On, Value};
-use super::take::{DUE, TAKE};
+use super::take::{DUE, TAKE, TAKE_DUE};
 use super::{Address, Store};
 
 /// The steps of a statement's plan in an empty queue.
@@ -46,7 +46,10 @@ async fn steps_of_given(columns: Columns, statement: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_turn_finds_the_rows_of_its_outcomes_by_their_numbers() {
     assert_eq!(steps_of_given(OUTCOMES, RECORD).await, ["SEARCH i USING INTEGER PRIMARY KEY (rowid=?)"]);
-    assert_eq!(steps_of_given(NEXT, MOVE).await, ["SEARCH invocation USING INTEGER PRIMARY KEY (rowid=?)"]);
+    assert_eq!(steps_of_given(ACCEPTED, RECORD_ACCEPTED).await, ["SEARCH i USING INTEGER PRIMARY KEY (rowid=?)"]);
+    let by_number = ["SEARCH invocation USING INTEGER PRIMARY KEY (rowid=?)"];
+    assert_eq!(steps_of_given(NEXT, MOVE).await, by_number);
+    assert_eq!(steps_of_given(ACCEPTED, MOVE_ACCEPTED).await, by_number);
 }
 
 #[tokio::test]
@@ -68,7 +71,7 @@ async fn a_turn_takes_rows_by_the_index_of_what_is_due_and_by_their_numbers() {
 /// SQLite plans a statement anew whenever a value is bound on which its plan may hang: a turn would pay for that each time.
 #[test]
 fn no_plan_of_a_turn_hangs_on_a_bound_value() {
-    for statement in [RECORD, MOVE, DUE, TAKE] {
+    for statement in [RECORD, MOVE, RECORD_ACCEPTED, MOVE_ACCEPTED, DUE, TAKE, TAKE_DUE] {
         assert!(!statement.contains("LIMIT $"), "a bare limit: {statement}");
         assert!(!statement.contains("state = $"), "a state that a partial index is held against: {statement}");
     }

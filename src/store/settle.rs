@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use super::counts::note_move;
 use super::given::{Columns, GIVEN_MAX, Given, Kind};
-use super::statement::{Value, query};
+use super::statement::{Statement, Value, query};
 use super::{Result, Turn, control, late};
-use crate::invocation::{BatchId, Settlement, State, UnixMillis};
+use crate::invocation::{BatchId, Outcome, Settlement, State, UnixMillis};
 
 /// What came of attempts, as statements are given it.
 pub(super) const OUTCOMES: Columns = &[
@@ -82,6 +82,85 @@ pub(super) const RECORD: &str = "
     FROM given CROSS JOIN invocation AS i
     WHERE i.id = given.id AND i.state = 'sending' AND i.run_id = $1 AND i.attempt = given.attempt";
 
+/// What came of attempts that were accepted, and nothing more is to be said of them: nearly all.
+pub(super) const ACCEPTED: Columns = &[
+    ("id", Kind::Integer),
+    ("attempt", Kind::Integer),
+    ("sent_at", Kind::Integer),
+    ("finished_at", Kind::Integer),
+    ("request_id", Kind::Text),
+];
+
+/// [`MOVE`] for these. What it leaves alone is so already: a row that is `sending` has none of it, or keeps it.
+pub(super) const MOVE_ACCEPTED: &str = "
+    UPDATE invocation SET state = 'accepted', due_at = given.finished_at, http_status = 202, code = NULL, message = NULL,
+        request_id = given.request_id, finished_at = given.finished_at
+    FROM given
+    WHERE invocation.id = given.id AND invocation.state = 'sending' AND invocation.run_id = $1
+      AND invocation.attempt = given.attempt";
+
+/// [`RECORD`] for these.
+pub(super) const RECORD_ACCEPTED: &str = "
+    INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, http_status, request_id)
+    SELECT i.id, i.attempt, i.run_id, i.taken_at, given.sent_at, given.finished_at, 'accepted', 202, given.request_id
+    FROM given CROSS JOIN invocation AS i
+    WHERE i.id = given.id AND i.state = 'sending' AND i.run_id = $1 AND i.attempt = given.attempt";
+
+/// What a file's turn writes of attempts whose rows it takes to be in flight.
+pub(super) struct Settling {
+    /// Writes the attempts.
+    pub(super) record: Statement<'static>,
+    /// Moves their rows.
+    pub(super) moves: Statement<'static>,
+    /// How many they are.
+    pub(super) rows: u64,
+}
+
+/// What to write of these attempts, each of which leads to the state that it is told with.
+pub(super) fn settling(run: i64, settled: &[(&Settlement, State)]) -> Vec<Settling> {
+    let (accepted, others): (Vec<&(&Settlement, State)>, Vec<_>) =
+        settled.iter().partition(|(s, state)| *state == State::Accepted && is_plainly_accepted(s));
+    let mut all = Vec::new();
+    for accepted in accepted.chunks(GIVEN_MAX) {
+        let given = || Given::new(ACCEPTED, accepted.iter().map(|(s, _)| acceptance(s))).owned();
+        all.push(Settling {
+            record: query(RECORD_ACCEPTED).bind(run).given(given()),
+            moves: query(MOVE_ACCEPTED).bind(run).given(given()),
+            rows: accepted.len() as u64,
+        });
+    }
+    for others in others.chunks(GIVEN_MAX) {
+        let settlements: Vec<&Settlement> = others.iter().map(|(s, _)| *s).collect();
+        let next = Given::new(NEXT, others.iter().map(|(s, state)| next(s, State::Sending, *state)));
+        all.push(Settling {
+            record: query(RECORD).bind(run).given(outcomes(&settlements).owned()),
+            moves: query(MOVE).bind(run).given(next.owned()),
+            rows: others.len() as u64,
+        });
+    }
+    all
+}
+
+/// Whether all that is to be said of an accepted attempt is in [`ACCEPTED`].
+fn is_plainly_accepted(s: &Settlement) -> bool {
+    s.http_status == Some(202)
+        && s.code.is_none()
+        && s.message.is_none()
+        && s.answer.is_empty()
+        && s.due_at == s.finished_at
+        && s.outcome == Outcome::Accepted
+}
+
+fn acceptance(s: &Settlement) -> [Value<'_>; 5] {
+    [
+        s.id.0.into(),
+        s.attempt.into(),
+        s.sent_at.map(|at| at.0).into(),
+        s.finished_at.0.into(),
+        s.request_id.as_deref().into(),
+    ]
+}
+
 impl Turn<'_> {
     /// Writes what came of finished attempts: the attempt's record, and the row's next state.
     ///
@@ -106,10 +185,15 @@ impl Turn<'_> {
         let is_ours =
             |s: &&Settlement| !looks_first || sending.iter().any(|row| (row.id, row.number) == (s.id, s.attempt));
         let (ours, rest): (Vec<&Settlement>, Vec<&Settlement>) = settlements.iter().copied().partition(is_ours);
-        for ours in ours.chunks(GIVEN_MAX) {
-            self.later(query(RECORD).bind(self.run.id.0).given(outcomes(ours)), ours.len() as u64);
+        let cancelled = self.cancelled(&ours).await?;
+        let settled: Vec<(&Settlement, State)> = ours.iter().map(|s| (*s, becomes(s, &cancelled))).collect();
+        for Settling { record, moves, rows } in settling(self.run.id.0, &settled) {
+            self.later(record, rows);
+            self.later(moves, rows);
         }
-        self.move_on(&ours, State::Sending).await?;
+        for (settlement, state) in settled {
+            note_move(&mut self.moved, settlement.id.batch(), State::Sending, state);
+        }
         Ok(rest)
     }
 

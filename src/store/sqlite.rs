@@ -10,12 +10,16 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 
+use super::plain::MISMATCH;
+use super::statement::{On, query};
 use super::{Error, Result};
 
 /// Connections that read, at most: what a person asks for is rarely more than one thing at a time.
 const READERS_MAX: u32 = 4;
 /// Page cache of the writer in KiB; SQLite's pragma takes it as a negative number.
 const CACHE_KIB: i64 = 8 * 1024;
+/// Of each reader: it sorts what is larger on the disk.
+const READERS_CACHE_KIB: i64 = 2 * 1024;
 
 /// Pages in the log after which an import folds it into the file, 16 MiB of them: a page that is still being filled is then
 /// written once, and not at each chunk.
@@ -54,10 +58,9 @@ pub(super) fn import_options(options: &SqliteConnectOptions) -> SqliteConnectOpt
 
 /// The connections that read; opened when first needed.
 pub(super) fn readers(options: &SqliteConnectOptions) -> SqlitePool {
-    SqlitePoolOptions::new()
-        .min_connections(0)
-        .max_connections(READERS_MAX)
-        .connect_lazy_with(options.clone().pragma("query_only", "ON"))
+    SqlitePoolOptions::new().min_connections(0).max_connections(READERS_MAX).connect_lazy_with(
+        options.clone().pragma("query_only", "ON").pragma("cache_size", (-READERS_CACHE_KIB).to_string()),
+    )
 }
 
 /// Opens a connection.
@@ -65,12 +68,27 @@ pub(super) async fn open(place: &str, options: &SqliteConnectOptions) -> Result<
     SqliteConnection::connect_with(options).await.map_err(|cause| error("open the database", place, cause))
 }
 
+/// Opens the connection that writes.
+pub(super) async fn open_writer(place: &str, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
+    let mut connection = open(place, options).await?;
+    let made = query(MISMATCH).execute(On::Sqlite(&mut connection)).await;
+    made.map_err(|cause| error("prepare the database", place, cause))?;
+    Ok(connection)
+}
+
 /// `SQLITE_BUSY`, the low byte of its extended codes.
 const SQLITE_BUSY: i64 = 5;
+/// `SQLITE_CONSTRAINT`, likewise.
+const SQLITE_CONSTRAINT: i64 = 19;
 
 /// Whether another process's transaction is in the way.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     primary_code(error) == Some(SQLITE_BUSY)
+}
+
+/// Whether the statement contradicts a rule of the schema, so that it has done nothing.
+pub(super) fn is_refused(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(SQLITE_CONSTRAINT)
 }
 
 /// What failed, with the way out where the code tells one.

@@ -166,19 +166,23 @@ impl<'q> Statement<'q> {
     ) -> sqlx::Result<u64> {
         let mut on = on.into();
         if let On::Sqlite(connection) = on {
-            let (mut text, mut values) = (String::new(), Vec::new());
-            for statement in statements {
-                statement.append_to(&mut text, &mut values);
-                text.push(';');
-            }
-            let query = sqlx::query_with(AssertSqlSafe(text), arguments::<SqliteArguments>(values)?);
-            return Ok(query.execute(connection).await?.rows_affected());
+            let (text, arguments) = together(statements)?;
+            return Ok(sqlx::query_with(text, arguments).execute(connection).await?.rows_affected());
         }
         let mut changed = 0;
         for statement in statements {
             changed += statement.execute(on.again()).await?;
         }
         Ok(changed)
+    }
+
+    /// Runs several in a file, likewise; all rows that they find. The first that fails is the last that is run.
+    pub(super) async fn fetch_together(
+        statements: Vec<Statement<'q>>,
+        connection: &mut SqliteConnection,
+    ) -> sqlx::Result<Vec<Row>> {
+        let (text, arguments) = together(statements)?;
+        Ok(sqlx::query_with(text, arguments).fetch_all(connection).await?.into_iter().map(Row::from).collect())
     }
 
     /// Every row that it finds.
@@ -206,6 +210,16 @@ impl<'q> Statement<'q> {
     pub(super) async fn fetch_value<'c, T: Column>(self, on: impl Into<On<'c>>) -> sqlx::Result<T> {
         self.fetch_one(on).await?.get(0)
     }
+}
+
+/// Several statements as one text for SQLite, and what is bound to them.
+fn together(statements: Vec<Statement<'_>>) -> sqlx::Result<(SqlStr, SqliteArguments)> {
+    let (mut text, mut values) = (String::new(), Vec::new());
+    for statement in statements {
+        statement.append_to(&mut text, &mut values);
+        text.push(';');
+    }
+    Ok((AssertSqlSafe(text).into_sql_str(), arguments(values)?))
 }
 
 /// What is bound to a statement, in its order.

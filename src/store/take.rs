@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::counts::note_move;
 use super::statement::{Row, query};
-use super::{Result, Turn, ids_text, json_text};
+use super::{Result, Store, Turn, ids_text, json_text};
 use crate::invocation::{Attempt, BatchId, InvocationId, State, Taken, UnixMillis};
 
 /// Rows that wait. A batch that an operator has paused or cancelled gives none, from the moment at which that is stored.
@@ -24,27 +24,44 @@ macro_rules! taken {
     };
 }
 
-/// What a file's batch has due, as one text.
+/// The numbers of what a file's batch has due, so many at most. `LIMIT +$3`: a bare `LIMIT $3` has SQLite plan the statement
+/// anew each time, for that limit.
+macro_rules! due {
+    ($limit:literal) => {
+        concat!(
+            "SELECT id FROM (",
+            pending!(),
+            "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT +",
+            $limit,
+            ") UNION ALL SELECT id FROM (",
+            pending!(),
+            "AND due_at = 0 ORDER BY id LIMIT +",
+            $limit,
+            ") LIMIT +",
+            $limit
+        )
+    };
+}
+
+/// What a file's batch has due, as one text: of each row its ID, its next attempt's number, its tries, when its retries end,
+/// whether it may be a duplicate, how many bytes its body has, and the body, with a space between two. They come as one
+/// because sqlx's thread wakes its caller for each row that it hands over, which costs more than all that SQLite does for it.
 pub(super) const DUE: &str = concat!(
-    "SELECT json_group_array(json_array(i.id, i.attempt + 1, i.tries, i.retry_until, i.possible_duplicate, c.body))
-     FROM (SELECT id FROM (",
-    pending!(),
-    "AND due_at > 0 AND due_at <= $2 ORDER BY due_at, id LIMIT +$3)
-        UNION ALL SELECT id FROM (",
-    pending!(),
-    "AND due_at = 0 ORDER BY id LIMIT +$3) LIMIT +$3) AS due
-     CROSS JOIN invocation AS i ON i.id = due.id LEFT JOIN content AS c ON c.invocation_id = due.id"
+    "SELECT group_concat(concat_ws(' ', i.id, i.attempt + 1, i.tries, ifnull(i.retry_until, '-'), i.possible_duplicate,
+        ifnull(octet_length(c.body), '-'), ifnull(c.body, '')), '')
+     FROM (",
+    due!("$3"),
+    ") AS due CROSS JOIN invocation AS i ON i.id = due.id LEFT JOIN content AS c ON c.invocation_id = due.id"
 );
+
+/// Moves what [`DUE`] finds to `sending`, up to `$4` rows.
+pub(super) const TAKE_DUE: &str = concat!(taken!(), "WHERE id IN (", due!("$4"), ") AND state = 'pending'");
 
 /// Moves a file's rows to `sending`.
 pub(super) const TAKE: &str = concat!(taken!(), "WHERE id IN (SELECT value FROM json_each($1)) AND state = 'pending'");
 
 /// What is wrong with a row that cannot be sent.
 const NO_BODY: &str = "it has no body";
-
-/// A due row as the file's statement names it: its ID, its next attempt's number, its tries, when its retries end, whether it
-/// may be a duplicate, and its body.
-type DueRow = (i64, u32, u32, Option<i64>, i64, Option<String>);
 
 impl Turn<'_> {
     /// Takes up to `limit` due rows of the batch, retries first, and moves them to `sending`. Of a run that was ended: none.
@@ -62,29 +79,17 @@ impl Turn<'_> {
         Ok(taken)
     }
 
-    /// Nobody else writes meanwhile, so the rows are read and then moved. They come as one text: sqlx's thread wakes its caller
-    /// for each row that it hands over, which costs more than all that SQLite does for it. `LIMIT +$3`: a bare `LIMIT $3` has SQLite
-    /// plan the statement anew each time, for that limit.
+    /// Nobody else writes meanwhile, so the rows are read and then moved.
     async fn take_from_file(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Taken>> {
         let failed = || self.store.failed("take due rows");
         let (run, now) = (self.run.id.0, self.now);
         let due = query(DUE).bind(batch.0).bind(now.0).bind(i64::from(limit));
-        let due: String = due.fetch_value(&mut self.tx).await.map_err(failed())?;
-        let due: Vec<DueRow> =
-            serde_json::from_str(&due).map_err(|error| self.store.misread("the due rows", &error))?;
-        if due.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<i64> = due.iter().map(|row| row.0).collect();
+        let due: Option<String> = due.fetch_value(&mut self.tx).await.map_err(failed())?;
+        let Some(due) = due else { return Ok(Vec::new()) };
+        let taken = read_due(self.store, &due, now)?;
+        let ids: Vec<i64> = taken.iter().map(|taken| taken.attempt.id.0).collect();
         self.later(query(TAKE).bind(json_text(&ids)).bind(now.0).bind(run), ids.len() as u64);
-        let taken = |(id, number, tries, retry_until, possible_duplicate, body): DueRow| {
-            let (id, retry_until) = (InvocationId(id), retry_until.map(UnixMillis));
-            let possible_duplicate = possible_duplicate != 0;
-            let attempt = Attempt { id, number, tries, retry_until, possible_duplicate, taken_at: now };
-            let body = body.ok_or_else(|| self.store.misread("a pending row", &NO_BODY))?;
-            Ok(Taken { attempt, body, time_zone: None })
-        };
-        due.into_iter().map(taken).collect()
+        Ok(taken)
     }
 
     /// Above the last that was taken first, and among all where that is not enough.
@@ -179,6 +184,37 @@ impl Turn<'_> {
     }
 }
 
+/// Reads what [`DUE`] has found.
+pub(super) fn read_due(store: &Store, due: &str, taken_at: UnixMillis) -> Result<Vec<Taken>> {
+    let (mut rest, mut taken) = (due, Vec::new());
+    while !rest.is_empty() {
+        let (row, after) = read_due_row(rest, taken_at).ok_or_else(|| store.misread("a pending row", &NO_BODY))?;
+        taken.push(row);
+        rest = after;
+    }
+    Ok(taken)
+}
+
+/// The first of the rows, and the text behind it.
+fn read_due_row(text: &str, taken_at: UnixMillis) -> Option<(Taken, &str)> {
+    let mut fields = text.splitn(7, ' ');
+    let mut field = || fields.next();
+    let attempt = Attempt {
+        id: InvocationId(field()?.parse().ok()?),
+        number: field()?.parse().ok()?,
+        tries: field()?.parse().ok()?,
+        retry_until: match field()? {
+            "-" => None,
+            at => Some(UnixMillis(at.parse().ok()?)),
+        },
+        possible_duplicate: field()? != "0",
+        taken_at,
+    };
+    let length: usize = field()?.parse().ok()?;
+    let (body, after) = field()?.split_at_checked(length)?;
+    Some((Taken { attempt, body: body.to_owned(), time_zone: None }, after))
+}
+
 /// A row of those that were taken, from the columns in which both statements name it.
 fn read_attempt(row: &Row, taken_at: UnixMillis) -> sqlx::Result<Attempt> {
     Ok(Attempt {
@@ -189,4 +225,26 @@ fn read_attempt(row: &Row, taken_at: UnixMillis) -> sqlx::Result<Attempt> {
         possible_duplicate: row.get::<i64>(4)? != 0,
         taken_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn due_rows_are_told_apart_by_the_length_of_their_bodies() {
+        let text = "4294967298 1 0 - 0 9 {\"a\": 1}\n4294967299 3 2 17 1 2 é";
+        let (first, rest) = read_due_row(text, UnixMillis(5)).expect("a row");
+        assert_eq!((first.attempt.id, first.body.as_str()), (InvocationId(4_294_967_298), "{\"a\": 1}\n"));
+        let (second, rest) = read_due_row(rest, UnixMillis(5)).expect("a row");
+        assert_eq!((second.attempt.number, second.attempt.tries, second.attempt.possible_duplicate), (3, 2, true));
+        assert_eq!((second.attempt.retry_until, second.body.as_str(), rest), (Some(UnixMillis(17)), "é", ""));
+    }
+
+    #[test]
+    fn a_row_without_a_body_is_no_due_row() {
+        for text in ["1 1 0 - 0 - ", "1 1 0 - 0 5 {}", "1 1 0 - 0 1 é", "x 1 0 - 0 2 {}", "1 1"] {
+            assert_eq!(read_due_row(text, UnixMillis(5)), None, "{text}");
+        }
+    }
 }

@@ -40,9 +40,9 @@ pub enum Claim<'a> {
 
 /// Holds the writer for as long as a turn lasts: [`Turn`] borrows from it.
 pub struct TurnWriter<'a> {
-    store: &'a Store,
-    guard: WriterGuard,
-    rate: f64,
+    pub(super) store: &'a Store,
+    pub(super) guard: WriterGuard,
+    pub(super) rate: f64,
 }
 
 impl Store {
@@ -63,6 +63,17 @@ macro_rules! by_index {
     };
 }
 
+/// Claims a turn's number at the moment that is given.
+macro_rules! claim {
+    ($($now:expr),+) => {
+        concat!("UPDATE run SET turn = $3, turned_at = ", $($now),+, ", rate = $5
+            WHERE id = $1 AND token = $2 AND turn = $3 - 1")
+    };
+}
+
+/// Claims the number of a file's turn for a run that nobody has ended.
+pub(super) const CLAIM: &str = concat!(claim!("$4"), " AND ended_at IS NULL");
+
 impl TurnWriter<'_> {
     /// Has the turn tell how many outcomes a second its run has seen of late: for people to read.
     #[must_use]
@@ -73,20 +84,18 @@ impl TurnWriter<'_> {
     /// Begins the turn of that number, which is the witness of its own commit. Claiming it once more tells whether a commit
     /// that was not confirmed had come about: a server that still has it under way is waited for.
     pub async fn begin(&mut self, run: &Run, number: i64, now: UnixMillis) -> Result<Claim<'_>> {
-        const CLAIM: Sql = Sql {
-            sqlite: "UPDATE run SET turn = $3, turned_at = $4, rate = $5 WHERE id = $1 AND token = $2 AND turn = $3 - 1
-                RETURNING turned_at, ended_at IS NOT NULL",
+        let claim_text = Sql {
+            sqlite: concat!(claim!("$4"), " RETURNING turned_at, ended_at IS NOT NULL"),
             postgres: concat!(
-                "UPDATE run SET turn = $3, turned_at = COALESCE(",
-                server_now!(),
-                ", $4), rate = $5 WHERE id = $1 AND token = $2 AND turn = $3 - 1 RETURNING turned_at, ended_at IS NOT NULL",
+                claim!("COALESCE(", server_now!(), ", $4)"),
+                " RETURNING turned_at, ended_at IS NOT NULL",
                 by_index!()
             ),
         };
         let store = self.store;
         let failed = || store.failed("begin a turn");
         let mut tx = self.guard.begin().await.map_err(failed())?;
-        let claim = query(CLAIM).bind(run.id.0).bind(&run.token).bind(number).bind(now.0).bind(Some(self.rate));
+        let claim = query(claim_text).bind(run.id.0).bind(&run.token).bind(number).bind(now.0).bind(Some(self.rate));
         if let Some(claimed) = claim.fetch_optional(&mut tx).await.map_err(failed())? {
             let now = UnixMillis(claimed.get(0).map_err(failed())?);
             let is_ended = claimed.get(1).map_err(failed())?;

@@ -1,0 +1,101 @@
+//! The plain turn of a file: one that nothing has gone wrong in, so that no part of it waits for what another has read.
+//!
+//! It is one script of statements, the commit among them. SQLite's thread is asked once and not five times: each way there and
+//! back costs a wake-up on either side, which with few rows in a turn is most of what the turn takes.
+
+use std::sync::atomic::Ordering;
+
+use sqlx::SqliteConnection;
+
+use super::counts::{changed_and_taken_counts, note_move};
+use super::given::GIVEN_MAX;
+use super::run::Run;
+use super::settle::{Settling, settling};
+use super::statement::{On, Statement, query};
+use super::take::{DUE, TAKE_DUE, read_due};
+use super::turn::{CLAIM, TurnWriter};
+use super::{Result, sqlite};
+use crate::invocation::{BatchId, Settlement, State, Taken, UnixMillis};
+
+/// Where a script notes that it has not changed what it was to change: the note itself is refused, and that ends the script
+/// before its commit.
+pub(super) const MISMATCH: &str =
+    "CREATE TEMP TABLE IF NOT EXISTS mismatch (changed INTEGER, expected INTEGER, CHECK (changed = expected))";
+
+/// Ends the script unless the statement before has changed so many rows.
+const CHANGED: &str = "INSERT INTO temp.mismatch SELECT changes(), $1 WHERE changes() <> $1";
+
+/// What a plain turn does.
+#[derive(Debug)]
+pub struct Plain<'a> {
+    /// The turn's number.
+    pub number: i64,
+    /// When it is made.
+    pub now: UnixMillis,
+    /// What came of attempts. None of them leads to `pending`.
+    pub settlements: &'a [&'a Settlement],
+    /// The batch of which rows are taken, and how many at most.
+    pub take: Option<(BatchId, u32)>,
+}
+
+impl TurnWriter<'_> {
+    /// Makes a plain turn and commits it. What it returns may be sent.
+    ///
+    /// `None`: nothing was done, because something is not as it is in a plain turn; [`TurnWriter::begin`] finds out what. An
+    /// error leaves open whether the turn has been committed, unless it is that another process was in the way.
+    pub async fn make_plain(&mut self, run: &Run, plain: &Plain<'_>) -> Result<Option<Vec<Taken>>> {
+        let store = self.store;
+        let is_too_much = plain.settlements.len() > GIVEN_MAX;
+        if store.is_shared() || is_too_much || store.looks_first.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let script = self.script(run, plain);
+        let On::Sqlite(connection) = On::from(&mut *self.guard) else { return Ok(None) };
+        let found = match Statement::fetch_together(script, connection).await {
+            Ok(found) => found,
+            Err(cause) => {
+                let is_undone = roll_back(connection).await;
+                if is_undone && sqlite::is_refused(&cause) {
+                    return Ok(None);
+                }
+                if !is_undone && !sqlite::is_busy(&cause) {
+                    self.guard.forget();
+                }
+                return Err(store.failed("make a turn")(cause));
+            }
+        };
+        // A turn that takes nothing finds nothing.
+        let due: Option<String> = match found.first() {
+            Some(row) => row.get(0).map_err(store.failed("take due rows"))?,
+            None => None,
+        };
+        due.map_or(Ok(Vec::new()), |due| read_due(store, &due, plain.now)).map(Some)
+    }
+
+    fn script(&self, run: &Run, plain: &Plain<'_>) -> Vec<Statement<'static>> {
+        let Plain { number, now, settlements, take } = plain;
+        let changed = |expected: u64| query(CHANGED).bind(expected.cast_signed());
+        let claim = query(CLAIM).bind(run.id.0).bind(&run.token).bind(*number).bind(now.0).bind(Some(self.rate));
+        let mut script = vec![query("BEGIN IMMEDIATE"), claim.owned(), changed(1)];
+        let settled: Vec<(&Settlement, State)> = settlements.iter().map(|s| (*s, s.state)).collect();
+        for Settling { record, moves, rows } in settling(run.id.0, &settled) {
+            script.extend([record, moves, changed(rows)]);
+        }
+        let mut moved = Vec::new();
+        settled.iter().for_each(|(s, state)| note_move(&mut moved, s.id.batch(), State::Sending, *state));
+        if let Some((batch, limit)) = take {
+            let limit = i64::from(*limit);
+            script.push(query(DUE).bind(batch.0).bind(now.0).bind(limit));
+            script.push(query(TAKE_DUE).bind(batch.0).bind(now.0).bind(run.id.0).bind(limit));
+        }
+        let (counts, rows) = changed_and_taken_counts(&moved, take.map(|(batch, _)| batch));
+        script.extend([counts, changed(rows)]);
+        script.push(query("COMMIT"));
+        script
+    }
+}
+
+/// Takes back what a script has begun. `false`: it had begun nothing, or the connection is of no more use.
+async fn roll_back(connection: &mut SqliteConnection) -> bool {
+    query("ROLLBACK").execute(On::Sqlite(connection)).await.is_ok()
+}
