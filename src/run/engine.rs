@@ -123,6 +123,7 @@ impl<'a> Engine<'a> {
         loop {
             self.heed_interrupt().await;
             self.gather();
+            self.gather_burst();
             let ended = if self.trouble.is_some() {
                 self.mend().await
             } else {
@@ -170,7 +171,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Takes in every outcome that has come.
-    fn gather(&mut self) {
+    pub(super) fn gather(&mut self) {
         while let Some(finished) = self.slots.try_next() {
             self.take_in(finished);
         }
@@ -256,7 +257,7 @@ impl<'a> Engine<'a> {
             return trouble.next_try();
         }
         let (now, clock) = (self.now(), Instant::now());
-        let mut until = if self.finished.is_empty() { self.next_turn() } else { self.gathered() };
+        let mut until = self.next_turn();
         if self.ending.is_none() {
             until = until.min(self.next_look());
         }

@@ -21,10 +21,11 @@ const TURN_EVERY: Duration = Duration::from_secs(1);
 /// The writer steps back this often, for this long, so that other processes' short transactions get in.
 const STEP_BACK_EVERY: Duration = Duration::from_millis(400);
 const STEP_BACK: Duration = Duration::from_millis(2);
-/// Outcomes are gathered after a turn for no longer than this, and only where more than one in so many of those in flight has
-/// come meanwhile.
-const GATHERS_FOR: Duration = Duration::from_millis(1);
-const FAST_ONE_IN: usize = 16;
+/// How long the outcomes are waited for that come with the first: less than the runtime's clock can tell, which counts in
+/// milliseconds, and well below what a turn takes.
+const BURST: Duration = Duration::from_micros(400);
+/// They are waited for where fewer than one in so many of those in flight has come.
+const FEW_ONE_IN: usize = 8;
 /// How long a batch is left alone whose due rows another run is just taking.
 const LEFT_TO_OTHERS: Duration = Duration::from_millis(50);
 
@@ -33,24 +34,20 @@ impl Engine<'_> {
     pub(super) fn is_turn_due(&self) -> bool {
         let has_work =
             !self.finished.is_empty() || !self.stops.is_empty() || self.can_take() || self.has_hours_to_keep();
-        (has_work && !self.is_gathering()) || self.next_turn() <= Instant::now()
+        has_work || self.next_turn() <= Instant::now()
     }
 
-    /// Whether answers come so fast that a few more are worth a short wait: so much of a turn's cost is the same for one
-    /// outcome and for many.
-    fn is_gathering(&self) -> bool {
+    /// Takes in the outcomes that come right behind the first: what one turn has taken leaves together and comes back together,
+    /// and who comes too late for a turn waits for all of it.
+    ///
+    /// It is this thread that rests: a run has one of its own, on which nothing else waits for anything.
+    pub(super) fn gather_burst(&mut self) {
         let (finished, in_flight) = (self.finished.len(), self.slots.in_flight());
-        let is_fast = finished * FAST_ONE_IN > in_flight && finished * 2 < in_flight;
-        is_fast
-            && self.slots.free() == 0
-            && self.stops.is_empty()
-            && self.ending.is_none()
-            && self.gathered() > Instant::now()
-    }
-
-    /// Until when outcomes are gathered at most.
-    pub(super) fn gathered(&self) -> Instant {
-        self.turned + GATHERS_FOR
+        let is_burst = finished > 0 && finished * FEW_ONE_IN < in_flight && self.slots.free() == 0;
+        if is_burst && self.stops.is_empty() && self.ending.is_none() && self.trouble.is_none() {
+            std::thread::sleep(BURST);
+            self.gather();
+        }
     }
 
     /// When a turn is due though nothing has happened.
