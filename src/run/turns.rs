@@ -24,7 +24,9 @@ const STEP_BACK: Duration = Duration::from_millis(2);
 /// How long the outcomes are waited for that come with the first: less than the runtime's clock can tell, which counts in
 /// milliseconds, and well below what a turn takes.
 const BURST: Duration = Duration::from_micros(400);
-/// They are waited for where fewer than one in so many of those in flight has come.
+/// They are waited for where fewer than so many have come, and fewer than one in so many of those in flight: with more, a turn is
+/// worth its price as it is.
+const FEW: usize = 16;
 const FEW_ONE_IN: usize = 8;
 /// How long a batch is left alone whose due rows another run is just taking.
 const LEFT_TO_OTHERS: Duration = Duration::from_millis(50);
@@ -43,8 +45,8 @@ impl Engine<'_> {
     /// It is this thread that rests: a run has one of its own, on which nothing else waits for anything.
     pub(super) fn gather_burst(&mut self) {
         let (finished, in_flight) = (self.finished.len(), self.slots.in_flight());
-        let is_burst = finished > 0 && finished * FEW_ONE_IN < in_flight && self.slots.free() == 0;
-        if is_burst && self.stops.is_empty() && self.ending.is_none() && self.trouble.is_none() {
+        let are_few = (1..FEW).contains(&finished) && finished * FEW_ONE_IN < in_flight;
+        if are_few && self.slots.free() == 0 && self.stops.is_empty() && self.may_take() {
             std::thread::sleep(BURST);
             self.gather();
         }
