@@ -57,7 +57,7 @@ CREATE TABLE run (
 CREATE INDEX run_open ON run (id) WHERE ended_at IS NULL;
 
 -- One row of a batch. Its run, and an attempt's row and run, are no foreign keys: a turn would look for each of them though it
--- has just read them. `doctor` counts what they would have refused.
+-- has just read them, and runs are never deleted. `doctor` counts attempts without either.
 CREATE TABLE invocation (
     id                 INTEGER PRIMARY KEY,   -- batch_id * 2^32 + line, so that a row is found without an index
     batch_id           BIGINT  NOT NULL,      -- no foreign key: deleting a batch would look for its rows without an index

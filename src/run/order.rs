@@ -103,7 +103,8 @@ pub(super) struct Took {
 /// Why a turn was not confirmed.
 pub(super) struct Failure {
     pub(super) error: store::Error,
-    /// Whether it may have been done all the same: the answer to its commit did not come, or said no.
+    /// Whether it may have been done all the same: the answer to its commit did not come, or said no, or nobody can tell how far
+    /// its script came.
     pub(super) may_be_done: bool,
 }
 

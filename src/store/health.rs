@@ -124,7 +124,7 @@ impl Store {
                 "SELECT COUNT(*) FROM content AS c WHERE NOT EXISTS
                  (SELECT 1 FROM invocation AS i WHERE i.id = c.invocation_id)",
             ),
-            // No foreign keys on a server, either.
+            // No foreign keys.
             (
                 "of which only attempts are left",
                 "SELECT COUNT(DISTINCT a.invocation_id) FROM attempt AS a WHERE NOT EXISTS

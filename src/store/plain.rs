@@ -25,6 +25,10 @@ pub(super) const MISMATCH: &str =
 /// Ends the script unless the statement before has changed so many rows.
 const CHANGED: &str = "INSERT INTO temp.mismatch SELECT changes(), $1 WHERE changes() <> $1";
 
+/// The place of the statement that takes, from the end of a script that has one: it is followed by the counts, what holds them
+/// and the commit.
+const BEHIND_TAKING: usize = 4;
+
 /// What a plain turn does.
 #[derive(Debug)]
 pub struct Plain<'a> {
@@ -51,25 +55,35 @@ impl TurnWriter<'_> {
         }
         let script = self.script(run, plain);
         let On::Sqlite(connection) = On::from(&mut *self.guard) else { return Ok(None) };
-        let found = match Statement::fetch_together(script, connection).await {
+        let (changed, found) = match Statement::fetch_together(script, connection).await {
             Ok(found) => found,
             Err(cause) => {
                 let is_undone = roll_back(connection).await;
                 if is_undone && sqlite::is_refused(&cause) {
                     return Ok(None);
                 }
-                if !is_undone && !sqlite::is_busy(&cause) {
+                if !is_undone {
                     self.guard.forget();
                 }
                 return Err(store.failed("make a turn")(cause));
             }
         };
-        // A turn that takes nothing finds nothing.
+        if plain.take.is_none() {
+            return Ok(Some(Vec::new()));
+        }
+        // Found and moved by two statements: what is sent is held against what was moved.
         let due: Option<String> = match found.first() {
             Some(row) => row.get(0).map_err(store.failed("take due rows"))?,
-            None => None,
+            None => return Err(store.misread("the due rows", &"there is no answer")),
         };
-        due.map_or(Ok(Vec::new()), |due| read_due(store, &due, plain.now)).map(Some)
+        let taken = read_due(store, due.as_deref().unwrap_or_default(), plain.now)?;
+        let moved = changed.get(changed.len() - BEHIND_TAKING).copied();
+        if moved == Some(taken.len() as u64) {
+            Ok(Some(taken))
+        } else {
+            let why = format!("{} were found and {} were moved", taken.len(), moved.unwrap_or_default());
+            Err(store.misread("the due rows", &why))
+        }
     }
 
     fn script(&self, run: &Run, plain: &Plain<'_>) -> Vec<Statement<'static>> {
@@ -95,7 +109,7 @@ impl TurnWriter<'_> {
     }
 }
 
-/// Takes back what a script has begun. `false`: it had begun nothing, or the connection is of no more use.
+/// Takes back what a script has begun. `false`: it had begun nothing, or the connection is of no more use; a new one is.
 async fn roll_back(connection: &mut SqliteConnection) -> bool {
     query("ROLLBACK").execute(On::Sqlite(connection)).await.is_ok()
 }

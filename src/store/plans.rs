@@ -64,6 +64,9 @@ async fn a_turn_takes_rows_by_the_index_of_what_is_due_and_by_their_numbers() {
         "SEARCH c USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
     ];
     assert_eq!(due, expected);
+    let moved: Vec<String> = steps(TAKE_DUE).await.into_iter().filter(|step| step.contains("USING")).collect();
+    assert!(moved.iter().any(|step| step == "SEARCH invocation USING INTEGER PRIMARY KEY (rowid=?)"), "{moved:?}");
+    assert_eq!(moved.iter().filter(|step| expected[..4].contains(&step.as_str())).count(), 4, "{moved:?}");
     let taken: Vec<String> = steps(TAKE).await.into_iter().filter(|step| step.contains("invocation")).collect();
     assert_eq!(taken, ["SEARCH invocation USING INTEGER PRIMARY KEY (rowid=?)"]);
 }

@@ -4,10 +4,11 @@
 
 use std::borrow::Cow;
 
+use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, ColumnIndex, Decode, Encode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type};
-use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr, SqlStr, SqliteConnection};
+use sqlx::{AssertSqlSafe, Either, Executor, PgConnection, SqlSafeStr, SqlStr, SqliteConnection};
 
 use super::given::{Given, unnumbered};
 
@@ -176,13 +177,24 @@ impl<'q> Statement<'q> {
         Ok(changed)
     }
 
-    /// Runs several in a file, likewise; all rows that they find. The first that fails is the last that is run.
+    /// Runs several in a file, likewise; how many rows each has changed, and all rows that they find. The first that fails is
+    /// the last that is run. Each that was run to its end is told of: that the answers end says nothing, for they end too where
+    /// SQLite's thread dies.
     pub(super) async fn fetch_together(
         statements: Vec<Statement<'q>>,
         connection: &mut SqliteConnection,
-    ) -> sqlx::Result<Vec<Row>> {
+    ) -> sqlx::Result<(Vec<u64>, Vec<Row>)> {
+        let expected = statements.len();
         let (text, arguments) = together(statements)?;
-        Ok(sqlx::query_with(text, arguments).fetch_all(connection).await?.into_iter().map(Row::from).collect())
+        let (mut changed, mut rows) = (Vec::with_capacity(expected), Vec::new());
+        let mut answers = connection.fetch_many(sqlx::query_with(text, arguments));
+        while let Some(answer) = answers.try_next().await? {
+            match answer {
+                Either::Left(done) => changed.push(done.rows_affected()),
+                Either::Right(row) => rows.push(Row::from(row)),
+            }
+        }
+        if changed.len() == expected { Ok((changed, rows)) } else { Err(sqlx::Error::WorkerCrashed) }
     }
 
     /// Every row that it finds.
