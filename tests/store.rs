@@ -66,6 +66,7 @@ fn main() -> ExitCode {
             facts![async
                 who_has_the_lock_is_named_and_a_replaced_lock_file_is_noticed,
                 a_plain_turn_does_what_a_turn_step_by_step_does,
+                an_acceptance_is_stored_alike_whether_more_is_to_be_said_of_it_or_not,
                 a_turn_that_is_not_plain_after_all_does_nothing,
                 a_plain_turn_waits_for_nobody_beyond_its_patience_and_does_nothing_then,
                 a_plain_turn_takes_nothing_of_a_paused_batch,
@@ -998,6 +999,46 @@ async fn a_plain_turn_does_what_a_turn_step_by_step_does(database: Database) {
         let attempts = store.attempts(&ids).await.expect("attempts");
         assert_eq!(attempts.len(), 4);
         seen.push(format!("{first:?} {second:?} {rows:?} {attempts:?}"));
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+async fn an_acceptance_is_stored_alike_whether_more_is_to_be_said_of_it_or_not(database: Database) {
+    let mut seen = Vec::new();
+    for answer in [Vec::new(), vec![b'!']] {
+        let (fixture, batch) = with_rows(database, 2).await;
+        let store = &fixture.store;
+        let run = store.start_run("t", &actor(), NOW).await.expect("a run");
+        // One row is accepted at once, the other after a retry that may have been a text too.
+        let first = take(store, &run, 1, &batch, 2).await;
+        let accepted = |taken: &Taken| Settlement {
+            message: None,
+            tries: taken.attempt.tries,
+            retry_until: taken.attempt.retry_until,
+            possible_duplicate: taken.attempt.possible_duplicate,
+            answer: answer.clone(),
+            ..settlement(taken, Outcome::Accepted, State::Accepted)
+        };
+        let again = Settlement {
+            tries: 1,
+            retry_until: Some(later(1)),
+            possible_duplicate: true,
+            http_status: Some(500),
+            code: Some(1010),
+            ..settlement(&first[1], Outcome::Retry, State::Pending)
+        };
+        settle(store, &run, 2, &[&accepted(&first[0]), &again]).await;
+        let second = take(store, &run, 3, &batch, 2).await;
+        assert_eq!((second.len(), second[0].attempt.possible_duplicate), (1, true));
+        let made = plain(store, &run, 4, &[&accepted(&second[0])], None).await;
+        assert_eq!(made.expect("made"), Some(Vec::new()));
+        assert_eq!(counts(store, &batch).await[State::Accepted], 2);
+        let rows = store.page(batch.id, &Filter::default(), 0, 10).await.expect("rows");
+        let ids: Vec<InvocationId> = rows.iter().map(|row| row.id).collect();
+        let mut attempts = store.attempts(&ids).await.expect("attempts");
+        assert_eq!(attempts.iter().filter(|attempt| attempt.answer == answer).count(), 2);
+        attempts.iter_mut().for_each(|attempt| attempt.answer.clear());
+        seen.push(format!("{rows:?} {attempts:?}"));
     }
     assert_eq!(seen[0], seen[1]);
 }
