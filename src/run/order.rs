@@ -108,6 +108,13 @@ pub(super) struct Failure {
     pub(super) may_be_done: bool,
 }
 
+impl Failure {
+    /// A commit was not confirmed. Whose was in the way of another transaction has been taken back, and says so.
+    pub(super) fn of_commit(error: store::Error) -> Failure {
+        Failure { may_be_done: !error.is_busy(), error }
+    }
+}
+
 /// Makes a turn: claims its number, writes, takes, and commits.
 pub(super) async fn make(store: Arc<Store>, order: Order) -> Result<Made, Failure> {
     let certain = |error| Failure { error, may_be_done: false };
@@ -120,8 +127,7 @@ pub(super) async fn make(store: Arc<Store>, order: Order) -> Result<Made, Failur
     let clock_ahead_ms = turn.clock_ahead_ms(UnixMillis::now());
     let done = fill(&mut turn, order, clock_ahead_ms).await.map_err(certain)?;
     let turn = turn.close().await.map_err(certain)?;
-    // Whose commit was in the way of another transaction has been taken back, and says so.
-    turn.commit().await.map_err(|error| Failure { may_be_done: !error.is_busy(), error })?;
+    turn.commit().await.map_err(Failure::of_commit)?;
     Ok(Made::Now(Box::new(done)))
 }
 

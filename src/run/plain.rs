@@ -23,7 +23,7 @@ pub(super) async fn make(writer: &mut TurnWriter<'_>, order: &Order) -> Result<O
     let sell_by = SellBy::from_now(clock);
     let plain = Plain { number: order.number, now, settlements: &settlements, take };
     let made = writer.make_plain(&order.run, &plain).await;
-    let Some(rows) = made.map_err(|error| Failure { may_be_done: !error.is_busy(), error })? else { return Ok(None) };
+    let Some(rows) = made.map_err(Failure::of_commit)? else { return Ok(None) };
     let taken = wanted.map(|(wanted, limit)| Took { place: wanted.place, rows, wanted: limit }).into_iter().collect();
     Ok(Some(Done {
         clock_ahead_ms: 0,

@@ -22,47 +22,31 @@ pub(super) async fn write_counts(tx: &mut Tx<'_>, moved: &[(BatchId, Counts)]) -
     if done == expected { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
-/// Likewise in a file, behind a statement that has taken rows of a batch: those are counted too.
-pub(super) fn changed_and_taken_counts(
-    moved: &[(BatchId, Counts)],
-    taken_of: Option<BatchId>,
-) -> (Statement<'static>, u64) {
-    const WRITE: &str = concat!(
-        "UPDATE state_count SET invocations = invocations + change.more
-            + CASE WHEN change.taken = 0 THEN 0 WHEN change.state = 'pending' THEN -changes() ELSE changes() END FROM ",
-        "(SELECT CAST(value ->> 0 AS BIGINT) AS batch_id, value ->> 1 AS state, CAST(value ->> 2 AS BIGINT) AS more,
-            CAST(value ->> 3 AS BIGINT) AS taken FROM json_each($1)) AS change",
-        " WHERE state_count.batch_id = change.batch_id AND state_count.state = change.state"
-    );
-    let mut moved = moved.to_vec();
-    if let Some(batch) = taken_of.filter(|taken| moved.iter().all(|(batch, _)| batch != taken)) {
-        moved.push((batch, Counts::default()));
-    }
-    let is_of_taken =
-        |batch: BatchId, state| taken_of == Some(batch) && matches!(state, State::Pending | State::Sending);
-    let changes: Vec<_> = moved
-        .iter()
-        .flat_map(|(batch, counts)| counts.iter().map(|(state, change)| (*batch, state, change)))
-        .filter(|(batch, state, change)| *change != 0 || is_of_taken(*batch, *state))
-        .map(|(batch, state, change)| (batch.0, state.as_str(), change, u8::from(is_of_taken(batch, state))))
-        .collect();
-    (query(WRITE).bind(json_text(&changes)), changes.len() as u64)
+/// The changes that a statement is given, as a table named `change`.
+macro_rules! changes {
+    () => {
+        "(SELECT CAST(value ->> 0 AS BIGINT) AS batch_id, value ->> 1 AS state, CAST(value ->> 2 AS BIGINT) AS more
+          FROM json_each($1)) AS change"
+    };
+}
+
+/// Adds the changes in a file, and what else is said.
+macro_rules! add {
+    ($and:literal) => {
+        concat!(
+            "UPDATE state_count SET invocations = invocations + change.more",
+            $and,
+            " FROM ",
+            changes!(),
+            " WHERE state_count.batch_id = change.batch_id AND state_count.state = change.state"
+        )
+    };
 }
 
 /// The statement that adds the changes to the table of counts, and how many rows it changes; nothing for no changes.
 pub(super) fn changed_counts(moved: &[(BatchId, Counts)]) -> Option<(Statement<'static>, u64)> {
-    macro_rules! changes {
-        () => {
-            "(SELECT CAST(value ->> 0 AS BIGINT) AS batch_id, value ->> 1 AS state, CAST(value ->> 2 AS BIGINT) AS more
-              FROM json_each($1)) AS change"
-        };
-    }
     const WRITE: Sql = Sql {
-        sqlite: concat!(
-            "UPDATE state_count SET invocations = invocations + change.more FROM ",
-            changes!(),
-            " WHERE state_count.batch_id = change.batch_id AND state_count.state = change.state"
-        ),
+        sqlite: add!(""),
         // Every transaction locks them in one order, so that two never wait for each other.
         postgres: concat!(
             "WITH locked AS MATERIALIZED (SELECT count.batch_id, count.state, change.more FROM ",
@@ -73,10 +57,33 @@ pub(super) fn changed_counts(moved: &[(BatchId, Counts)]) -> Option<(Statement<'
              WHERE state_count.batch_id = locked.batch_id AND state_count.state = locked.state"
         ),
     };
-    let changes: Vec<_> = moved
-        .iter()
-        .flat_map(|(batch, counts)| counts.iter().map(|(state, change)| (batch.0, state.as_str(), change)))
-        .filter(|(_, _, change)| *change != 0)
-        .collect();
+    let changes = changes(moved, |_, _| false);
     (!changes.is_empty()).then(|| (query(WRITE).bind(json_text(&changes)), changes.len() as u64))
+}
+
+/// Likewise in a file, behind the statement that has taken rows of a batch: those are counted too.
+pub(super) fn changed_and_taken_counts(moved: &[(BatchId, Counts)], taken_of: BatchId) -> (Statement<'static>, u64) {
+    const WRITE: &str = add!(
+        " + CASE WHEN change.batch_id <> $2 THEN 0 WHEN change.state = 'pending' THEN -changes()
+                 WHEN change.state = 'sending' THEN changes() ELSE 0 END"
+    );
+    let mut moved = moved.to_vec();
+    if moved.iter().all(|(batch, _)| *batch != taken_of) {
+        moved.push((taken_of, Counts::default()));
+    }
+    let changes = changes(&moved, |batch, state| batch == taken_of && matches!(state, State::Pending | State::Sending));
+    (query(WRITE).bind(json_text(&changes)).bind(taken_of.0), changes.len() as u64)
+}
+
+/// What a statement is given: how many more are in a state of a batch, where that has changed or may have.
+fn changes(
+    moved: &[(BatchId, Counts)],
+    may_have_changed: impl Fn(BatchId, State) -> bool,
+) -> Vec<(i64, &'static str, i64)> {
+    moved
+        .iter()
+        .flat_map(|(batch, counts)| counts.iter().map(|(state, more)| (*batch, state, more)))
+        .filter(|(batch, state, more)| *more != 0 || may_have_changed(*batch, *state))
+        .map(|(batch, state, more)| (batch.0, state.as_str(), more))
+        .collect()
 }

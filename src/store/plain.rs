@@ -7,13 +7,13 @@ use std::sync::atomic::Ordering;
 
 use sqlx::SqliteConnection;
 
-use super::counts::{changed_and_taken_counts, note_move};
+use super::counts::{changed_and_taken_counts, changed_counts, note_move};
 use super::given::GIVEN_MAX;
 use super::run::Run;
 use super::settle::{Settling, settling};
 use super::statement::{On, Statement, query};
 use super::take::{DUE, TAKE_DUE, read_due};
-use super::turn::{CLAIM, TurnWriter};
+use super::turn::{CLAIM_OF_THE_LIVING, TurnWriter, claim};
 use super::{Result, sqlite};
 use crate::invocation::{BatchId, Settlement, State, Taken, UnixMillis};
 
@@ -49,6 +49,7 @@ impl TurnWriter<'_> {
     /// error leaves open whether the turn has been committed, unless it is that another process was in the way.
     pub async fn make_plain(&mut self, run: &Run, plain: &Plain<'_>) -> Result<Option<Vec<Taken>>> {
         let store = self.store;
+        // More than one statement can be given make a script of a length that hardly comes again, and each is kept parsed.
         let is_too_much = plain.settlements.len() > GIVEN_MAX;
         if store.is_shared() || is_too_much || store.looks_first.load(Ordering::Relaxed) {
             return Ok(None);
@@ -89,21 +90,26 @@ impl TurnWriter<'_> {
     fn script(&self, run: &Run, plain: &Plain<'_>) -> Vec<Statement<'static>> {
         let Plain { number, now, settlements, take } = plain;
         let changed = |expected: u64| query(CHANGED).bind(expected.cast_signed());
-        let claim = query(CLAIM).bind(run.id.0).bind(&run.token).bind(*number).bind(now.0).bind(Some(self.rate));
-        let mut script = vec![query("BEGIN IMMEDIATE"), claim.owned(), changed(1)];
+        let claim = claim(CLAIM_OF_THE_LIVING, run, *number, *now, self.rate).owned();
+        let mut script = vec![query("BEGIN IMMEDIATE"), claim, changed(1)];
         let settled: Vec<(&Settlement, State)> = settlements.iter().map(|s| (*s, s.state)).collect();
         for Settling { record, moves, rows } in settling(run.id.0, &settled) {
             script.extend([record, moves, changed(rows)]);
         }
         let mut moved = Vec::new();
         settled.iter().for_each(|(s, state)| note_move(&mut moved, s.id.batch(), State::Sending, *state));
-        if let Some((batch, limit)) = take {
-            let limit = i64::from(*limit);
-            script.push(query(DUE).bind(batch.0).bind(now.0).bind(limit));
-            script.push(query(TAKE_DUE).bind(batch.0).bind(now.0).bind(run.id.0).bind(limit));
+        let counts = match take {
+            Some((batch, limit)) => {
+                let limit = i64::from(*limit);
+                script.push(query(DUE).bind(batch.0).bind(now.0).bind(limit));
+                script.push(query(TAKE_DUE).bind(batch.0).bind(now.0).bind(run.id.0).bind(limit));
+                Some(changed_and_taken_counts(&moved, *batch))
+            }
+            None => changed_counts(&moved),
+        };
+        if let Some((counts, rows)) = counts {
+            script.extend([counts, changed(rows)]);
         }
-        let (counts, rows) = changed_and_taken_counts(&moved, take.map(|(batch, _)| batch));
-        script.extend([counts, changed(rows)]);
         script.push(query("COMMIT"));
         script
     }

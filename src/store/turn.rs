@@ -72,7 +72,12 @@ macro_rules! claim {
 }
 
 /// Claims the number of a file's turn for a run that nobody has ended.
-pub(super) const CLAIM: &str = concat!(claim!("$4"), " AND ended_at IS NULL");
+pub(super) const CLAIM_OF_THE_LIVING: &str = concat!(claim!("$4"), " AND ended_at IS NULL");
+
+/// A claim to a turn's number, by one of the texts.
+pub(super) fn claim<'q>(text: impl Into<Sql>, run: &'q Run, number: i64, now: UnixMillis, rate: f64) -> Statement<'q> {
+    query(text).bind(run.id.0).bind(&run.token).bind(number).bind(now.0).bind(Some(rate))
+}
 
 impl TurnWriter<'_> {
     /// Has the turn tell how many outcomes a second its run has seen of late: for people to read.
@@ -84,7 +89,7 @@ impl TurnWriter<'_> {
     /// Begins the turn of that number, which is the witness of its own commit. Claiming it once more tells whether a commit
     /// that was not confirmed had come about: a server that still has it under way is waited for.
     pub async fn begin(&mut self, run: &Run, number: i64, now: UnixMillis) -> Result<Claim<'_>> {
-        let claim_text = Sql {
+        const CLAIM: Sql = Sql {
             sqlite: concat!(claim!("$4"), " RETURNING turned_at, ended_at IS NOT NULL"),
             postgres: concat!(
                 claim!("COALESCE(", server_now!(), ", $4)"),
@@ -95,7 +100,7 @@ impl TurnWriter<'_> {
         let store = self.store;
         let failed = || store.failed("begin a turn");
         let mut tx = self.guard.begin().await.map_err(failed())?;
-        let claim = query(claim_text).bind(run.id.0).bind(&run.token).bind(number).bind(now.0).bind(Some(self.rate));
+        let claim = claim(CLAIM, run, number, now, self.rate);
         if let Some(claimed) = claim.fetch_optional(&mut tx).await.map_err(failed())? {
             let now = UnixMillis(claimed.get(0).map_err(failed())?);
             let is_ended = claimed.get(1).map_err(failed())?;
