@@ -1,7 +1,7 @@
 //! SQLite: how its connections are opened, and what its errors mean for a person.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::error::DatabaseError;
@@ -63,9 +63,22 @@ pub(super) fn readers(options: &SqliteConnectOptions) -> SqlitePool {
     )
 }
 
+/// How long two processes may be in each other's way that make one new file a queue, and the pause between two tries.
+const MADE_WITHIN: Duration = Duration::from_secs(2);
+const MAKING_PAUSE: Duration = Duration::from_millis(5);
+
 /// Opens a connection.
+///
+/// A new file is given its log by whoever opens it first; who comes meanwhile is told that it is busy at once, whatever the busy
+/// time-out, and tries again. Who has waited for as long as that has met something else.
 pub(super) async fn open(place: &str, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
-    SqliteConnection::connect_with(options).await.map_err(|cause| error("open the database", place, cause))
+    let began = Instant::now();
+    loop {
+        match SqliteConnection::connect_with(options).await {
+            Err(cause) if is_busy(&cause) && began.elapsed() < MADE_WITHIN => tokio::time::sleep(MAKING_PAUSE).await,
+            opened => return opened.map_err(|cause| error("open the database", place, cause)),
+        }
+    }
 }
 
 /// Opens the connection that writes.
