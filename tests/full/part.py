@@ -1,0 +1,110 @@
+"""One part of the programme: what it does, how often, and what it found."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KEPT = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "full"
+
+
+class Failed(Exception):
+    """Something did not hold, or could not be tried; the text says what."""
+
+
+@dataclass
+class Found:
+    """What the rounds of a part came to."""
+
+    rounds: int
+    asked: int
+    seconds: float
+    seeds: str
+    figures: dict = field(default_factory=dict)
+    date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
+    commit: str = field(default_factory=lambda: commit())
+
+    def text(self):
+        """The figures as one line."""
+        return ", ".join(f"{number:,} {what}" for what, number in self.figures.items())
+
+    def keep(self, name):
+        """Keeps it for the table."""
+        KEPT.mkdir(parents=True, exist_ok=True)
+        (KEPT / f"{name}.json").write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+    @classmethod
+    def kept(cls, name):
+        """What was found last, if anything was."""
+        file = KEPT / f"{name}.json"
+        return cls(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+
+
+@dataclass
+class Tests:
+    """A part that is a test of `cargo test`, with more rounds."""
+
+    what: str
+    rounds: int
+    # The file of tests, and the names of the facts, or how they begin.
+    file: str
+    facts: tuple
+    release: bool = False
+
+    def run(self, name, rounds, minutes, seed):
+        """Runs the facts, and adds up what they counted."""
+        began = time.monotonic()
+        with tempfile.NamedTemporaryFile(suffix=".ndjson") as figures:
+            environment = {
+                **os.environ,
+                "MEP_BATCH_TEST_ROUNDS": str(rounds),
+                "MEP_BATCH_TEST_MINUTES": str(minutes),
+                "MEP_BATCH_TEST_FIGURES": figures.name,
+            }
+            if seed is not None:
+                environment["MEP_BATCH_TEST_SEED"] = str(seed)
+            words = ["cargo", "test", *(["--release"] if self.release else []), "--test", self.file, "--", *self.facts]
+            done = subprocess.run(words, cwd=ROOT, env=environment)
+            told = [json.loads(line) for line in Path(figures.name).read_text(encoding="utf-8").splitlines()]
+        if done.returncode != 0:
+            raise Failed(f"`{' '.join(words)}` ended with {done.returncode}; the seed that replays it is above")
+        if not told:
+            raise Failed(f"`{' '.join(words)}` ran no rounds: is what it needs installed?")
+        added = {}
+        for line in told:
+            for what, number in line["figures"].items():
+                added[what] = added.get(what, 0) + number
+        seeds = ", ".join(f"{line['seed']}…{line['seed'] + max(line['rounds'] - 1, 0)}" for line in told)
+        asked = sum(line["asked"] for line in told)
+        return Found(sum(line["rounds"] for line in told), asked, time.monotonic() - began, seeds, added)
+
+
+@dataclass
+class Script:
+    """A part of its own: a function of the rounds, the minutes and the seed."""
+
+    what: str
+    rounds: int
+    function: object
+
+    def run(self, name, rounds, minutes, seed):
+        """Calls it."""
+        return self.function(rounds, minutes, seed)
+
+
+def program(release=False):
+    """Builds the program and says where it is."""
+    words = ["cargo", "build", "--quiet", "--bin", "mep-batch", *(["--release"] if release else [])]
+    subprocess.run(words, cwd=ROOT, check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return target / ("release" if release else "debug") / "mep-batch"
+
+
+def commit():
+    """The commit that is checked out, and whether anything was changed since."""
+    words = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip() or "unknown"
