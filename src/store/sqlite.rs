@@ -126,3 +126,19 @@ fn primary_code(error: &sqlx::Error) -> Option<i64> {
     let extended: i64 = error.code()?.parse().ok()?;
     Some(extended & 0xff)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_run_commits_is_waited_for_until_it_is_on_the_disk() {
+        const FULL: i64 = 2;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue.db");
+        std::fs::File::create(&path).expect("a file");
+        let mut writer = open_writer("queue.db", &options(&path, Duration::from_secs(1))).await.expect("a connection");
+        let row = query("PRAGMA synchronous").fetch_one(On::Sqlite(&mut writer)).await.expect("an answer");
+        assert_eq!(row.get::<i64>(0).expect("a number"), FULL);
+    }
+}
