@@ -4,44 +4,8 @@ mod audit;
 mod cluster;
 mod scenario;
 
-use std::time::{Duration, Instant};
-
 use rustix::process::Signal;
 use scenario::{Done, Scenario, Simulator, campaign, phone};
-
-const CONCURRENCY: usize = 8;
-
-#[test]
-fn a_run_killed_at_random_moments_sends_no_row_twice_and_loses_none() {
-    const KILLS: usize = 20;
-    const ROWS: u64 = 400;
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed} replays the moments");
-    let mut moments = fastrand::Rng::with_seed(seed);
-    let s = Scenario::new();
-    let sim = s.simulate("--latency 5ms..20ms");
-    s.write("campaign.csv", campaign(0..400)).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
-    let run = format!("run campaign --concurrency {CONCURRENCY} --max-unknown 400 --wait 0 --probe-after 10ms");
-    let mut kills = 0;
-    for _ in 0..KILLS {
-        let running = s.start(&run);
-        let moment = Duration::from_micros(moments.u64(5_000..70_000));
-        let began = Instant::now();
-        while began.elapsed() < moment {
-            std::thread::yield_now();
-        }
-        kills += usize::from(running.kill().code == 137);
-        s.audit_unsettled(ROWS);
-    }
-    assert!(kills > KILLS / 4, "the runs were too quick to be killed: {kills}");
-    let ended = s.mep(&run);
-    assert!([0, 4].contains(&ended.code), "{}", ended.output());
-    assert_eq!(s.query("SELECT count(*) FROM invocation WHERE state NOT IN ('accepted', 'unknown')"), ["0"]);
-    s.audit_unknown(ROWS, kills * CONCURRENCY);
-    let received = sim.received();
-    s.mep(&run);
-    assert_eq!(sim.received(), received);
-}
 
 #[test]
 fn a_killed_run_is_told_of_and_its_rows_are_unknown_with_their_cause() {

@@ -24,7 +24,6 @@ fn main() -> ExitCode {
             facts![
                 eight_runs_drain_a_batch_and_nobody_is_texted_twice,
                 a_killed_run_is_judged_while_the_others_go_on,
-                a_stopped_run_is_judged_and_tells_late_what_came_of_its_requests,
                 three_runs_keep_one_rate,
                 a_refusal_of_the_credentials_that_one_sees_stops_all,
                 a_429_that_one_sees_has_all_wait,
@@ -113,26 +112,6 @@ fn a_killed_run_is_judged_while_the_others_go_on(database: Database) {
     let received = sim.received();
     s.mep("run campaign").exits(4);
     assert_eq!(sim.received(), received);
-}
-
-fn a_stopped_run_is_judged_and_tells_late_what_came_of_its_requests(database: Database) {
-    const ROWS: u32 = 200;
-    let s = Scenario::on(database);
-    let sim = s.simulate("--latency 100ms..200ms");
-    imported(&s, &sim, ROWS, "");
-    let [stopped, other] = start(&s, "--timeout 5m");
-    until("each run has sent", || count(&s, "SELECT count(DISTINCT run_id) FROM attempt") == 2);
-    let held = stop_in_flight(&s, &stopped);
-    other.finish().exits(4);
-    assert_eq!(s.states(), format!("{} accepted, {held} unknown", ROWS as usize - held));
-    s.audit_unknown(ROWS.into(), held);
-    stopped.send(Signal::CONT);
-    let told = stopped.finish();
-    assert_eq!(count(&s, "SELECT count(*) FROM attempt WHERE judged = 1 AND late = 1"), held, "{}", told.output());
-    // What it had taken and not sent yet it gave back.
-    s.mep("run campaign").exits(0);
-    assert_eq!((s.states(), sim.received()), (format!("{ROWS} accepted"), ROWS as usize));
-    s.audit_unknown(ROWS.into(), 0);
 }
 
 fn a_server_that_ends_and_comes_back_loses_and_repeats_nothing(_: Database) {

@@ -1,12 +1,50 @@
 """Every part of the full programme, by its name on the command line."""
 
-from full.part import Tests
+from full.part import Script, Tests
+from full.peers import peers
+from full.seeded import seeded
+from full.syscalls import syscalls
 
 PARTS = {
     "kills": Tests(
-        "`kill -9` of a run at random moments, begun again until it is done",
-        2_000,
-        "resume",
-        ("a_run_killed_at_random_moments_sends_no_row_twice_and_loses_none",),
+        "`kill -9` of `import`, `run`, `resolve` and `retry`, some twenty in each campaign, begun again until it is done",
+        110,
+        "kills",
+        ("a_campaign_that_is_killed_in_each_of_its_phases_texts_nobody_twice_and_loses_nobody",),
+    ),
+    "syscalls": Script(
+        "each command of a six-row campaign, killed before each system call by which it changes anything",
+        3,
+        syscalls,
+    ),
+    "starts": Tests(
+        "up to five runs started at one moment, where there is no queue yet, in a file and on a server",
+        100,
+        "starts_and_stops",
+        ("runs_that_start_at_one_moment_import_once_and_send_once",),
+    ),
+    "stops": Tests(
+        "runs stopped past the sell-by of what they had taken, and woken up, in a file and on a server",
+        50,
+        "starts_and_stops",
+        ("a_run_stopped_past_its_sell_by_sends_nothing_twice_and_loses_nothing",),
+    ),
+    "heartbeats": Tests(
+        "runs stopped until another has judged them dead, and woken up",
+        50,
+        "starts_and_stops",
+        ("a_run_stopped_past_its_heartbeat_is_judged_and_tells_late_what_came_of_its_requests",),
+    ),
+    "storm": Tests(
+        "several runs on one server, and ten blows: kills, stops, cut connections, a server that falls over, also inside COMMIT",
+        50,
+        "storm",
+        ("a_storm_texts_nobody_twice_and_loses_nobody",),
+    ),
+    "seeded": Script("seeded bugs, each a patch to a copy of the tree: caught by the tests that it names", 11, seeded),
+    "peers": Script(
+        "the storm on others: 5 times `kill -9` in a campaign of 300 people, 8 in flight, and begun again",
+        20,
+        peers,
     ),
 }

@@ -46,7 +46,8 @@ pub(crate) fn rounds(part: &str, quick: u64, mut round: impl FnMut(&mut Rng, &mu
         "part": part, "rounds": done, "asked": asked, "seed": seed, "seconds": began.elapsed().as_secs(), "figures": figures.0,
     });
     if let Ok(file) = std::env::var(FIGURES) {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).expect("a file for the figures");
+        let mut file =
+            std::fs::OpenOptions::new().create(true).append(true).open(file).expect("a file for the figures");
         writeln!(file, "{told}").expect("the figures can be written");
     }
     figures.0

@@ -87,6 +87,11 @@ impl Running {
         kill_process(pid, signal).expect("a child can be sent a signal");
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_some()
+    }
+
     /// Waits until it ends by itself.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Done {
