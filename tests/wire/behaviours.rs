@@ -3,34 +3,73 @@
 use mep_batch::invocation::Outcome;
 use mep_batch::invocation::Outcome::{Accepted, Failed, Foreign, Misconfigured, Rejected, Retry, Throttled, Unknown};
 
+use crate::delivery;
 use crate::server::Act::{Close, ReadRest, Say, Stall};
-use crate::server::{Reads, Script};
+use crate::server::{Act, Reads, Script};
 
 /// One thing that may happen to a request that has left.
+#[derive(Debug, Clone)]
 pub(crate) struct Behaviour {
     pub(crate) name: String,
     pub(crate) script: Script,
     pub(crate) outcome: Outcome,
+    /// Whether it may be unknown as well: an answer was written, and nobody can say whether it came.
+    pub(crate) or_unknown: bool,
 }
 
-const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\nX-Request-Id: 7EYYG-EF3XM-5LSQ5-ILR73\r\nContent-Length: 0\r\n\r\n";
-const TEMPORARY: &str = r#"{"error":{"code":1010,"description":"try later"}}"#;
+pub(crate) const ACCEPTED: &str =
+    "HTTP/1.1 202 Accepted\r\nX-Request-Id: 7EYYG-EF3XM-5LSQ5-ILR73\r\nContent-Length: 0\r\n\r\n";
+pub(crate) const TEMPORARY: &str = r#"{"error":{"code":1010,"description":"try later"}}"#;
 const PERMANENT: &str = r#"{"error":{"code":1000,"description":"call us"}}"#;
-const INVALID: &str = r#"{"error":{"code":12002,"description":"no such variable"}}"#;
+pub(crate) const INVALID: &str = r#"{"error":{"code":12002,"description":"no such variable"}}"#;
 const ROLE: &str = r#"{"error":{"code":12001,"description":"role"}}"#;
 const METHOD: &str = r#"{"error":{"code":"12003","description":"method"}}"#;
 const PAGE: &str = "<html><h1>Bad Gateway</h1></html>";
 
 /// Every behaviour, each once.
 pub(crate) fn all() -> Vec<Behaviour> {
-    [statuses(), redirects(), request_ids(), bodies(), cuts(), broken(), early(), stalls()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        statuses(),
+        redirects(),
+        request_ids(),
+        bodies(),
+        cuts(),
+        broken(),
+        early(),
+        stalls(),
+        delivery::slow(),
+        delivery::resets(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-fn behaviour(name: impl Into<String>, script: Script, outcome: Outcome) -> Behaviour {
-    Behaviour { name: name.into(), script, outcome }
+impl Behaviour {
+    /// Whether the contract has this outcome for it.
+    pub(crate) fn allows(&self, outcome: Outcome) -> bool {
+        outcome == self.outcome || (self.or_unknown && outcome == Outcome::Unknown)
+    }
+
+    /// Whether the client's own timeout ends it.
+    pub(crate) fn stalls_the_client(&self) -> bool {
+        self.script.acts.iter().any(|act| match act {
+            Stall => true,
+            Act::Drip(_, pause) => *pause >= delivery::TOO_SLOW,
+            Say(_) | Act::Pause(_) | ReadRest | Close => false,
+        })
+    }
+
+    /// Whether the next request finds a connection that is whole or gone: not one that is just closing, or on which more came
+    /// than the answer.
+    pub(crate) fn leaves_no_trap(&self) -> bool {
+        let has_surplus = self.name.starts_with("Content-Length too short");
+        !has_surplus && !self.stalls_the_client() && !self.script.acts.iter().any(|act| matches!(act, Close))
+    }
+}
+
+pub(crate) fn behaviour(name: impl Into<String>, script: Script, outcome: Outcome) -> Behaviour {
+    Behaviour { name: name.into(), script, outcome, or_unknown: false }
 }
 
 /// Reads the request, says that, and keeps the connection.
@@ -43,18 +82,18 @@ fn says_and_closes(text: impl Into<Vec<u8>>) -> Script {
     Script { reads: Reads::Whole, acts: vec![Say(text.into()), Close] }
 }
 
-fn answer(status: u16, body: &str) -> String {
+pub(crate) fn answer(status: u16, body: &str) -> String {
     format!("HTTP/1.1 {status} Some Reason\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-fn chunked(status: u16, body: &str) -> String {
+pub(crate) fn chunked(status: u16, body: &str) -> String {
     let (start, end) = body.split_at(body.len() / 2);
     let chunks = [start, end].map(|part| format!("{:x}\r\n{part}\r\n", part.len())).concat();
     format!("HTTP/1.1 {status} Some Reason\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
 }
 
 /// Whole answers: the status, the body and the class.
-const STATUSES: &[(u16, &str, Outcome)] = &[
+pub(crate) const STATUSES: &[(u16, &str, Outcome)] = &[
     (202, "", Foreign),
     (200, "", Foreign),
     (200, "<html>Please log in to this network</html>", Foreign),
@@ -310,9 +349,4 @@ fn stalls() -> Vec<Behaviour> {
         behaviour("stall in the body of 202", stalls(&ACCEPTED.replace("h: 0", "h: 5")), Accepted),
         behaviour("stall after a whole 202", stalls(ACCEPTED), Accepted),
     ]
-}
-
-/// Whether the client's own timeout ends it.
-pub(crate) fn stalls_the_client(behaviour: &Behaviour) -> bool {
-    behaviour.script.acts.iter().any(|act| matches!(act, Stall))
 }

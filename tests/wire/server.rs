@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// The service ID whose requests are answered with a plain 202, to have a connection that is used again.
 pub(crate) const PRIME: &str = "PRIME";
@@ -21,6 +22,8 @@ pub(crate) enum Reads {
     Nothing,
     /// Its head.
     Head,
+    /// So many thousandths of its bytes, so that closing resets the connection.
+    Share(u16),
     /// All but the last byte, so that closing resets the connection.
     AllButOne,
     /// All of it.
@@ -32,6 +35,10 @@ pub(crate) enum Reads {
 pub(crate) enum Act {
     /// Writes.
     Say(Vec<u8>),
+    /// Writes byte by byte, with a pause after each.
+    Drip(Vec<u8>, Duration),
+    /// Does nothing for a while.
+    Pause(Duration),
     /// Reads what is left of the request.
     ReadRest,
     /// Closes: with an end of stream where all was read, else with a reset.
@@ -57,22 +64,32 @@ struct Seen {
 #[derive(Clone)]
 pub(crate) struct Server {
     addr: SocketAddr,
+    scripts: Arc<Mutex<HashMap<String, Script>>>,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Server {
     pub(crate) fn start(scripts: HashMap<String, Script>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let server =
-            Server { addr: listener.local_addr().expect("an address"), seen: Arc::new(Mutex::new(Seen::default())) };
-        let (accepting, scripts) = (server.clone(), Arc::new(scripts));
+        let addr = listener.local_addr().expect("an address");
+        let server = Server { addr, scripts: Arc::new(Mutex::new(scripts)), seen: Arc::default() };
+        let accepting = server.clone();
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                let (server, scripts) = (accepting.clone(), Arc::clone(&scripts));
-                thread::spawn(move || server.serve(connection, &scripts));
+                let server = accepting.clone();
+                thread::spawn(move || server.serve(connection));
             }
         });
         server
+    }
+
+    /// Says what is done with the requests of one more service ID.
+    pub(crate) fn learns(&self, service: &str, script: Script) {
+        self.scripts().insert(service.to_owned(), script);
+    }
+
+    fn scripts(&self) -> std::sync::MutexGuard<'_, HashMap<String, Script>> {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -104,40 +121,92 @@ impl Server {
         *seen.on_used_connections.entry(service.to_owned()).or_default() += usize::from(is_used);
     }
 
-    fn serve(&self, mut connection: TcpStream, scripts: &HashMap<String, Script>) {
-        let prime = Script { reads: Reads::Whole, acts: vec![Act::Say(PRIME_ANSWER.into())] };
+    fn serve(&self, mut connection: TcpStream) {
+        // A pause is between two bytes on the wire, not between two writes.
+        let _ = connection.set_nodelay(true);
         let mut is_used = false;
         while let Some(line) = peek_request_line(&connection) {
             let service =
                 line.split(' ').nth(1).and_then(|path| path.rsplit('/').next()).unwrap_or_default().to_owned();
-            let script = scripts.get(&service).unwrap_or(&prime);
+            let script = self.scripts().get(&service).cloned().unwrap_or_else(prime);
             let request = match script.reads {
                 Reads::Nothing => line.into_bytes(),
                 Reads::Head => read_head(&mut connection),
+                Reads::Share(thousandths) => read_share(&mut connection, thousandths),
                 Reads::AllButOne => read_request(&mut connection, 1),
                 Reads::Whole => read_request(&mut connection, 0),
             };
             // Before the answer: the client may look as soon as it has it.
             self.note(&service, &request, is_used);
             is_used = true;
-            for act in &script.acts {
-                match act {
-                    Act::Say(text) => {
-                        // The client may be gone already.
-                        let _ = connection.write_all(text);
-                    }
-                    Act::ReadRest => {
-                        read_body(&mut connection, &String::from_utf8_lossy(&request), 0);
-                    }
-                    Act::Close => return,
-                    Act::Stall => {
-                        let _ = connection.read_to_end(&mut Vec::new());
-                        let _ = connection.shutdown(Shutdown::Both);
-                        return;
-                    }
-                }
+            if !script.acts.iter().all(|act| act.is_done_on(&mut connection, &request)) {
+                return;
             }
         }
+    }
+}
+
+impl Act {
+    /// Does it; whether the connection goes on.
+    fn is_done_on(&self, connection: &mut TcpStream, request: &[u8]) -> bool {
+        match self {
+            Act::Say(text) => {
+                // The client may be gone already.
+                let _ = connection.write_all(text);
+            }
+            Act::Drip(text, pause) => {
+                for byte in text.chunks(1) {
+                    if connection.write_all(byte).is_err() {
+                        return false;
+                    }
+                    thread::sleep(*pause);
+                }
+            }
+            Act::Pause(pause) => thread::sleep(*pause),
+            Act::ReadRest => {
+                read_body(connection, &String::from_utf8_lossy(request), 0);
+            }
+            Act::Close => return false,
+            Act::Stall => {
+                let _ = connection.read_to_end(&mut Vec::new());
+                let _ = connection.shutdown(Shutdown::Both);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// What is done with a request of which nothing is said: a plain 202.
+fn prime() -> Script {
+    Script { reads: Reads::Whole, acts: vec![Act::Say(PRIME_ANSWER.into())] }
+}
+
+/// Reads so many thousandths of a request, once all of it has come, and at least a byte less than that.
+fn read_share(connection: &mut TcpStream, thousandths: u16) -> Vec<u8> {
+    let length = peek_request(connection).map_or(0, |request| request.len());
+    let mut share = vec![0; (length * usize::from(thousandths) / 1000).min(length.saturating_sub(1))];
+    let _ = connection.read_exact(&mut share);
+    share
+}
+
+/// The next request, once all of it has come; it stays in the socket's buffer.
+fn peek_request(connection: &TcpStream) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let length = connection.peek(&mut buffer).ok().filter(|length| *length > 0)?;
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if let Some((head, _)) = text.split_once("\r\n\r\n") {
+            let whole = head.len() + 4 + content_length(head);
+            if length >= whole {
+                buffer.truncate(whole);
+                return Some(buffer);
+            }
+        }
+        if length == buffer.len() {
+            return None;
+        }
+        thread::yield_now();
     }
 }
 
@@ -171,11 +240,7 @@ fn read_head(connection: &mut TcpStream) -> Vec<u8> {
 }
 
 fn read_body(connection: &mut TcpStream, head: &str, but: usize) -> Vec<u8> {
-    let length = head
-        .lines()
-        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|rest| rest.trim().to_owned()))
-        .and_then(|length| length.parse::<usize>().ok())
-        .unwrap_or(0);
+    let length = content_length(head);
     let mut body = vec![0; length.saturating_sub(but)];
     let _ = connection.read_exact(&mut body);
     if but > 0 {
@@ -183,4 +248,9 @@ fn read_body(connection: &mut TcpStream, head: &str, but: usize) -> Vec<u8> {
         let _ = connection.peek(&mut [0]);
     }
     body
+}
+
+fn content_length(head: &str) -> usize {
+    let header = |line: &str| Some(line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().to_owned());
+    head.lines().find_map(header).and_then(|length| length.parse().ok()).unwrap_or(0)
 }

@@ -11,13 +11,14 @@ use crate::server::{Act, Reads, Script, Server};
 use crate::{PATIENT, SHORT, class, client, send};
 
 /// A listener that does the same with every connection: reads what comes first, says something, and closes or stalls.
-fn listener(says: &'static [u8], stalls: bool) -> SocketAddr {
+pub(crate) fn listener(says: impl Into<Vec<u8>>, stalls: bool) -> SocketAddr {
+    let says = says.into();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let addr = listener.local_addr().expect("an address");
     thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
             let _ = connection.read(&mut [0; 4096]);
-            let _ = connection.write_all(says);
+            let _ = connection.write_all(&says);
             if stalls {
                 let _ = connection.read_to_end(&mut Vec::new());
             }
