@@ -7,6 +7,7 @@ mod answer;
 mod connection;
 mod credentials;
 mod fault;
+mod secrets;
 mod target;
 mod trust;
 
@@ -22,11 +23,14 @@ pub use credentials::Credentials;
 pub use target::Target;
 pub use trust::{Trusted, trusted};
 
+use secrets::Secrets;
+
 /// Sends invocations to one endpoint on behalf of one account. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: Url,
+    secrets: Secrets,
 }
 
 impl Client {
@@ -46,6 +50,7 @@ impl Client {
     ) -> anyhow::Result<Client> {
         let base = target::base(base_url)?;
         let proxy = proxy.map(connection::proxy_url).transpose()?;
+        let secrets = Secrets::of(credentials, proxy.as_ref());
         let needs_tls = [Some(&base), proxy.as_ref()].into_iter().flatten().any(|url| url.scheme() == "https");
         let mut builder = connection::builder(timeouts, concurrency)
             .default_headers(connection::headers(credentials))
@@ -54,7 +59,7 @@ impl Client {
             builder = builder.proxy(connection::proxy(url)?);
         }
         let http = builder.build().map_err(reqwest::Error::without_url).context("the HTTP client cannot be set up")?;
-        Ok(Client { http, base })
+        Ok(Client { http, base, secrets })
     }
 
     /// The address of a service at this endpoint.
@@ -68,7 +73,7 @@ impl Client {
     /// Dropping the future closes the connection; the request may have been received all the same.
     pub async fn send(&self, target: &Target, body: String) -> Finding {
         match self.http.post(target.url()).body(body).send().await {
-            Ok(response) => Finding::Answered(answer::read(response).await),
+            Ok(response) => Finding::Answered(answer::read(response, &self.secrets).await),
             Err(error) => fault::finding(error),
         }
     }

@@ -3,6 +3,7 @@
 use reqwest::Response;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use super::secrets::Secrets;
 use crate::invocation::Answer;
 use crate::mep::{ErrorBody, REQUEST_ID_HEADER, read_error_body};
 
@@ -21,24 +22,28 @@ const BODY_READ_MAX: usize = 64 * 1024;
 /// Reads what the contract knows of an answer.
 ///
 /// Nothing that goes wrong with the body takes back the head. The error code and text are read only of a body that came
-/// whole and is kept whole: of a part, they may be another's.
-pub(super) async fn read(mut response: Response) -> Answer {
+/// whole and is kept whole: of a part, they may be another's. What the request carried in secret is hidden in all of it.
+pub(super) async fn read(mut response: Response, secrets: &Secrets) -> Answer {
     let status = response.status().as_u16();
     let request_id = text_header(response.headers(), REQUEST_ID_HEADER, REQUEST_ID_LENGTH_MAX);
     let retry_after = text_header(response.headers(), RETRY_AFTER.as_str(), RETRY_AFTER_LENGTH_MAX);
-    let (body, is_whole) = read_body(&mut response).await;
+    // A secret that is cut at the end of what is kept would not be found.
+    let (mut body, is_whole) = read_body(&mut response, BODY_KEPT_MAX + secrets.longest()).await;
+    secrets.hide(&mut body);
+    body.truncate(BODY_KEPT_MAX);
     let ErrorBody { code, message } = if is_whole { read_error_body(&body) } else { ErrorBody::default() };
-    Answer { status, code, message, request_id, retry_after, body }
+    let hidden = |text: Option<String>| text.map(|text| secrets.hidden_in(text));
+    Answer { status, code, message: hidden(message), request_id: hidden(request_id), retry_after, body }
 }
 
-/// The start of the body, and whether that is all of it and its end was seen.
-async fn read_body(response: &mut Response) -> (Vec<u8>, bool) {
+/// The start of the body, and whether that is all of it, can be kept, and its end was seen.
+async fn read_body(response: &mut Response, start_max: usize) -> (Vec<u8>, bool) {
     let mut kept = Vec::new();
     let mut length = 0_usize;
     while length < BODY_READ_MAX {
         match response.chunk().await {
             Ok(Some(chunk)) => {
-                let room = BODY_KEPT_MAX - kept.len();
+                let room = start_max - kept.len();
                 kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 length = length.saturating_add(chunk.len());
             }
