@@ -6,11 +6,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::{Error, Result};
 
 /// The files of this program are for their owner alone: they hold phone numbers.
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
+
+/// What is told of a lock file that is none.
+const LINK: &str = "it is a link, and nothing is written through it; this program makes no links\nhint: see who put it there, \
+                    and remove it";
 
 /// What every SQLite file begins with.
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
@@ -48,8 +54,13 @@ pub(super) fn prepare(path: &Path, create: bool) -> Result<PathBuf> {
 }
 
 /// Opens a companion of the database (a lock), for its owner alone, creating it where it is missing.
+///
+/// Never through a link: it is emptied and written into, and what a link leads to is somebody's file.
 pub(super) fn open_companion(path: &Path) -> std::io::Result<fs::File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
+    let opened = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path);
+    opened.map_err(|error| if path.is_symlink() { std::io::Error::other(LINK) } else { error })
 }
 
 fn create_empty(path: &Path) -> std::io::Result<()> {
