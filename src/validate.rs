@@ -30,7 +30,7 @@ pub use phone::{CleanPhone, clean_phone, is_phone};
 pub use redaction::{body_sha256, body_values, without_numbers};
 pub use request::request_hash;
 pub use rules::Rules;
-pub use shown::{ShownCell, is_like_a_phone, sample_of};
+pub use shown::{ShownCell, is_like_a_phone, sample_of, without_phones};
 pub use spreadsheet::{is_spreadsheet_error, spreadsheet_error};
 pub use target::{Kind, Target, TargetFault, Variable, check_key};
 

@@ -83,9 +83,15 @@ fn cells_of(row: &InvocationView, reveal: bool) -> Vec<(String, String)> {
         .iter()
         .map(|cell| match cell.column.as_str() {
             "phoneNumber" => (cell.column.clone(), shown(&cell.text)),
-            _ => (cell.column.clone(), cell.text.clone()),
+            // A row that was shifted by a cell has its number elsewhere.
+            _ => (cell.column.clone(), text_as_wanted(&cell.text, reveal)),
         })
         .collect()
+}
+
+/// A text of the file's or of the service's, which may repeat the number.
+fn text_as_wanted(text: &str, reveal: bool) -> String {
+    if reveal { text.to_owned() } else { validate::without_phones(text) }
 }
 
 fn json_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: &Acts, reveal: bool) -> Value {
@@ -102,7 +108,7 @@ fn json_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: 
                 "code": attempt.code,
                 "message": attempt.message,
                 "requestId": attempt.request_id,
-                "answer": String::from_utf8_lossy(&attempt.answer),
+                "answer": text_as_wanted(&String::from_utf8_lossy(&attempt.answer), reveal),
                 "late": attempt.is_late,
                 "run": attempt.run,
                 "who": attempt.who,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::invocation::{RESULT_COLUMNS, UnixMillis, mask_phone};
 use crate::store::{Batch, InvocationView};
-use crate::validate::{BodyValue, body_cells};
+use crate::validate::{BodyValue, body_cells, without_phones};
 
 const PHONE: &str = "phoneNumber";
 const TIME_ZONE: &str = "timeZone";
@@ -53,7 +53,7 @@ impl From<Value> for FieldValue {
 /// The row's fields in the order of [`columns_of`]. Numbers stay numbers; what is absent is null.
 ///
 /// Variables stand under the names and in the order of the row's own body: read in again, the row makes the same one.
-/// Phone numbers are masked unless `reveal`, also where a refused cell only looks like one.
+/// Phone numbers are masked unless `reveal`, also where a text only looks like one.
 #[must_use]
 pub fn flat_row(batch: &Batch, row: &InvocationView, reveal: bool) -> Vec<Field> {
     let mapped = mapped_fields(&batch.columns, &mapped_cells(batch, row, reveal));
@@ -91,33 +91,43 @@ fn mapped_fields(columns: &[String], cells: &[Field]) -> Vec<Field> {
     columns.iter().map(&mut field).collect()
 }
 
-/// The request's body with the phone number's middle hidden.
+/// The request's body with the phone number's middle hidden, and that of whatever else looks like one.
 #[must_use]
 pub fn masked_body(body: &str) -> String {
-    let phone = body_cells(body).into_iter().find(|(name, _)| name == PHONE);
-    match phone {
-        Some((_, BodyValue::String(number) | BodyValue::Number(number))) => {
-            // The number stands first in the body that this program builds, and equal digits elsewhere are it as well.
-            body.replace(&number, &mask_phone(&number))
-        }
+    let masked = match recipient_of(&body_cells(body)) {
+        // The number stands first in the body that this program builds, and equal digits elsewhere are it as well.
+        Some(number) => body.replace(number, &mask_phone(number)),
         None => body.to_owned(),
-    }
+    };
+    without_phones(&masked)
+}
+
+/// The digits of the number that a request is for.
+fn recipient_of(cells: &[(String, BodyValue)]) -> Option<&str> {
+    let phone = cells.iter().find(|(name, _)| name == PHONE);
+    phone.map(|(_, BodyValue::String(number) | BodyValue::Number(number))| number.as_str())
 }
 
 /// A row's cells by mapped name: of its body, or of what was refused.
 fn mapped_cells(batch: &Batch, row: &InvocationView, reveal: bool) -> Vec<Field> {
     let shown = |name: &str, text: String| match (name, reveal) {
         (PHONE, false) => Value::from(mask_phone(&text)).into(),
-        (_, _) => Value::from(text).into(),
+        (_, false) => Value::from(without_phones(&text)).into(),
+        (_, true) => Value::from(text).into(),
     };
     let mut cells: Vec<Field> = Vec::new();
     match &row.body {
         // No phone number, so that nobody imports it as one.
         None if row.purged_at.is_some() => cells.push((PHONE.to_owned(), Value::from(PURGED).into())),
         Some(body) => {
-            for (name, value) in body_cells(body) {
+            let body = body_cells(body);
+            let recipient = recipient_of(&body).unwrap_or_default().to_owned();
+            for (name, value) in body {
                 let value = match value {
-                    BodyValue::Number(number) if name != PHONE => FieldValue::Number(number),
+                    // A number stays one, unless it is the recipient's.
+                    BodyValue::Number(number) if name != PHONE && (reveal || number != recipient) => {
+                        FieldValue::Number(number)
+                    }
                     BodyValue::Number(text) | BodyValue::String(text) => shown(&name, text),
                 };
                 cells.push((name, value));

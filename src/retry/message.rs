@@ -53,19 +53,23 @@ pub(super) fn clean(text: &str, chars_max: usize) -> String {
 /// The fewest digits in a row that are taken for a phone number: what a service says holds shorter figures.
 const LIKE_A_PHONE: usize = 9;
 
+/// Digits of one number stand together; behind a `+` they may stand in groups, which no other figure does.
 fn masked(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, from) = rest.split_at(start);
-        let (digits, after) = from.split_at(from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len()));
+        let is_part = |c: char| c.is_ascii_digit() || (before.ends_with('+') && " -.()".contains(c));
+        let run = &from[..from.find(|c| !is_part(c)).unwrap_or(from.len())];
+        let run = run.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let digits: String = run.chars().filter(char::is_ascii_digit).collect();
         shown.push_str(before);
         if digits.len() < LIKE_A_PHONE {
-            shown.push_str(digits)
+            shown.push_str(run);
         } else {
-            shown.push_str(&mask_phone(digits))
+            shown.push_str(&mask_phone(&digits));
         }
-        rest = after;
+        rest = &from[run.len()..];
     }
     shown + rest
 }
@@ -78,6 +82,10 @@ mod tests {
     fn a_phone_number_that_the_service_repeats_is_masked() {
         assert_eq!(clean("12515550130 is blocked, see 20261122/7", 90), "1251•••0130 is blocked, see 20261122/7");
         assert_eq!(clean("no digits", 90), "no digits");
+        for number in ["+1 (251) 555-0130", "+1.251.555.0130", "+12515550130", "12515550130"] {
+            assert!(clean(&format!("for {number}, see (2)"), 90).ends_with("1251•••0130, see (2)"), "{number}");
+        }
+        assert_eq!(clean("+5 of 2026 (2026-11-22 09:30)", 90), "+5 of 2026 (2026-11-22 09:30)");
     }
 
     #[test]

@@ -68,6 +68,14 @@ pub fn sample_of(cell: &str, is_phone: bool) -> String {
     chars[..SAMPLE_CHARS - 1].iter().chain(&['…']).collect()
 }
 
+/// The text as it is, but for the middle of what looks like a phone number.
+#[must_use]
+pub fn without_phones(text: &str) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    hide(text, false, &mut chars);
+    chars.into_iter().collect()
+}
+
 /// Whether a text that should not be one may be somebody's phone number.
 #[must_use]
 pub fn is_like_a_phone(text: &str) -> bool {
@@ -77,12 +85,17 @@ pub fn is_like_a_phone(text: &str) -> bool {
 
 fn masked(cell: &str, is_phone: bool) -> Vec<char> {
     let mut chars: Vec<char> = cell.chars().map(visible).collect();
-    if is_phone || is_like_a_phone(cell) {
-        hide_middle(&mut chars);
-    } else if !is_no_number(cell) {
-        hide_numbers_in_text(&mut chars);
-    }
+    hide(cell, is_phone, &mut chars);
     chars
+}
+
+/// Hides in the characters of a text what it says of a phone.
+fn hide(text: &str, is_phone: bool, chars: &mut [char]) {
+    if is_phone || is_like_a_phone(text) {
+        hide_middle(chars);
+    } else if !is_no_number(text) {
+        hide_numbers_in_text(chars);
+    }
 }
 
 /// Whether a text with the digits of a phone number is none, and is to be read: a date, or a service's ID.
@@ -190,6 +203,13 @@ mod tests {
         ] {
             assert_eq!(shown(cell, false, None).0, expected, "{cell}");
         }
+    }
+
+    #[test]
+    fn a_text_keeps_all_but_its_phone_numbers() {
+        assert_eq!(without_phones("12515550130"), "1251•••0130");
+        assert_eq!(without_phones("a\tb\u{1b}, +1 251-555-0130"), "a\tb\u{1b}, +1 251-•••-0130");
+        assert_eq!(without_phones(&"é".repeat(300)), "é".repeat(300));
     }
 
     #[test]
