@@ -12,8 +12,15 @@ use crate::store::{AttemptView, Batch, Filter, InvocationView, Store};
 /// Rows that are read from the store at once.
 const PAGE_ROWS: u32 = 1_000;
 
-/// What a spreadsheet takes for the beginning of a formula.
-const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// What a spreadsheet takes for the beginning of a formula: in some countries the wide forms too.
+const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
+/// White space before it that spreadsheets pass over.
+const PASSED_OVER: [char; 4] = ['\t', '\r', '\n', '\0'];
+
+/// Where another cell begins for a spreadsheet that parts them otherwise than this file does, as those of many countries do:
+/// to such a one the quotes around a cell are a part of its text.
+const OTHER_PARTS: [char; 4] = [';', '\t', '\r', '\n'];
 
 /// The name of the batch's name.
 const BATCH: &str = "batch";
@@ -209,9 +216,24 @@ fn csv_cell(value: &FieldValue) -> String {
     }
 }
 
-/// The text with an apostrophe before it where a spreadsheet would run it: a recipient's name must not become code.
+/// The text with an apostrophe where a spreadsheet would run it: a recipient's name must not become code.
 fn defused(text: String) -> String {
-    if text.starts_with(FORMULA_STARTS) { format!("'{text}") } else { text }
+    if !text.contains(FORMULA_STARTS) && !text.starts_with(PASSED_OVER) {
+        return text;
+    }
+    let mut cell = String::with_capacity(text.len() + 1);
+    if text.starts_with(PASSED_OVER) {
+        cell.push('\'');
+    }
+    let mut begins = true;
+    for c in text.chars() {
+        if begins && FORMULA_STARTS.contains(&c) && !cell.ends_with('\'') {
+            cell.push('\'');
+        }
+        cell.push(c);
+        begins = OTHER_PARTS.contains(&c) || (begins && matches!(c, ' ' | '"' | '\0'));
+    }
+    cell
 }
 
 #[cfg(test)]
@@ -223,7 +245,22 @@ mod tests {
         assert_eq!(csv_cell(&Value::from("=1+1").into()), "'=1+1");
         assert_eq!(csv_cell(&Value::from("@x").into()), "'@x");
         assert_eq!(csv_cell(&Value::from(-3).into()), "-3");
-        assert_eq!(csv_cell(&Value::from("a=1").into()), "a=1");
+        for (text, cell) in [
+            ("a=1", "a=1"),
+            ("+1+cmd", "'+1+cmd"),
+            ("\t=1", "'\t'=1"),
+            ("\r=1", "'\r'=1"),
+            ("\n=1", "'\n'=1"),
+            ("＝1", "'＝1"),
+            ("  =1", "  '=1"),
+            ("a;=1", "a;'=1"),
+            ("a; \"=1\"", "a; \"'=1\""),
+            ("a\n@x\n", "a\n'@x\n"),
+            ("a - b; c-d", "a - b; c-d"),
+            ("'=1", "'=1"),
+        ] {
+            assert_eq!(csv_cell(&Value::from(text).into()), cell);
+        }
         assert_eq!(csv_cell(&Value::Null.into()), "");
     }
 }
