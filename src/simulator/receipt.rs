@@ -1,11 +1,12 @@
 //! What is written of each request before it is answered.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::Context;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -37,8 +38,17 @@ pub(super) struct Receipts(File);
 
 impl Receipts {
     /// Opens the file, or creates it for its owner alone: it holds phone numbers. Receipts are added at its end.
+    ///
+    /// Whoever may ask the stand-in decides what they say, so they go through no link but one of this user's own or of the
+    /// system's, such as `/dev/stdout`.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        let me = rustix::process::geteuid().as_raw();
+        let is_ours = |link: Metadata| link.is_symlink() && (link.uid() == me || link.uid() == 0);
+        let follow = fs::symlink_metadata(path).is_ok_and(is_ours);
+        let flags = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(0o600).custom_flags(flags.bits().cast_signed());
+        let file = options.open(path);
         Ok(Receipts(file.with_context(|| format!("cannot open the receipts file `{}`", path.display()))?))
     }
 
