@@ -30,11 +30,13 @@ mod logs;
 mod mapping;
 mod mapping_table;
 mod output;
+mod panics;
 mod phone_rules;
 mod phone_table;
 mod plan_text;
 mod problems;
 mod progress;
+mod proxy;
 mod purge;
 mod reference;
 mod resend;
@@ -51,6 +53,7 @@ mod silent_runs;
 mod simulate;
 mod stand_in;
 mod status;
+mod steering;
 mod support_text;
 mod suppression;
 mod time_zone;
@@ -75,12 +78,13 @@ pub use reference::{parses, reference};
 
 /// Runs the program with its arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    panics::tell_as_errors();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(command) = generated::command(&arguments) {
         return generated::print(&command);
     }
     logs::foresee(&arguments);
-    let mut parser = match database::refuse_typed_password(&arguments).and_then(|()| config::Parser::new(&arguments)) {
+    let mut parser = match refuse_typed_passwords(&arguments).and_then(|()| config::Parser::new(&arguments)) {
         Ok(parser) => parser,
         Err(error) => return failure::before_parsing(&arguments, &error),
     };
@@ -93,6 +97,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             None => failure::of_arguments(&arguments, &error),
         },
     }
+}
+
+/// Refuses passwords that everybody on the machine can read, before anything repeats them.
+fn refuse_typed_passwords(arguments: &[OsString]) -> anyhow::Result<()> {
+    database::refuse_typed_password(arguments)?;
+    proxy::refuse_typed_password(arguments)
 }
 
 fn run_to_exit(cli: Cli, parser: &config::Parser) -> Exit {

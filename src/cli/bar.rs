@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use rustix::termios::tcgetwinsize;
 
+use super::steering::{Escape, tamed};
 use super::{colour, logs};
 
 /// Draws a second: enough to follow, few enough to cost nothing.
@@ -39,7 +40,7 @@ impl Bar {
 
     /// Shows these lines, none of them wider than [`Bar::columns`].
     pub(super) fn show(&self, lines: &[String]) {
-        self.0.set_message(lines.join("\n"));
+        self.0.set_message(tamed(&lines.join("\n"), Escape::Text).into_owned());
     }
 
     /// How wide a line may be: what the terminal itself writes behind the last one (`^C`) must not wrap.
@@ -148,7 +149,9 @@ pub(super) struct Log;
 
 impl Write for Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        above(|| io::stderr().write(line))
+        let shown = String::from_utf8_lossy(line);
+        above(|| io::stderr().write_all(tamed(&shown, logs::escape()).as_bytes()))?;
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -36,6 +36,14 @@ impl Paint {
     }
 }
 
+/// What a colour here is made of.
+const SEQUENCES: [&str; 5] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
+
+/// The sequence of this program's own colours that a text begins with.
+pub(super) fn own_sequence(text: &str) -> Option<&'static str> {
+    SEQUENCES.into_iter().find(|sequence| text.starts_with(sequence))
+}
+
 /// The flag first, then the variables that programs agree on (no-color.org, bixense.com/clicolors), then the terminal.
 fn is_coloured(choice: ColorChoice, is_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
@@ -80,6 +88,17 @@ mod tests {
                 pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
             };
             assert_eq!(is_coloured(choice, is_terminal, variable), expected, "{choice:?} {is_terminal} {variables}");
+        }
+    }
+
+    #[test]
+    fn every_colour_is_made_of_the_known_sequences() {
+        for state in State::ALL {
+            let mut rest = Paint(true).state(state, "");
+            while let Some(own) = own_sequence(&rest) {
+                rest.drain(..own.len());
+            }
+            assert_eq!(rest, "", "{state}");
         }
     }
 

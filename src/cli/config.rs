@@ -22,7 +22,7 @@ pub(super) use variables::{PASSWORD, variable_of};
 
 use super::args::Cli;
 use super::failure::Usage;
-use super::{database, mapping};
+use super::{database, mapping, proxy};
 
 /// The table of the file that holds the contract's bounds; its keys are flags that begin with its name.
 pub(super) const CONTRACT: &str = "contract";
@@ -160,6 +160,9 @@ fn with_default(command: Command, setting: &Setting) -> anyhow::Result<Command> 
     }
     if key == "db" {
         database::refuse_readable_password(&place.file, values)?;
+    }
+    if key == proxy::KEY && values.iter().any(|value| proxy::has_password(value)) {
+        database::refuse_readable(&place.file, key, proxy::WAYS)?;
     }
     Ok(set_default(command, key, values))
 }

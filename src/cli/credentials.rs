@@ -1,7 +1,7 @@
 //! The account and the password: from a file, systemd, a variable or a prompt, and never from a flag.
 
-use std::fs;
-use std::io::{BufRead, IsTerminal};
+use std::fs::File;
+use std::io::{BufRead, IsTerminal, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -58,14 +58,17 @@ pub(super) fn source(file: Option<&Path>) -> anyhow::Result<Option<String>> {
 fn read_file(file: &Path) -> anyhow::Result<String> {
     let shown = file.display();
     let unreadable = || Usage(format!("cannot read the password file `{shown}`"));
-    let mode = fs::metadata(file).with_context(unreadable)?.permissions().mode();
+    // What is judged is what is read, whatever the path leads to meanwhile.
+    let mut opened = File::open(file).with_context(unreadable)?;
+    let mode = opened.metadata().with_context(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
         bail!(Usage(format!(
             "the password file `{shown}` can be read by others (mode {:03o})\nhint: chmod 600 {shown}",
             mode & 0o777
         )));
     }
-    let text = fs::read_to_string(file).with_context(unreadable)?;
+    let mut text = String::new();
+    opened.read_to_string(&mut text).with_context(unreadable)?;
     // Editors end a file with a line feed; a password that does is not known to exist.
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -48,14 +48,19 @@ pub(super) fn refuse_typed_password(arguments: &[OsString]) -> anyhow::Result<()
 /// Refuses a password in the settings' file unless only its owner can read it, as with a password file: a file is in no
 /// list of processes.
 pub(super) fn refuse_readable_password(file: &Path, addresses: &[String]) -> anyhow::Result<()> {
-    if !addresses.iter().any(|address| Address::has_password(address)) {
-        return Ok(());
+    if addresses.iter().any(|address| Address::has_password(address)) {
+        refuse_readable(file, "db", WAYS)?;
     }
+    Ok(())
+}
+
+/// Refuses a file of settings, of which this key holds a password, unless only its owner can read it.
+pub(super) fn refuse_readable(file: &Path, key: &str, ways: &str) -> anyhow::Result<()> {
     let (shown, mode) = (file.display(), file.metadata()?.permissions().mode());
     if mode & 0o077 != 0 {
         bail!(Usage(format!(
-            "`db` in `{shown}` holds a password, and others can read the file (mode {:03o})\n\
-             hint: chmod 600 {shown}, or {WAYS}; and change that password: it has been visible",
+            "`{key}` in `{shown}` holds a password, and others can read the file (mode {:03o})\n\
+             hint: chmod 600 {shown}, or {ways}; and change that password: it has been visible",
             mode & 0o777
         )));
     }

@@ -5,13 +5,14 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use tempfile::NamedTempFile;
 
 use super::args::{ExportArgs, FormatArg};
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::output::{Output, counted, is_closed_pipe};
+use super::steering::Escape;
 use crate::report::{self, Format, Wanted};
 use crate::store::Filter;
 
@@ -35,7 +36,7 @@ pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::R
     let mut out: Box<dyn Write + Send> = match (&mut file, args.output.as_deref()) {
         (Some(file), _) => Box::new(BufWriter::new(file.as_file_mut())),
         (None, Some(path)) if path != Path::new(STDOUT) => Box::new(BufWriter::new(stream(path)?)),
-        (None, Some(_) | None) => Box::new(Output::stream()),
+        (None, Some(_) | None) => Output::stream(if format == Format::Csv { Escape::Text } else { Escape::Json }),
     };
     let wanted = Wanted { filter: &filter, limit: None, reveal: true, names_batch: false };
     let written = if args.attempts {
@@ -63,15 +64,27 @@ pub(super) async fn export(context: &mut Context, args: ExportArgs) -> anyhow::R
     }
 }
 
-/// Whether a path names a device or a pipe: written to as it is, and never replaced by a file. Somebody else's pipe is none.
+/// Whether a path names a device or a pipe: written to as it is, and never replaced by a file. Somebody else's pipe is none,
+/// nor is what another user's link leads to.
 fn is_stream(path: &Path) -> bool {
     let me = rustix::process::geteuid().as_raw();
-    let is_one = |it: Metadata| !it.is_file() && !it.is_dir() && (it.file_type().is_char_device() || it.uid() == me);
-    path == Path::new(STDOUT) || std::fs::metadata(path).is_ok_and(is_one)
+    let is_strangers = |link: Metadata| link.is_symlink() && link.uid() != me && link.uid() != 0;
+    if std::fs::symlink_metadata(path).is_ok_and(is_strangers) {
+        return false;
+    }
+    path == Path::new(STDOUT) || std::fs::metadata(path).is_ok_and(|it| is_writable_stream(&it, me))
 }
 
+fn is_writable_stream(it: &Metadata, me: u32) -> bool {
+    !it.is_file() && !it.is_dir() && (it.file_type().is_char_device() || it.uid() == me)
+}
+
+/// Opens it, unless something else has taken its place meanwhile: a file would be written over from its start.
 fn stream(path: &Path) -> anyhow::Result<File> {
-    File::options().write(true).open(path).with_context(|| format!("cannot write to `{}`", path.display()))
+    let failed = || format!("cannot write to `{}`", path.display());
+    let opened = File::options().write(true).open(path).with_context(failed)?;
+    let is_one = is_writable_stream(&opened.metadata().with_context(failed)?, rustix::process::geteuid().as_raw());
+    if is_one { Ok(opened) } else { Err(anyhow!("it has become another file")).with_context(failed) }
 }
 
 /// A new file beside the path, which takes its place once it is whole: for its owner alone (it holds phone numbers in

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::logs;
-use super::output;
+use super::steering::steers;
+use super::{logs, output};
 use crate::import::{FileRefused, TooManyRejected};
 use crate::store;
 
@@ -44,11 +44,12 @@ pub(super) fn before_parsing(arguments: &[OsString], error: &anyhow::Error) -> E
 /// Tells what is wrong with the arguments; help and version are no errors.
 pub(super) fn of_arguments(arguments: &[OsString], error: &clap::Error) -> ExitCode {
     let is_error = error.use_stderr();
-    let is_for_a_program = is_error && logs::is_json();
-    if is_for_a_program {
+    // What was typed is repeated in it, and a file's name may be anybody's.
+    let is_told_here = is_error && (logs::is_json() || steers(&error.to_string()));
+    if is_told_here {
         output::stderr(&error.to_string());
     }
-    match if is_for_a_program { Ok(()) } else { error.print() } {
+    match if is_told_here { Ok(()) } else { error.print() } {
         // Whoever read it has seen enough.
         Err(unread) if unread.kind() == io::ErrorKind::BrokenPipe => {}
         Err(_) => return Exit::Error.into(),

@@ -11,6 +11,7 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
 use super::output::{Output, is_closed_pipe};
+use super::steering::Escape;
 use crate::invocation::PhoneRules;
 use crate::report::{self, FieldValue, Format, Wanted};
 use crate::store::{Batch, Filter, InvocationView, Store};
@@ -42,10 +43,10 @@ pub(super) async fn list(context: &mut Context, args: ListArgs) -> anyhow::Resul
     let mut left = args.limit;
     for batch in &batches {
         let shown = if context.out.is_json() {
-            let mut out = Output::stream();
+            let mut out = Output::stream(Escape::Json);
             let wanted =
                 Wanted { filter: &filter, limit: Some(left), reveal: args.reveal, names_batch: args.batch.is_none() };
-            let written = report::export_rows(&store, batch, wanted, Format::Ndjson, &mut out).await;
+            let written = report::export_rows(&store, batch, wanted, Format::Ndjson, &mut *out).await;
             // What is still held back is lost where it is not written before `out` goes.
             let flushed = out.flush().map_err(anyhow::Error::from);
             match written.and_then(|rows| flushed.map(|()| rows)) {

@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Global, LogFormat};
+use super::steering::Escape;
 use super::{bar, config};
 use crate::invocation::UnixMillis;
 
@@ -42,6 +43,11 @@ pub(super) fn begin(global: &Global) {
 /// Whether stderr holds JSON lines alone: then no bar is drawn there either.
 pub(super) fn is_json() -> bool {
     IS_JSON.load(Ordering::Relaxed)
+}
+
+/// How characters are escaped in what goes to stderr.
+pub(super) fn escape() -> Escape {
+    if is_json() { Escape::Json } else { Escape::Text }
 }
 
 /// What is told on stderr as a line of the log, in the shape of the others; nothing of a text without words.

@@ -1,13 +1,16 @@
 //! What is printed: data to stdout, all else to stderr, and nothing at all where a quiet run has nothing to say.
 
 use std::collections::HashSet;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
-use super::bar;
 use super::exit::Exit;
-use super::logs;
+use super::steering::{Escape, Tamed, tamed};
+use super::{bar, logs};
 
 pub(super) use crate::invocation::{counted, grouped};
+
+/// To the top left of the screen, and what is on it away.
+const CLEAR: &str = "\x1b[H\x1b[J";
 
 /// The two streams, and what a quiet run holds back until its exit code is known.
 #[derive(Debug)]
@@ -81,9 +84,25 @@ impl Output {
         exit
     }
 
-    /// Standard output for a writer of its own; whoever reads it may go away at any time.
-    pub(super) fn stream() -> impl Write + Send {
-        io::BufWriter::new(io::stdout())
+    /// Standard output for a writer of its own; whoever reads it may go away at any time. A program gets every byte as it is,
+    /// a terminal none that it would obey.
+    pub(super) fn stream(escape: Escape) -> Box<dyn Write + Send> {
+        let stdout = io::stdout();
+        if stdout.is_terminal() {
+            Box::new(io::BufWriter::new(Tamed::new(stdout, escape)))
+        } else {
+            Box::new(io::BufWriter::new(stdout))
+        }
+    }
+
+    /// Empties the screen that stdout is.
+    pub(super) fn clear_screen(&mut self) {
+        let _ = write_to(io::stdout(), CLEAR); // what is printed next meets the same fault, and tells it
+    }
+
+    /// How characters are escaped in what goes to stdout.
+    fn escape(&self) -> Escape {
+        if self.json { Escape::Json } else { Escape::Text }
     }
 
     fn hold_or_write(&mut self, stream: Stream, text: &str) {
@@ -95,7 +114,8 @@ impl Output {
             // A closed pipe is `head` being done with us: no reason to stop sending, and none to complain.
             Stream::Out if self.stdout_closed => {}
             Stream::Out => {
-                if let Err(fault) = bar::above(|| write_to(io::stdout(), text)) {
+                let text = tamed(text, self.escape());
+                if let Err(fault) = bar::above(|| write_to(io::stdout(), &text)) {
                     self.stdout_closed = true;
                     self.stdout_fault = Some(fault).filter(|fault| fault.kind() != io::ErrorKind::BrokenPipe);
                 }
@@ -108,6 +128,7 @@ impl Output {
 /// Writes to stderr; there is nowhere to complain if that fails.
 pub(super) fn stderr(text: &str) {
     let text = if logs::is_json() { logs::line_of(text).unwrap_or_default() } else { text.to_owned() };
+    let text = tamed(&text, logs::escape());
     let _ = bar::above(|| write_to(io::stderr(), &text));
 }
 
@@ -121,7 +142,7 @@ pub(super) fn ask(question: &str) -> io::Result<String> {
 
 /// Writes the last line of stdout.
 pub(super) fn stdout_last(line: &str) {
-    let _ = write_to(io::stdout(), &format!("{line}\n"));
+    let _ = write_to(io::stdout(), &format!("{}\n", tamed(line, Escape::Json)));
 }
 
 /// Writes what a command made to stdout, all at once.

@@ -90,7 +90,9 @@ impl Picture {
 /// The accounting of a batch, which adds up to the rows in the file, where the results are, and what to type next.
 pub(super) fn accounting(status: &BatchStatus, database: &Address, paint: Paint) -> String {
     let name = &status.batch;
-    let mut text = format!("Batch {name}: {} to {}, service {}\n", status.source, status.endpoint, status.service_id);
+    // A file's name may hold line ends.
+    let source = status.source.replace(char::is_control, "\u{fffd}");
+    let mut text = format!("Batch {name}: {source} to {}, service {}\n", status.endpoint, status.service_id);
     for (state, count) in status.states.iter().filter(|(_, count)| *count != 0) {
         let line = format!("{:>10}  {state}", grouped(count));
         let _ = writeln!(text, "{}", paint.state(state, &line));

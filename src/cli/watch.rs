@@ -14,8 +14,6 @@ use crate::store::Store;
 const ON_A_SCREEN: Duration = Duration::from_secs(1);
 /// How often it is printed again elsewhere, at most: where nothing has changed it is not.
 const ELSEWHERE: Duration = Duration::from_secs(2);
-/// To the top left of the screen, and what is on it away.
-const CLEAR: &str = "\x1b[H\x1b[J";
 /// The keys of a run that change though nothing has happened.
 const RESTLESS: [&str; 3] = ["lastSeenAt", "silentForMs", "rate"];
 
@@ -28,7 +26,10 @@ pub(super) async fn watch(context: &mut Context, store: &Store, batch: Option<&s
         let seen = steady(picture.objects()?);
         if is_screen || before.as_ref() != Some(&seen) {
             let shown = picture.shown(context, store)?;
-            context.out.data(&format!("{}{shown}", if is_screen { CLEAR } else { "" }));
+            if is_screen {
+                context.out.clear_screen();
+            }
+            context.out.data(&shown);
         }
         before = Some(seen);
         if !picture.is_running() || context.out.is_closed() {

@@ -79,8 +79,8 @@ pub(in crate::cli) struct RunArgs {
     /// A file that holds the password and that only its owner can read
     #[arg(long, value_name = "FILE", help_heading = "Process options")]
     pub(in crate::cli) password_file: Option<PathBuf>,
-    /// An HTTP proxy; none is taken from the environment's usual variables
-    #[arg(long, value_name = "URL", help_heading = "Process options")]
+    /// An HTTP proxy; the usual variables name none. A password in it: by MEP_BATCH_PROXY
+    #[arg(long, value_name = "URL", hide_default_value = true, help_heading = "Process options")]
     pub(in crate::cli) proxy: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) input: InputArgs,

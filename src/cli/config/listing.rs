@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use super::origin::{Origin, fault_of, is_switch, origin_of};
 use super::{Parser, TYPED_ONLY, typed_value, variable_of};
 use crate::cli::args::Cli;
+use crate::cli::proxy;
 use crate::store::Address;
 
 /// One setting.
@@ -128,13 +129,7 @@ fn shown(key: &str, value: &str) -> String {
         let address: Result<Address, _> = value.parse();
         return address.map_or_else(|_| "(not shown: it cannot be read)".to_owned(), |address| address.to_string());
     }
-    match value.split_once("://") {
-        Some((scheme, rest)) => match rest.rsplit_once('@') {
-            Some((_, host)) => format!("{scheme}://•••@{host}"),
-            None => value.to_owned(),
-        },
-        None => value.to_owned(),
-    }
+    if key == proxy::KEY || value.contains("://") { proxy::shown(value) } else { value.to_owned() }
 }
 
 #[cfg(test)]
@@ -166,6 +161,8 @@ mod tests {
         assert_eq!(shown("db", "postgres://ann:geheim@h/d"), "postgres://ann@h:5432/d");
         assert!(!shown("db", "postgres://ann:ge@heim@h/d").contains("heim"));
         assert_eq!(shown("proxy", "http://ann:geheim@proxy:1"), "http://•••@proxy:1");
+        assert_eq!(shown("proxy", "ann:geheim@proxy:1"), "•••@proxy:1");
+        assert_eq!(shown("map", "a@b=phoneNumber"), "a@b=phoneNumber");
         assert_eq!(shown("endpoint", "https://host/path"), "https://host/path");
     }
 }
