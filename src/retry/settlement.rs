@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::delay::{backoff_delay, scaled};
-use super::message::{MESSAGE_CHARS_MAX, clean, message_of};
+use super::message::{MESSAGE_CHARS_MAX, message_of};
 use super::retry_after::{RETRY_AFTER_MAX, retry_after};
 use super::{Policy, classify, stop};
 use crate::invocation::{Answer, Attempt, Effect, Finding, Outcome, RefusedBy, Settlement, State, UnixMillis};
@@ -76,14 +76,19 @@ fn unmoved(attempt: &Attempt, finding: &Finding, outcome: Outcome, now: UnixMill
             | Finding::GivenBack(_)
             | Finding::Refused(_) => None,
         },
-        request_id: answer
-            .and_then(|answer| answer.request_id.as_deref())
-            .map(|id| clean(id, MESSAGE_CHARS_MAX))
-            .filter(|id| !id.is_empty()),
+        request_id: answer.and_then(|answer| shown_id(answer.request_id.as_deref()?)),
         answer: answer.map(|answer| answer.body.clone()).unwrap_or_default(),
         sent_at: None,
         finished_at: now,
     }
+}
+
+/// The service's name for the request, in one line. Nothing in it is masked, whatever it looks like: the vendor finds the
+/// request by it, to the letter.
+fn shown_id(id: &str) -> Option<String> {
+    let words = id.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line: String = words.collect::<Vec<_>>().join(" ").chars().take(MESSAGE_CHARS_MAX).collect();
+    (!line.is_empty()).then_some(line)
 }
 
 /// Sets the row to be sent again after the delay, or to failed where its retry time is over by then.
@@ -220,6 +225,11 @@ mod tests {
         assert_eq!((settlement.id, settlement.attempt), (attempt().id, 3));
         assert_eq!((settlement.state, settlement.outcome), (State::Accepted, Outcome::Accepted));
         assert_eq!(settlement.request_id.as_deref(), Some("7EYYG-EF3XM"));
+        let ids = [("460453E817268065", "460453E817268065"), ("12515550130", "12515550130"), (" a\t\u{1b}b ", "a b")];
+        for (came, kept) in ids {
+            assert_eq!(shown_id(came).as_deref(), Some(kept));
+        }
+        assert_eq!(shown_id(" \t"), None);
         assert_eq!((settlement.http_status, settlement.message), (Some(202), None));
         assert_eq!((settlement.sent_at, settlement.finished_at), (Some(SENT), NOW));
         assert_eq!(effect, Effect::None);
