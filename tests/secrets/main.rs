@@ -81,7 +81,7 @@ fn with_passwords(s: &Scenario, line: &str, proxy: Option<&Echo>) -> Command {
     let mut command = s.command(line);
     command.env("MEP_PASSWORD", PASSWORD).env("MEP_ACCOUNT", "acc").env("TMPDIR", s.folder());
     if let Some(proxy) = proxy {
-        let url = format!("http://ann:{PROXY_PASSWORD_IN_URL}@127.0.0.1:{}", proxy.port());
+        let url = proxy.url().replace("http://", &format!("http://ann:{PROXY_PASSWORD_IN_URL}@"));
         command.env("MEP_BATCH_PROXY", url);
     }
     command
