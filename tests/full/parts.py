@@ -41,6 +41,25 @@ PARTS = {
         "storm",
         ("a_storm_texts_nobody_twice_and_loses_nobody",),
     ),
+    "wire": Tests(
+        "about 10,000 requests in chains on one client, fresh and kept connections, each meeting another behaviour of a server of raw TCP",
+        2_300,
+        "wire",
+        ("chain::",),
+    ),
+    "rows": Tests(
+        "campaigns of 60 rows through the whole program, each row meeting another of these behaviours",
+        100,
+        "wire",
+        ("rows::",),
+    ),
+    "tls": Tests("TLS that breaks off after any byte, in the handshake and behind it", 2_000, "wire", ("tls_cuts::",)),
+    "keep-alive": Tests(
+        "32 kept connections at once, used again before, while and after their server closes them",
+        200,
+        "wire",
+        ("keep_alive::",),
+    ),
     "seeded": Script("seeded bugs, each a patch to a copy of the tree: caught by the tests that it names", 11, seeded),
     "peers": Script(
         "the storm on others: 5 times `kill -9` in a campaign of 300 people, 8 in flight, and begun again",

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mep_batch::invocation::Outcome;
-use mep_batch::invocation::Outcome::{Accepted, Foreign, Misconfigured, Rejected, Throttled, Unknown};
+use mep_batch::invocation::Outcome::{Accepted, Failed, Foreign, Misconfigured, Rejected, Retry, Throttled, Unknown};
 
 use crate::behaviours::{ACCEPTED, Behaviour, STATUSES, behaviour};
 use crate::server::Act::{Close, Pause, Say};
 use crate::server::{Act, Reads, Script};
+
+/// What may come of a request that was written.
+pub(crate) const OUTCOMES: [Outcome; 8] =
+    [Accepted, Rejected, Failed, Retry, Throttled, Misconfigured, Foreign, Unknown];
 
 /// How an answer tells where its body ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +26,11 @@ enum Framing {
 pub(crate) fn any(rng: &mut Rng, known: &[Behaviour]) -> Behaviour {
     match rng.u8(0..10) {
         0..=4 => loop {
-            let one = &known[rng.usize(..known.len())];
+            // By its outcome first: the answers cut at each byte are most of what is known.
+            let outcome = known[rng.usize(..known.len())].outcome;
+            let outcome = if rng.bool() { outcome } else { OUTCOMES[rng.usize(..OUTCOMES.len())] };
+            let alike: Vec<&Behaviour> = known.iter().filter(|one| one.outcome == outcome).collect();
+            let one = alike[rng.usize(..alike.len())];
             if !one.stalls_the_client() || rng.u8(..6) == 0 {
                 break one.clone();
             }
@@ -36,7 +44,9 @@ pub(crate) fn any(rng: &mut Rng, known: &[Behaviour]) -> Behaviour {
 /// An answer of the contract's table with other headers, framing and pieces, whole or cut anywhere.
 fn answered(rng: &mut Rng) -> Behaviour {
     let (status, body, whole_outcome) = STATUSES[rng.usize(..STATUSES.len())];
-    let has_id = rng.bool();
+    let (status, body, whole_outcome) =
+        if rng.u8(..5) == 0 { (202, "", Foreign) } else { (status, body, whole_outcome) };
+    let has_id = rng.u8(..4) > 0;
     let framing = [Framing::Length, Framing::Chunks, Framing::Close][rng.usize(..3)];
     let (text, head_end) = written(rng, status, body, has_id, framing);
     let end = if rng.bool() { text.len() } else { rng.usize(..text.len()) };

@@ -2,12 +2,20 @@
 //!
 //! The promise under test: one call is at most one request on the wire, and its class is exactly the contract's.
 
+#[path = "../audit/mod.rs"]
+mod audit;
 mod behaviours;
 mod chain;
 mod chance;
+#[path = "../cluster/mod.rs"]
+mod cluster;
 mod delivery;
+mod keep_alive;
 #[path = "../rounds/mod.rs"]
 mod rounds;
+mod rows;
+#[path = "../scenario/mod.rs"]
+mod scenario;
 mod server;
 mod tls;
 mod tls_cuts;

@@ -1,6 +1,7 @@
 //! A server of raw TCP that does with each request what its behaviour says, and counts what it received.
 //!
-//! The behaviour is named by the service ID in the request line, so that it is known before the body is read.
+//! The behaviour is named by the service ID in the request line, so that it is known before the body is read; or by the phone
+//! number in a body that was looked at and not read.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -60,19 +61,39 @@ struct Seen {
     on_used_connections: HashMap<String, usize>,
 }
 
+/// What names a behaviour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// The service ID, as often as it comes.
+    Service,
+    /// The phone number, once: the row that comes again is answered with a plain 202.
+    Phone,
+}
+
 /// A running server; its threads end with the connections.
 #[derive(Clone)]
 pub(crate) struct Server {
     addr: SocketAddr,
+    names: Names,
     scripts: Arc<Mutex<HashMap<String, Script>>>,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Server {
+    /// Does with the requests of each service what is said for it.
     pub(crate) fn start(scripts: HashMap<String, Script>) -> Server {
+        Server::start_by(Names::Service, scripts)
+    }
+
+    /// Does with the first request to each phone number what is said for it.
+    pub(crate) fn by_phone(scripts: HashMap<String, Script>) -> Server {
+        Server::start_by(Names::Phone, scripts)
+    }
+
+    fn start_by(names: Names, scripts: HashMap<String, Script>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("an address");
-        let server = Server { addr, scripts: Arc::new(Mutex::new(scripts)), seen: Arc::default() };
+        let server = Server { addr, names, scripts: Arc::new(Mutex::new(scripts)), seen: Arc::default() };
         let accepting = server.clone();
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
@@ -100,7 +121,8 @@ impl Server {
         self.addr
     }
 
-    /// What was received for a service ID, a request a text; only the request line where no more was read.
+    /// What was received for a service ID, a request a text; only the request line where no more was read. For a phone number
+    /// it is what had come, read or not.
     pub(crate) fn received(&self, service: &str) -> Vec<String> {
         self.seen().requests.get(service).cloned().unwrap_or_default()
     }
@@ -125,10 +147,8 @@ impl Server {
         // A pause is between two bytes on the wire, not between two writes.
         let _ = connection.set_nodelay(true);
         let mut is_used = false;
-        while let Some(line) = peek_request_line(&connection) {
-            let service =
-                line.split(' ').nth(1).and_then(|path| path.rsplit('/').next()).unwrap_or_default().to_owned();
-            let script = self.scripts().get(&service).cloned().unwrap_or_else(prime);
+        while let Some((name, line, script)) = self.next(&connection) {
+            let looked_at = (self.names == Names::Phone).then(|| peek_request(&connection)).flatten();
             let request = match script.reads {
                 Reads::Nothing => line.into_bytes(),
                 Reads::Head => read_head(&mut connection),
@@ -137,10 +157,32 @@ impl Server {
                 Reads::Whole => read_request(&mut connection, 0),
             };
             // Before the answer: the client may look as soon as it has it.
-            self.note(&service, &request, is_used);
+            self.note(&name, looked_at.as_ref().unwrap_or(&request), is_used);
             is_used = true;
             if !script.acts.iter().all(|act| act.is_done_on(&mut connection, &request)) {
                 return;
+            }
+        }
+    }
+}
+
+impl Server {
+    /// The next request of a connection: what names its behaviour, its first line, and what is to be done with it.
+    fn next(&self, connection: &TcpStream) -> Option<(String, String, Script)> {
+        let line = peek_request_line(connection)?;
+        match self.names {
+            Names::Service => {
+                let path = line.split(' ').nth(1).unwrap_or_default();
+                let service = path.rsplit('/').next().unwrap_or_default().to_owned();
+                let script = self.scripts().get(&service).cloned().unwrap_or_else(prime);
+                Some((service, line, script))
+            }
+            Names::Phone => {
+                let request = String::from_utf8_lossy(&peek_request(connection)?).into_owned();
+                let (_, rest) = request.split_once("\"phoneNumber\":")?;
+                let phone: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                let script = self.scripts().remove(&phone).unwrap_or_else(prime);
+                Some((phone, line, script))
             }
         }
     }
