@@ -24,10 +24,26 @@ pub(super) fn tell_as_errors() {
 
 fn text_of(panicked: &PanicHookInfo<'_>) -> String {
     let place = panicked.location().map(ToString::to_string).unwrap_or_default();
-    let said = panicked.payload_as_str().unwrap_or_default();
-    let said = validate::without_phones(&said.chars().take(SAID_CHARS_MAX).collect::<String>());
+    let told = told(&place, panicked.payload_as_str().unwrap_or_default());
     let backtrace = Backtrace::capture();
     let is_wanted = backtrace.status() == BacktraceStatus::Captured; // by RUST_BACKTRACE
-    let trace = if is_wanted { format!("{backtrace}\n") } else { String::new() };
-    format!("error: panicked at {place}: {said}; this is a defect of mep-batch, please report it\n{trace}")
+    if is_wanted { format!("{told}{backtrace}\n") } else { told }
+}
+
+fn told(place: &str, said: &str) -> String {
+    let said = validate::without_phones(&said.chars().take(SAID_CHARS_MAX).collect::<String>());
+    format!("error: panicked at {place}: {said}; this is a defect of mep-batch, please report it\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_quotes_nobodys_number_and_little_else() {
+        let said = format!("byte index 3 is not a char boundary of `12515550130,Zoë{}`", "é".repeat(1000));
+        let told = told("src/x.rs:1:2", &said);
+        assert!(told.starts_with("error: panicked at src/x.rs:1:2: byte index 3 is not"), "{told}");
+        assert!(told.contains("`1251•••0130,Zoë") && told.chars().count() < SAID_CHARS_MAX + 120, "{told}");
+    }
 }
