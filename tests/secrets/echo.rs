@@ -61,7 +61,7 @@ pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
 
 /// The value of a header of the request.
 pub(crate) fn header<'a>(request: &'a str, name: &str) -> &'a str {
-    let line = request.lines().find_map(|line| line.to_ascii_lowercase().starts_with(name).then_some(line));
+    let line = request.lines().find(|line| line.to_ascii_lowercase().starts_with(name));
     line.and_then(|line| line.split_once(": ")).map_or("", |(_, value)| value)
 }
 

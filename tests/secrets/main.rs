@@ -192,7 +192,6 @@ fn no_secret_is_left_by_a_whole_campaign(database: Database) {
     does("resolve campaign --all --as not-sent --yes --reason because -vv").exits(0);
     does("run campaign -vv --json").exits(3);
     does("purge --older-than 0s -vv");
-    drop(does);
 
     // One lives while it is looked at, and is killed, so that what it leaves is all there.
     let silent = Echo::start(|_, _| loop_for_ever());
