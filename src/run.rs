@@ -103,6 +103,8 @@ pub struct Ended {
     pub batches: Vec<BatchId>,
     /// Why it could not send some of them.
     pub left: Vec<String>,
+    /// Whether there is another file at the database's path now, or none: nothing of it may be opened.
+    pub is_replaced: bool,
 }
 
 /// How a run ended.
@@ -188,11 +190,12 @@ pub async fn run(
     };
     tracing::info!(run = run.id.0, turns = engine.turns, %how, "the run ends");
     // After a failed commit nothing on that connection can be trusted.
-    if matches!(ending, Ending::StoreFailed(..)) {
+    if engine.trouble.is_some() {
         store.forget_connections();
     }
+    let is_replaced = engine.lock.as_ref().is_some_and(|lock| !lock.still_holds());
     let (at, me) = (Arc::clone(&store), run.clone());
-    let end = async move { at.end_run(&me, &how, UnixMillis::now()).await };
+    let end = async move { if is_replaced { Ok(()) } else { at.end_run(&me, &how, UnixMillis::now()).await } };
     if let Err(error) = patience::patiently(&store, "end the run", end).await {
         tracing::warn!("the end of this run is not stored; the next run will settle it: {error}");
     }
@@ -202,5 +205,9 @@ pub async fn run(
     let sent = engine.batches.iter().map(|sending| sending.batch.id);
     let batches =
         sent.chain(engine.left.iter().map(|(batch, _)| *batch)).chain(engine.settled.iter().copied()).collect();
-    Ok(Ended { ending, batches, left: engine.left.into_iter().map(|(_, why)| why).collect() })
+    let left = engine.left.into_iter().map(|(_, why)| why).collect();
+    // Whatever it was, it is not stored where anybody looks.
+    let is_told = matches!(ending, Ending::StoreFailed(..)) || !is_replaced;
+    let ending = if is_told { ending } else { Ending::StoreFailed(turns::replaced().to_string(), 0) };
+    Ok(Ended { ending, batches, left, is_replaced })
 }

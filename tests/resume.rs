@@ -154,7 +154,7 @@ fn a_database_that_is_replaced_under_a_run_stops_it() {
     let running = s.start("run campaign --concurrency 2");
     sim.until_received(10);
     std::fs::rename(s.path("backup.db"), s.database()).expect("replaced");
-    running.until_it_says("was replaced while it ran");
+    running.until_it_says("replaced while it ran");
     let received = sim.received();
     running.kill();
     assert!(received < 2_000);

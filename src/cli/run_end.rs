@@ -57,12 +57,15 @@ pub(super) async fn tell(
 
 /// The accounting of batches of which nothing was sent because nothing may be.
 pub(super) async fn tell_unsent(context: &mut Context, store: &Store, batches: &[BatchId]) -> anyhow::Result<Exit> {
-    let ended = Ended { ending: Ending::Done, batches: batches.to_vec(), left: Vec::new() };
+    let ended = Ended { ending: Ending::Done, batches: batches.to_vec(), left: Vec::new(), is_replaced: false };
     tell(context, store, &ended, Instant::now()).await
 }
 
 async fn statuses_of(context: &mut Context, store: &Store, ended: &Ended) -> anyhow::Result<Vec<BatchStatus>> {
     let mut statuses = Vec::new();
+    if ended.is_replaced {
+        return Ok(statuses); // the log of the one would be folded into the other
+    }
     for batch in store.batches().await?.iter().filter(|batch| ended.batches.contains(&batch.id)) {
         if batch.cancelled_at.is_some() {
             cancel_rest(store, batch).await?; // whoever cancels it is perhaps still at it

@@ -60,6 +60,9 @@ pub(super) struct Engine<'a> {
     pub(super) pace: Pace,
     pub(super) looked: Option<Instant>,
     pub(super) stepped_back: Instant,
+    pub(super) sought_log: Instant,
+    /// Since when another process's transaction is in the way, and whether that was told.
+    pub(super) waits_for_others: Option<(Instant, bool)>,
     /// Rows that may still be taken.
     pub(super) limit_left: u64,
     pub(super) waited: Duration,
@@ -110,6 +113,8 @@ impl<'a> Engine<'a> {
             pace: Pace::new(now),
             looked: None,
             stepped_back: now,
+            sought_log: now,
+            waits_for_others: None,
             limit_left: options.limit.unwrap_or(u64::MAX),
             waited: Duration::ZERO,
             ending: None,

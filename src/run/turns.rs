@@ -28,6 +28,10 @@ const BURST: Duration = Duration::from_micros(400);
 /// worth its price as it is.
 const FEW: usize = 16;
 const FEW_ONE_IN: usize = 8;
+/// How often the log is looked for.
+const LOG_SOUGHT_EVERY: Duration = Duration::from_millis(500);
+/// Who waits for another process's transaction for longer than this says so: it may be one that nobody will end.
+const LONG_WAIT: Duration = Duration::from_secs(10);
 /// How long a batch is left alone whose due rows another run is just taking.
 const LEFT_TO_OTHERS: Duration = Duration::from_millis(50);
 
@@ -88,6 +92,7 @@ impl Engine<'_> {
             Ok(Made::Now(done)) => {
                 self.committed(included);
                 self.take_over(*done);
+                self.seek_log();
                 self.look_ahead().await;
                 self.step_back().await;
             }
@@ -102,14 +107,21 @@ impl Engine<'_> {
 
     /// Somebody else's transaction was in the way: to be waited for. Who cannot write may not judge others, who cannot either.
     pub(super) fn wait_for_others(&mut self, error: &store::Error) {
-        tracing::info!("waiting for another process's transaction: {error}");
+        let now = Instant::now();
+        let (since, told) = self.waits_for_others.get_or_insert((now, false));
+        if !*told && since.elapsed() >= LONG_WAIT {
+            *told = true;
+            tracing::warn!("nothing is sent: another process's transaction is waited for: {error}");
+        } else {
+            tracing::info!("waiting for another process's transaction: {error}");
+        }
         self.judge.interrupted();
     }
 
     /// Has a turn made that stores the first outcomes of those that have come, and takes what it may.
     pub(super) async fn make_turn(&mut self, included: usize, asks_unsettled: bool) -> Result<Made, Failure> {
         if self.lock.as_ref().is_some_and(|lock| !lock.still_holds()) {
-            let error = fenced("the database or its lock file was replaced while it ran");
+            let error = replaced();
             return Err(Failure { error, may_be_done: false });
         }
         let order = self.order(included, asks_unsettled);
@@ -159,6 +171,7 @@ impl Engine<'_> {
     pub(super) fn committed(&mut self, included: usize) {
         self.turns += 1;
         self.turned = Instant::now();
+        self.waits_for_others = None;
         let sent = self.finished[..included].iter().filter(|finished| finished.settlement.sent_at.is_some());
         self.pace.note(sent.count(), self.turned);
         for finished in self.finished.drain(..included) {
@@ -262,6 +275,16 @@ impl Engine<'_> {
         }
     }
 
+    /// Takes no more where the log is not found any more that this process writes. What it knows it can still store, and when it
+    /// ends all is folded into the database's file.
+    fn seek_log(&mut self) {
+        let Some(lock) = self.lock.as_ref().filter(|_| self.sought_log.elapsed() >= LOG_SOUGHT_EVERY) else { return };
+        self.sought_log = Instant::now();
+        if self.ending.is_none() && !lock.log_is_in_place() {
+            self.end(Ending::StoreFailed(LOG_GONE.to_owned(), 0));
+        }
+    }
+
     async fn step_back(&mut self) {
         if self.stepped_back.elapsed() >= STEP_BACK_EVERY {
             tokio::time::sleep(STEP_BACK).await;
@@ -269,6 +292,19 @@ impl Engine<'_> {
         }
     }
 }
+
+/// That a run has found another file at its database's path, or none.
+pub(super) fn replaced() -> store::Error {
+    fenced(REPLACED)
+}
+
+const REPLACED: &str = "the database or its lock file was deleted, moved or replaced while it ran
+hint: what it knew is in the file that was there, and in the log above; put that back with its `-wal` before you type \
+                        `mep-batch run` again";
+/// Likewise, at the path of the database's log.
+const LOG_GONE: &str = "the `-wal` or `-shm` file of the database was deleted or moved while it ran; nothing more is sent
+hint: they are a part of the database; let this process end by itself, and it puts all that it knows into the database. Then \
+                        type `mep-batch run` again";
 
 /// What to do about a clock that has jumped.
 fn jumped(jump_ms: i64, is_shared: bool) -> String {

@@ -120,6 +120,21 @@ impl RunLock {
             && self.database_inode.is_some()
             && self.database_inode == inode_of(&self.database)
     }
+
+    /// Whether other processes find the log and its index where this one, which has the database open, writes them. Where `/proc`
+    /// cannot be read: yes.
+    ///
+    /// Deleted or moved, they take with them what is not in the database's file yet, once this process is killed.
+    #[must_use]
+    pub fn log_is_in_place(&self) -> bool {
+        let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return true };
+        let open: Vec<PathBuf> = open.flatten().filter_map(|file| std::fs::read_link(file.path()).ok()).collect();
+        ["-wal", "-shm"].iter().all(|ending| {
+            let path = companion(&self.database, ending);
+            let deleted = companion(&path, " (deleted)");
+            open.contains(&path) && !open.contains(&deleted)
+        })
+    }
 }
 
 pub(super) fn companion(database: &Path, ending: &str) -> PathBuf {
@@ -150,8 +165,11 @@ fn write_holder(mut file: &File, who: &str) -> std::io::Result<()> {
 }
 
 pub(super) fn unlockable(database: &Path, path: &Path, error: &std::io::Error) -> Error {
+    let why = error.to_string();
+    let hint =
+        if why.contains("\nhint:") { "" } else { "\nhint: this user has to be able to write to it, and to its folder" };
     Error::Unsuitable {
         place: database.display().to_string(),
-        why: format!("cannot lock `{}`: {error}", path.display()),
+        why: format!("cannot lock `{}`: {why}{hint}", path.display()),
     }
 }
