@@ -101,16 +101,16 @@ impl Stopped {
 }
 
 fn a_run_stopped_past_its_sell_by_sends_nothing_twice_and_loses_nothing(database: Database) {
-    const ROWS: u32 = 400;
+    const ROWS: u32 = 200;
     rounds("stops past the sell-by", 1, |rng, figures| {
-        let queues = stopped(database, ROWS, "--latency 5ms..20ms", rng, figures);
+        let queues = stopped(database, ROWS, "--latency 10ms..40ms", rng, figures);
         let since = Instant::now();
         if database == Database::Sqlite {
             queues.iter().for_each(|queue| drop(queue.s.mep("run campaign").exits(8)));
         }
         until("the sell-by to have passed", || since.elapsed() > PAST_SELL_BY);
+        queues.iter().for_each(|queue| queue.run.send(Signal::CONT));
         for Stopped { s, sim, run, other } in queues {
-            run.send(Signal::CONT);
             for run in [Some(run), other].into_iter().flatten() {
                 run.finish().exits(0);
             }
