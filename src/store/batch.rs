@@ -219,7 +219,11 @@ impl Store {
     }
 
     pub(super) fn misread(&self, what: &str, error: &dyn std::fmt::Display) -> Error {
-        Error::Unsuitable { place: self.place.clone(), why: format!("{what} in it cannot be read: {error}") }
+        let hint = "it is damaged, or somebody has changed it: `mep-batch doctor` says where; send nothing from it before that";
+        Error::Unsuitable {
+            place: self.place.clone(),
+            why: format!("{what} in it cannot be read: {error}\nhint: {hint}"),
+        }
     }
 }
 

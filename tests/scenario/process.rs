@@ -112,6 +112,13 @@ impl Running {
         until(words, || self.stderr.so_far().contains(words));
     }
 
+    /// Waits until it has said these words on stderr, or has ended; whether it has said them.
+    #[track_caller]
+    pub(crate) fn until_it_says_or_ends(&mut self, words: &str) -> bool {
+        until(words, || self.stderr.so_far().contains(words) || self.has_ended());
+        self.stderr.so_far().contains(words)
+    }
+
     /// The first line of its stdout.
     #[track_caller]
     pub(crate) fn first_line(&self) -> String {
