@@ -1,7 +1,9 @@
 """Every part of the full programme, by its name on the command line."""
 
+from full.disk import filled, injected
 from full.part import Script, Tests
 from full.peers import peers
+from full.power import cut
 from full.seeded import seeded
 from full.syscalls import syscalls
 
@@ -36,8 +38,8 @@ PARTS = {
         ("a_run_stopped_past_its_heartbeat_is_judged_and_tells_late_what_came_of_its_requests",),
     ),
     "storm": Tests(
-        "several runs on one server, and ten blows: kills, stops, cut connections, a server that falls over, also inside COMMIT",
-        50,
+        "several runs on one server, and six blows: kills, stops, cut connections, a server that falls over, also inside COMMIT",
+        84,
         "storm",
         ("a_storm_texts_nobody_twice_and_loses_nobody",),
     ),
@@ -59,6 +61,35 @@ PARTS = {
         200,
         "wire",
         ("keep_alive::",),
+    ),
+    "disk": Script(
+        "system calls on the database's files fail under `run` and `import`: once, for a while, or from some moment on for all",
+        1_000,
+        injected,
+    ),
+    "full-disk": Script("a small file system that fills up under `run` and `import`", 200, filled),
+    "files": Tests(
+        "eight things that somebody does to the database's files under a run: deleted, moved, replaced; their lock and log too",
+        40,
+        "disk",
+        ("whatever_somebody_does_to_its_files_a_run_sends_nothing_more_and_tells_all_that_it_knows",),
+    ),
+    "power": Script(
+        "the power is cut at a random moment of an import or a run, and what was not synced is kept, lost or torn by chance",
+        500,
+        cut,
+    ),
+    "damaged": Tests(
+        "the database's file truncated, with flipped bits, a page lost or misplaced, and used all the same",
+        500,
+        "damaged",
+        ("a_damaged_database_sends_to_nobody_twice_and_doctor_finds_what_sqlite_finds",),
+    ),
+    "damaged-log": Tests(
+        "the log of a killed run truncated, with flipped bits, overwritten, or another queue's, and used all the same",
+        100,
+        "damaged",
+        ("a_damaged_log_is_an_error_or_forgets_its_end",),
     ),
     "seeded": Script("seeded bugs, each a patch to a copy of the tree: caught by the tests that it names", 11, seeded),
     "peers": Script(
