@@ -107,8 +107,10 @@ async fn serve(kept: Duration, received: Arc<AtomicUsize>, connections: Arc<Atom
             connections.fetch_add(1, Ordering::SeqCst);
             let received = Arc::clone(&received);
             tokio::spawn(async move {
-                // A request of these is one segment.
-                while let Ok(Some(_)) = timeout(kept, read(&connection)).await {
+                // The first request is waited for however busy the machine is. A request of these is one segment.
+                let mut patience = PATIENT.total;
+                while let Ok(Some(_)) = timeout(patience, read(&connection)).await {
+                    patience = kept;
                     received.fetch_add(1, Ordering::SeqCst);
                     write(&connection, PRIME_ANSWER.as_bytes()).await;
                 }
