@@ -17,7 +17,8 @@ fn no_order_of_steps_sends_a_row_twice_unasked_or_leaves_it_stuck() {
     let mut attempts = 0;
     rounds::rounds("model", QUICK, |_, figures| {
         attempts += 1;
-        let search = Search::all(attempts, Weakness::None, |_, _, _| {}).unwrap_or_else(|told| unreachable!("{told}"));
+        let search =
+            Search::all(attempts, Weakness::None, |_, _, _, _| {}).unwrap_or_else(|told| unreachable!("{told}"));
         if let Err((violation, place)) = calm::all_settle(&search.worlds) {
             unreachable!("{violation}, after {:#?}", search.path(place));
         }
@@ -26,10 +27,24 @@ fn no_order_of_steps_sends_a_row_twice_unasked_or_leaves_it_stuck() {
     });
 }
 
+/// Every rule that can be left out.
+const WEAKNESSES: [Weakness; 10] = [
+    Weakness::JudgedGoesBack,
+    Weakness::OutcomeOfAnyAttempt,
+    Weakness::WordOnAnyAttempt,
+    Weakness::LateOverrules,
+    Weakness::EndedRunTakes,
+    Weakness::HandsOutUnconfirmed,
+    Weakness::NoSellBy,
+    Weakness::GivesBackWhatIsHeld,
+    Weakness::TimeoutIsRepeated,
+    Weakness::CancelledIsTaken,
+];
+
 #[test]
 fn each_rule_that_is_left_out_is_missed() {
-    for weakness in Weakness::ALL {
-        let told = Search::all(2, weakness, |_, _, _| {}).err();
+    for weakness in WEAKNESSES {
+        let told = Search::all(2, weakness, |_, _, _, _| {}).err();
         assert!(told.is_some(), "{weakness:?}: nothing was found");
     }
 }

@@ -6,7 +6,7 @@ use super::came::Came;
 use super::weakness::Weakness;
 
 /// The row with all that belongs to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Queue {
     pub(crate) state: State,
     /// The number of the last attempt; 0: none yet.
@@ -28,7 +28,7 @@ pub(crate) const ATTEMPTS_MAX: usize = 4;
 pub(crate) const RUNS_MAX: usize = ATTEMPTS_MAX + 3;
 
 /// What is stored of an attempt whose outcome is known, or was judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct AttemptRow {
     pub(crate) run: usize,
     pub(crate) outcome: Outcome,
@@ -36,7 +36,7 @@ pub(crate) struct AttemptRow {
     pub(crate) is_late: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct RunRow {
     pub(crate) is_ended: bool,
     /// Whether a turn was committed of which the run does not know.
@@ -44,14 +44,14 @@ pub(crate) struct RunRow {
 }
 
 /// An attempt, as a run knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket {
     pub(crate) attempt: u32,
     pub(crate) possible_duplicate: bool,
 }
 
 /// One transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Op {
     /// A run starts in a place that nobody refers to.
     Start(usize),
@@ -66,7 +66,7 @@ pub(crate) enum Op {
     CancelPending,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Turn {
     pub(crate) run: usize,
     /// That of a slot, and that of none.
@@ -78,7 +78,7 @@ pub(crate) struct Turn {
 }
 
 /// What becomes of a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Commit {
     /// It is durable, and its run knows.
     Confirmed,

@@ -8,6 +8,7 @@ use mep_batch::invocation::State;
 
 use super::event::Event;
 use super::process::{Process, Stage};
+use super::queue::Op;
 use super::weakness::Weakness;
 use super::world::{Truth, Violation, World};
 
@@ -21,7 +22,8 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Finds all, where a row is taken so many times at most; `see` is told of each step, by the place of the world before it.
+    /// Finds all, where a row is taken so many times at most; `see` is told of each
+    /// transaction, by the place of the world before it.
     ///
     /// # Errors
     ///
@@ -29,7 +31,7 @@ impl Search {
     pub(crate) fn all(
         attempts_max: u32,
         weakness: Weakness,
-        mut see: impl FnMut(usize, &World, Event),
+        mut see: impl FnMut(usize, &World, Event, Op),
     ) -> Result<Search, String> {
         let first = World::new();
         let mut found = Keys::default();
@@ -41,11 +43,11 @@ impl Search {
             for event in events.iter().copied() {
                 search.steps += 1;
                 let mut world = search.worlds[next];
-                let stepped = world.step(event, weakness).and_then(|_| world.check());
-                if let Err(violation) = stepped {
-                    return Err(search.told(violation, next, event));
+                match world.step(event, weakness).and_then(|op| world.check().map(|()| op)) {
+                    Ok(Some(op)) => see(next, &search.worlds[next], event, op),
+                    Ok(None) => {}
+                    Err(violation) => return Err(search.told(violation, next, event)),
                 }
-                see(next, &search.worlds[next], event);
                 if found.insert(world.key(weakness)) {
                     search.worlds.push(world);
                     search.reached.push(Some((next, event)));

@@ -26,19 +26,3 @@ pub(crate) enum Weakness {
     /// What is pending in a cancelled batch is taken.
     CancelledIsTaken,
 }
-
-impl Weakness {
-    /// Every rule that can be left out.
-    pub(crate) const ALL: [Weakness; 10] = [
-        Weakness::JudgedGoesBack,
-        Weakness::OutcomeOfAnyAttempt,
-        Weakness::WordOnAnyAttempt,
-        Weakness::LateOverrules,
-        Weakness::EndedRunTakes,
-        Weakness::HandsOutUnconfirmed,
-        Weakness::NoSellBy,
-        Weakness::GivesBackWhatIsHeld,
-        Weakness::TimeoutIsRepeated,
-        Weakness::CancelledIsTaken,
-    ];
-}
