@@ -21,7 +21,7 @@ const ROWS: u32 = 600;
 const CONCURRENCY: usize = 8;
 
 /// With so many kills each phase is among them, or something is wrong with how the moments are drawn.
-const MANY_KILLS: u64 = 400;
+const MANY_KILLS: u64 = 1_000;
 
 const KILLS: &str = "kills";
 const IMPORT_NOTHING: &str = "of an import before it stored anything";
