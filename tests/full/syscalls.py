@@ -17,7 +17,7 @@ CONCURRENCY = 2
 SERVICE = "0123456789ABCDEF"
 NAME = "campaign"
 CAMPAIGN = "serviceId,phoneNumber,session.seat\n" + "".join(f"{SERVICE},1200555010{row},{row}A\n" for row in range(ROWS))
-RUN = ["run", NAME, "--concurrency", str(CONCURRENCY), "--max-unknown", str(ROWS), "--probe-after", "10ms"]
+RUN = ["run", NAME, "--concurrency", str(CONCURRENCY), "--max-unknown", str(ROWS), "--probe-after", "1ms"]
 RESOLVE = ["resolve", NAME, "--all", "--as", "not-sent", "--reason", "asked", "--yes"]
 RETRY = ["retry", NAME, "--state", "rejected"]
 
@@ -96,6 +96,7 @@ class Place:
         self.end()
         self.number += 1
         self.receipts = self.folder / f"receipts-{self.number}.ndjson"
+        self.receipts.touch()
         words = [self.program, "simulate", "--listen", self.url.removeprefix("http://"), "--json", "--receipts", self.receipts]
         self.simulator = subprocess.Popen([*words, *flags], stdout=subprocess.PIPE, text=True, cwd=self.folder)
         self.url = json.loads(self.simulator.stdout.readline())["listening"]
@@ -119,7 +120,7 @@ class Place:
             self.begin("--fault", fault)
             while self.states(folder).get("pending"):
                 # Its gate closes, and each run sends one row to look.
-                self.does(folder, [*RUN, "--wait", "0", "--probe-after", "1ms"], 3, 4, 5, 6)
+                self.does(folder, [*RUN, "--wait", "0"], 3, 4, 5, 6)
             self.end()
             shutil.copy(self.receipts, folder / "receipts-before.ndjson")
             self.simulator = None
