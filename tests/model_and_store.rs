@@ -242,7 +242,7 @@ impl<'a> Real<'a> {
                 let sign = signs.into_iter().find(|sign| sign.run == run).expect("it may be dead");
                 store.end_silent_run(sign, NOW).await.expect("ended").expect("it showed nothing new");
             }
-            Op::End(run) => store.end_run(&self.run(*run).0, "done", NOW).await.expect("ended"),
+            Op::End(run) => store.end_run(self.run(*run).0, "done", NOW).await.expect("ended"),
             Op::Resolve(attempt, verdict) => {
                 let decision = |row: &InvocationId| {
                     let word = Word { verdict: *verdict, request_id: None, reason: "r".to_owned() };

@@ -1,0 +1,9 @@
+//! Fuzzes the reader of `Retry-After`.
+
+#![no_main]
+
+#[expect(dead_code, reason = "each target makes one of the claims")]
+#[path = "../claims/mod.rs"]
+mod claims;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| claims::retry_after::hold(data));
