@@ -26,6 +26,9 @@ const PAST_SELL_BY: Duration = Duration::from_millis(5_500);
 
 const GIVEN_BACK: &str = "rows given back unsent";
 
+/// A run may be stopped between its look at the clock and its request, which is then written when it wakes up.
+const WOKEN_SENT: &str = "requests written on waking up";
+
 fn main() -> ExitCode {
     either::run(&[
         (
@@ -130,8 +133,10 @@ fn a_run_stopped_past_its_heartbeat_is_judged_and_tells_late_what_came_of_its_re
             assert_eq!(ended.code, if judged > 0 { 4 } else { 0 }, "{}", ended.output());
             assert_eq!(count(&s, "SELECT count(*) FROM invocation WHERE state = 'accepted'"), ROWS as usize - judged);
             s.audit_unknown(ROWS.into(), CONCURRENCY);
+            let received = sim.received();
             run.send(Signal::CONT);
             let told = run.finish();
+            figures.count(WOKEN_SENT, sim.received() - received);
             let late = count(&s, "SELECT count(*) FROM attempt WHERE judged = 1 AND late = 1");
             assert!(late == judged && !told.stderr.contains("panicked"), "{late} of {judged}: {}", told.output());
             // What it had taken and not sent yet it gave back.
