@@ -1,6 +1,7 @@
 """Every part of the full programme, by its name on the command line."""
 
 from full.disk import filled, injected
+from full.fuzz import fuzz
 from full.part import Script, Tests
 from full.peers import peers
 from full.power import cut
@@ -91,6 +92,20 @@ PARTS = {
         "damaged",
         ("a_damaged_log_is_an_error_or_forgets_its_end",),
     ),
+    "model": Tests(
+        "one row, two runs and an operator in every order of their steps, a row taken once in the first round, twice in the next",
+        3,
+        "model",
+        ("no_order_of_steps_sends_a_row_twice_unasked_or_leaves_it_stuck",),
+        release=True,
+    ),
+    "model-store": Tests(
+        "each transaction of that model, made on a real queue in a file and on a server, with every outcome",
+        2_745,
+        "model_and_store",
+        ("each_transaction_of_the_model_is_what_the_store_does",),
+    ),
+    "fuzz": Script("bytes for which a claim of the readers does not hold, looked for by five fuzz targets", 10_000_000, fuzz),
     "seeded": Script("seeded bugs, each a patch to a copy of the tree: caught by the tests that it names", 11, seeded),
     "peers": Script(
         "the storm on others: 5 times `kill -9` in a campaign of 300 people, 8 in flight, and begun again",

@@ -1,0 +1,62 @@
+"""The fuzz targets: each looks for bytes for which what is claimed of them does not hold, until its time is over.
+
+Needs a nightly toolchain and `cargo install cargo-fuzz`. What it grows is kept in `fuzz/target/corpora`, so that the next time
+goes on from there; `fuzz/corpus` is only read.
+"""
+
+import os
+import re
+import subprocess
+import time
+
+from full.part import ROOT, Failed, Found
+
+FUZZ = ROOT / "fuzz"
+TARGETS = ("answer", "csv", "json", "phone", "retry_after")
+
+# A claim that takes this long for one input is a fault of its own, in seconds.
+SLOWEST = 20
+# Longer inputs find nothing that shorter ones do not, and are slow.
+LONGEST = 4096
+
+
+def fuzz(rounds, minutes, seed):
+    """Runs each target for its share of the rounds, which are inputs, or of the minutes."""
+    began = time.monotonic()
+    build()
+    seed = seed or int(time.time()) % 1_000_000 + 1
+    figures = {}
+    for target in TARGETS:
+        inputs, kept = one(target, rounds // len(TARGETS), minutes * 60 // len(TARGETS), seed)
+        figures[f"inputs of `{target}`"] = inputs
+        figures[f"kept by `{target}`"] = kept
+    done = sum(number for what, number in figures.items() if what.startswith("inputs"))
+    return Found(done, rounds, time.monotonic() - began, str(seed), figures)
+
+
+def build():
+    """Builds all targets, optimized and with the checks of a debug build."""
+    words = ["cargo", "+nightly", "fuzz", "build"]
+    done = subprocess.run(words, cwd=ROOT)
+    if done.returncode != 0:
+        raise Failed("the fuzz targets cannot be built: `rustup toolchain install nightly` and `cargo install cargo-fuzz`?")
+
+
+def one(target, inputs, seconds, seed):
+    """Runs a target; how many inputs it tried, and how many it keeps because each leads where no other does."""
+    grown, found = FUZZ / "target" / "corpora" / target, FUZZ / "target" / "found" / target
+    for folder in (grown, found):
+        folder.mkdir(parents=True, exist_ok=True)
+    words = ["cargo", "+nightly", "fuzz", "run", target, str(grown), str(FUZZ / "corpus" / target), "--"]
+    words += [f"-runs={inputs}", f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={LONGEST}"]
+    words += [f"-timeout={SLOWEST}", f"-artifact_prefix={found}/", "-print_final_stats=1", "-verbosity=0"]
+    environment = {**os.environ, "RUST_BACKTRACE": "0"}
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, errors="replace", env=environment)
+    tried = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
+    if done.returncode != 0 or not tried:
+        written = re.search(r"Test unit written to (\S+)", done.stderr)
+        where = f"`{written.group(1)}` replays it" if written else "no input was written"
+        panic = re.search(r"panicked at .*\n.*", done.stderr)
+        why = panic.group(0).strip() if panic else done.stderr[-600:].strip()
+        raise Failed(f"`{target}`: {where} (seed {seed}): {why}")
+    return int(tried.group(1)), len(list(grown.iterdir()))
