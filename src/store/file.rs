@@ -134,5 +134,7 @@ fn is_mount_point(path: &Path) -> bool {
 }
 
 fn unsuitable(path: &Path, error: &std::io::Error) -> Error {
-    Error::Unsuitable { place: path.display().to_string(), why: error.to_string() }
+    let hint =
+        "hint: see that it and its folder can be read and written by this user, and that its disk is well and has room";
+    Error::Unsuitable { place: path.display().to_string(), why: format!("{error}\n{hint}") }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -126,6 +127,10 @@ pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Err
 
 /// SQLite's primary result code.
 fn primary_code(error: &sqlx::Error) -> Option<i64> {
+    if let sqlx::Error::Migrate(error) = error {
+        let (MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) = &**error else { return None };
+        return primary_code(cause);
+    }
     let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
     let extended: i64 = error.code()?.parse().ok()?;
     Some(extended & 0xff)

@@ -29,6 +29,7 @@ RUN = f"run campaign --concurrency {CONCURRENCY} --max-unknown {ROWS} --wait 0"
 # Rounds at once: most of their time is the 30 s in which a run hopes for its disk to be well again.
 AT_ONCE = 8
 TROUBLE = "Nothing more is sent"
+WAITS = "another process's transaction is waited for"
 UNSTORED = "this outcome could not be stored"
 
 DATABASE, LOG, INDEX, LOCK, FOLDER = (*FILES, "queue.db.lock", ".")
@@ -143,7 +144,8 @@ class Filling:
     """A small file system in memory of which most is taken by something else."""
 
     def __init__(self, rng):
-        self.left_kib = rng.choice((rng.randint(0, 64), rng.randint(0, 1_500)))
+        # Few are enough to begin with.
+        self.left_kib = rng.randint(*rng.choice(((0, 100), (100, 1_500), (100, 1_500), (100, 1_500))))
         self.ballast = None
         self.has_failed = False
 
@@ -223,8 +225,6 @@ class Stage:
         words = queue.words_of(self.binary, folder, self.importing())
         fault.prepare(folder)
         code, said = queue.Watched(fault.wrap(words, folder), folder, lambda *_: None).finish()
-        if isinstance(fault, Filling):
-            fault.has_failed = code != 0
         self.hold_ending(code, said, (0, 9), fault, figures)
         fault.heal()
         again = queue.mep(self.binary, folder, self.importing())
@@ -238,11 +238,15 @@ class Stage:
         received_in_trouble = []
 
         def hears(watched, line):
-            if TROUBLE in line and not received_in_trouble:
+            nonlocal is_impatient
+            is_in_trouble = TROUBLE in line and not received_in_trouble
+            if is_in_trouble:
                 received_in_trouble.append(len(self.stand_in.since(begin)))
                 fault.in_trouble(rng)
-                if is_impatient:
-                    threading.Thread(target=interrupt_twice, args=(watched.process.pid,), daemon=True).start()
+            # A lock that cannot be had is taken for another process's, which is waited for until somebody loses patience.
+            is_impatient |= WAITS in line
+            if is_impatient and (is_in_trouble or WAITS in line):
+                threading.Thread(target=interrupt_twice, args=(watched.process.pid,), daemon=True).start()
 
         fault.prepare(folder)
         watched = queue.Watched(fault.wrap(queue.words_of(self.binary, folder, RUN), folder), folder, hears)
@@ -266,6 +270,8 @@ class Stage:
         hold(code in codes, f"it ended with {code}: {said}")
         hold("panicked" not in said, said)
         hold(code != 9 or "hint:" in said, f"the error does not say what to do: {said}")
+        if isinstance(fault, Filling):
+            fault.has_failed = code == 9
         figures["that met no error"] += not fault.was_met()
         figures["that stopped (9)"] += code == 9
         figures["that went on"] += fault.was_met() and code != 9
@@ -358,5 +364,5 @@ def held(name, make_fault, rounds, minutes, seed, place):
             stage.stand_in.__exit__()
     if failures:
         raise failures[0]
-    shutil.rmtree(folder, ignore_errors=name != "full-disk")
+    shutil.rmtree(folder, ignore_errors=True)
     return Found(done, rounds, time.monotonic() - began, f"{first}…{first + max(done - 1, 0)}", dict(figures))
