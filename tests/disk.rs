@@ -141,7 +141,7 @@ fn whatever_somebody_does_to_its_files_a_run_sends_nothing_more_and_tells_all_th
 
 /// Does it at some moment of a run; how many outcomes were in the log alone.
 fn done_to_its_files(rng: &mut Rng, act: fn(&Scenario), is_database: bool) -> usize {
-    const FEW: u32 = 300;
+    const FEW: u32 = 1_500;
     let s = Scenario::new();
     let sim = s.simulate("--latency 2ms..6ms");
     s.campaign(FEW).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);

@@ -9,6 +9,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Error, Result, file};
@@ -47,6 +48,8 @@ pub struct RunLock {
     path: PathBuf,
     database: PathBuf,
     database_inode: Option<Inode>,
+    /// The log and its index, as they were last found where this process writes them.
+    log: Mutex<[Option<Inode>; 2]>,
 }
 
 /// A file's device and number on it.
@@ -74,7 +77,13 @@ impl RunLock {
             }
         }
         write_holder(&file, who).map_err(|error| unlockable(database, &path, &error))?;
-        Ok(RunLock { file, path, database: database.to_owned(), database_inode: inode_of(database) })
+        Ok(RunLock {
+            file,
+            path,
+            database: database.to_owned(),
+            database_inode: inode_of(database),
+            log: Mutex::default(),
+        })
     }
 
     /// Whether a run lives. Looks for a moment only, which [`RunLock::acquire`] waits out.
@@ -127,13 +136,19 @@ impl RunLock {
     /// Deleted or moved, they take with them what is not in the database's file yet, once this process is killed.
     #[must_use]
     pub fn log_is_in_place(&self) -> bool {
+        let paths = ["-wal", "-shm"].map(|ending| companion(&self.database, ending));
+        let found = paths.each_ref().map(|path| inode_of(path));
+        let mut known = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        // With many connections it takes a while to look at all that is open.
+        if *known == found && found.iter().all(Option::is_some) {
+            return true;
+        }
         let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return true };
         let open: Vec<PathBuf> = open.flatten().filter_map(|file| std::fs::read_link(file.path()).ok()).collect();
-        ["-wal", "-shm"].iter().all(|ending| {
-            let path = companion(&self.database, ending);
-            let deleted = companion(&path, " (deleted)");
-            open.contains(&path) && !open.contains(&deleted)
-        })
+        let is_in_place =
+            paths.iter().all(|path| open.contains(path) && !open.contains(&companion(path, " (deleted)")));
+        *known = if is_in_place { found } else { Default::default() };
+        is_in_place
     }
 }
 
