@@ -38,7 +38,13 @@ fn main() -> ExitCode {
                 a_run_stopped_past_its_sell_by_sends_nothing_twice_and_loses_nothing,
             ],
         ),
-        (On::Postgres, facts![a_run_stopped_past_its_heartbeat_is_judged_and_tells_late_what_came_of_its_requests]),
+        (
+            On::Postgres,
+            facts![
+                what_is_committed_while_a_run_is_stopped_is_given_back_past_its_sell_by,
+                a_run_stopped_past_its_heartbeat_is_judged_and_tells_late_what_came_of_its_requests,
+            ],
+        ),
     ])
 }
 
@@ -121,6 +127,33 @@ fn a_run_stopped_past_its_sell_by_sends_nothing_twice_and_loses_nothing(database
             figures.count(GIVEN_BACK, count(&s, "SELECT count(*) FROM attempt WHERE outcome = 'given-back'"));
         }
     });
+}
+
+/// Makes room inside the commit that takes the row at line 20.
+const SLOW_COMMIT: &str = "
+    CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER nap AFTER UPDATE ON invocation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        WHEN (NEW.state = 'sending' AND NEW.line = 20) EXECUTE FUNCTION nap()";
+
+fn what_is_committed_while_a_run_is_stopped_is_given_back_past_its_sell_by(database: Database) {
+    const ROWS: u32 = 40;
+    const ROW: &str = "(SELECT id FROM invocation WHERE line = 20)";
+    let s = Scenario::on(database);
+    let sim = s.simulate("--latency 1ms..10ms");
+    s.campaign(ROWS).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.execute(SLOW_COMMIT);
+    let run = s.start(&format!("run campaign --concurrency {CONCURRENCY}"));
+    let napping = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    s.until_stored(&format!("SELECT count(*) {napping}"), "1");
+    run.send(Signal::STOP);
+    let since = Instant::now();
+    s.until_stored(&format!("SELECT count(*) FROM invocation WHERE id = {ROW} AND state = 'sending'"), "1");
+    until("the sell-by to have passed", || since.elapsed() > PAST_SELL_BY);
+    run.send(Signal::CONT);
+    run.finish().exits(0);
+    let outcomes = format!("SELECT outcome FROM attempt WHERE invocation_id = {ROW} ORDER BY number");
+    assert_eq!(s.query(&outcomes), ["given-back", "accepted"]);
+    all_are_accepted_once(&s, &sim, ROWS);
 }
 
 fn a_run_stopped_past_its_heartbeat_is_judged_and_tells_late_what_came_of_its_requests(database: Database) {
