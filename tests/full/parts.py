@@ -105,6 +105,12 @@ PARTS = {
         "model_and_store",
         ("each_transaction_of_the_model_is_what_the_store_does",),
     ),
+    "hostile": Tests(
+        "400 hostile files, each damaged in another way in each round, read to their ends or refused",
+        250,
+        "corpus",
+        ("any_bytes_at_all_get_an_answer",),
+    ),
     "fuzz": Script("bytes for which a claim of the readers does not hold, looked for by five fuzz targets", 10_000_000, fuzz),
     "seeded": Script("seeded bugs, each a patch to a copy of the tree: caught by the tests that it names", 11, seeded),
     "peers": Script(
