@@ -60,7 +60,7 @@ CALLS = (
     Calls("mmap", ("ENOMEM", "ENODEV"), 1, (INDEX,)),
     Calls("?fstat,?newfstatat,?stat,?lstat,?statx", ("EIO", "EACCES", "ESTALE"), 40, (DATABASE, LOG, LOCK), (DATABASE, LOCK)),
 )
-FIGURES = ("runs", "imports", "that met no error", "that went on", "that stopped (9)", "outcomes in the log alone", "unknown rows")
+FIGURES = ("runs", "imports", "rounds that met no error", "that went on", "that stopped (9)", "outcomes in the log alone", "unknown rows")
 
 
 class Injection:
@@ -272,7 +272,7 @@ class Stage:
         hold(code != 9 or "hint:" in said, f"the error does not say what to do: {said}")
         if isinstance(fault, Filling):
             fault.has_failed = code == 9
-        figures["that met no error"] += not fault.was_met()
+        figures["rounds that met no error"] += not fault.was_met()
         figures["that stopped (9)"] += code == 9
         figures["that went on"] += fault.was_met() and code != 9
 
