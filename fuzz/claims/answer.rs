@@ -24,7 +24,9 @@ pub(crate) fn hold(data: &[u8]) {
     match &finding {
         Finding::Answered(answer) => check_answer(answer, data),
         Finding::Unanswered(_) => assert_eq!(outcome, Outcome::Unknown),
-        other => unreachable!("a request was written: {other:?}"),
+        Finding::Unreached(_) | Finding::GivenBack(_) | Finding::Refused(_) | Finding::Skipped(_) => {
+            unreachable!("a request was written: {finding:?}")
+        }
     }
     if outcome == Outcome::Accepted {
         let text = data.to_ascii_lowercase();
