@@ -17,6 +17,7 @@ mod plain;
 mod rate;
 mod routes;
 mod sending;
+mod set_back;
 mod slots;
 mod telling;
 mod trouble;

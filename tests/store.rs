@@ -32,6 +32,7 @@ fn main() -> ExitCode {
                 a_chunk_of_any_length_is_stored_whole_with_its_repeats_marked,
                 what_a_dead_run_left_is_unknown_with_its_cause,
                 retries_are_taken_before_rows_never_tried_and_not_before_they_are_due,
+                retries_that_were_noted_by_a_clock_that_was_ahead_wait_as_long_from_now_on,
                 an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next,
                 a_taken_name_is_refused_and_a_free_one_is_found,
                 a_verdict_moves_only_the_attempt_that_was_looked_at,
@@ -374,6 +375,28 @@ async fn retries_are_taken_before_rows_never_tried_and_not_before_they_are_due(d
     let waiting = fixture.store.waiting(batch.id, NOW).await.expect("read");
     let (next_due_at, last_due_at) = (later.due_at, later.due_at);
     assert_eq!(waiting, [Waiting { hold: None, rows: 1, next_due_at, last_due_at }]);
+}
+
+async fn retries_that_were_noted_by_a_clock_that_was_ahead_wait_as_long_from_now_on(database: Database) {
+    const MINUTE_MS: i64 = 60_000;
+    let (fixture, batch) = with_rows(database, 3).await;
+    let (store, now) = (&fixture.store, UnixMillis::now());
+    let run = store.start_run("t", &actor(), now).await.expect("a run");
+    let taken = take(store, &run, 1, &batch, 2).await;
+    let day_ahead = now.after(Duration::from_hours(24));
+    let retry = |taken: &Taken, finished_at: UnixMillis| {
+        let due_at = UnixMillis(finished_at.0 + 15 * MINUTE_MS);
+        Settlement { due_at, finished_at, ..settlement(taken, Outcome::Retry, State::Pending) }
+    };
+    settle(store, &run, 2, &[&retry(&taken[0], day_ahead), &retry(&taken[1], now)]).await;
+    let due_in = async |now: UnixMillis| -> Vec<i64> {
+        let waiting = store.waiting(batch.id, now).await.expect("read");
+        waiting.into_iter().flat_map(|waits| [waits.next_due_at, waits.last_due_at]).map(|at| at.0 - now.0).collect()
+    };
+    for (clock, changed) in [(now, 1), (now, 0), (now.before(Duration::from_hours(48)), 2)] {
+        assert_eq!(store.bring_nearer(batch.id, clock).await.expect("done"), changed);
+        assert_eq!(due_in(clock).await, [15 * MINUTE_MS; 2]);
+    }
 }
 
 async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next(database: Database) {

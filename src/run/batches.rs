@@ -58,6 +58,7 @@ impl Engine<'_> {
         // Also where one could not join: those before it may be sent from now on.
         self.configure_gates(&seen.rates);
         taken_in?;
+        self.bring_nearer().await?;
         self.judge_others(&seen.signs).await
     }
 

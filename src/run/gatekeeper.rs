@@ -75,6 +75,14 @@ impl Gatekeeper {
         }
     }
 
+    /// Has it closed for as long as it was to be, by a clock that was set by so much.
+    pub(super) fn clock_was_set(&mut self, by_ms: i64) {
+        if let Some((until, _)) = &mut self.gate.closed {
+            *until = UnixMillis(until.0.saturating_add(by_ms));
+            self.changed = true;
+        }
+    }
+
     /// Whether a turn may change the gate even where nothing has gone wrong in it: then it is read exclusively.
     ///
     /// Without a rate nobody has to wait for the others' turns while all is well.
@@ -368,6 +376,17 @@ mod tests {
         let until = UnixMillis(60_000);
         assert_eq!(ambiguous(&mut keeper, 3, UnixMillis(0)), Swing::Closed(ClosedBecause::Ambiguous, until));
         assert_eq!((keeper.allowance(16, UnixMillis(59_999)), keeper.allowance(16, until)), (0, 1));
+    }
+
+    #[test]
+    fn a_gate_stays_closed_for_as_long_as_it_was_to_by_a_clock_that_was_set() {
+        let mut keeper = keeper();
+        let (noon, hour_ms) = (UnixMillis(1_795_348_800_000), 3_600_000);
+        unreachable(&mut keeper, 1, noon);
+        keeper.clock_was_set(-hour_ms);
+        let then = UnixMillis(noon.0 - hour_ms);
+        assert_eq!((keeper.opens_at(then), keeper.allowance(16, then)), (Some(then.after(PROBE_AFTER)), 0));
+        assert!(keeper.take_change().is_some_and(|gate| gate.closed.is_some_and(|(until, _)| until < noon)));
     }
 
     #[test]

@@ -19,8 +19,10 @@ pub(super) struct Order {
     pub(super) gates: Vec<Gatekeeper>,
     /// Faults that stop all who send behind a gate, beyond those that an outcome tells of: the gate's place, and why.
     pub(super) stops: Vec<(usize, String)>,
-    /// The queue's clock as the last turn read it, where rows of a batch may not be sent at any hour.
+    /// The queue's clock as the last turn read it.
     pub(super) clock: Option<QueueClock>,
+    /// Whether rows of a batch may not be sent at any hour.
+    pub(super) has_hours: bool,
     /// The batches of which due rows are to be held against their hours first.
     pub(super) hours: Vec<Keep>,
     /// The batches of which rows are wanted, in this order.
@@ -141,6 +143,11 @@ async fn fill(turn: &mut Turn<'_>, order: Order, clock_ahead_ms: i64) -> store::
     let unsettled = if order.asks_unsettled { turn.unsettled().await? } else { Vec::new() };
     let mut gates = order.gates;
     read_gates(turn, &mut gates, &order.outcomes, &order.stops).await?;
+    let jump_ms = order.clock.and_then(|earlier| clock.jump_since(earlier));
+    // Of several runs each would set it back once more; there a gate is closed for an hour at most.
+    if let Some(back_ms) = jump_ms.filter(|jump_ms| *jump_ms < 0 && !turn.is_shared()) {
+        gates.iter_mut().for_each(|gate| gate.clock_was_set(back_ms));
+    }
     let mut swings = Vec::new();
     for Outcome { settlement, effect, gate } in &order.outcomes {
         match gates[*gate].observe(settlement, effect, now) {
@@ -149,7 +156,7 @@ async fn fill(turn: &mut Turn<'_>, order: Order, clock_ahead_ms: i64) -> store::
         }
     }
     order.stops.iter().for_each(|(gate, why)| gates[*gate].stop(why));
-    let jump_ms = order.clock.and_then(|earlier| clock.jump_since(earlier));
+    let jump_ms = jump_ms.filter(|_| order.has_hours);
     let (kept, taken) = if jump_ms.is_some() {
         (Vec::new(), Vec::new())
     } else {

@@ -45,7 +45,7 @@ fn gates_if_plain(order: &Order, now: UnixMillis) -> Option<Vec<Gatekeeper>> {
     let has_hours = |wanted: &Wanted| wanted.has_hours;
     let is_plain = |outcome: &Outcome| outcome.effect == Effect::None && outcome.settlement.state != State::Pending;
     if order.asks_unsettled
-        || order.clock.is_some()
+        || order.has_hours
         || !order.hours.is_empty()
         || !order.stops.is_empty()
         || order.wanted.iter().any(has_hours)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::hours::Hours;
+use super::set_back::Ahead;
 use crate::invocation::{Counts, Hold, RefusedBy, Settlement, State, UnixMillis};
 use crate::store::{Batch, NextDue};
 use crate::worker::Route;
@@ -22,6 +23,8 @@ pub(super) struct Sending {
     pub(super) next_hold: Option<Hold>,
     /// How far its due rows have been held against its hours; `None` where they may be sent at any time.
     pub(super) hours: Option<Hours>,
+    /// Whether its retries may have been noted by a clock that was ahead.
+    pub(super) ahead: Ahead,
     /// Whether its settings have come to name what this process does not have: then nothing of it is taken.
     pub(super) is_left: bool,
     refusals: Refusals,
@@ -52,8 +55,8 @@ struct Refusals {
 impl Sending {
     pub(super) fn new(batch: Batch, route: Arc<Route>, gate: usize, counts: Counts) -> Self {
         let hours = Hours::of(&batch.settings.schedule);
-        let (due, next_hold, is_left, refusals) = (Due::Now, None, false, Refusals::default());
-        let sending = Sending { batch, route, gate, counts, due, next_hold, hours, is_left, refusals };
+        let (due, next_hold, ahead, is_left, refusals) = (Due::Now, None, Ahead::MayBe, false, Refusals::default());
+        let sending = Sending { batch, route, gate, counts, due, next_hold, hours, ahead, is_left, refusals };
         sending.hold_back();
         sending
     }

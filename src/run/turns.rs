@@ -91,7 +91,11 @@ impl Engine<'_> {
         match self.make_turn(included, false).await {
             Ok(Made::Now(done)) => {
                 self.committed(included);
+                let has_jumped = done.jump_ms.is_some();
                 self.take_over(*done);
+                if has_jumped {
+                    self.let_go().await;
+                }
                 self.seek_log();
                 self.look_ahead().await;
                 self.step_back().await;
@@ -154,7 +158,8 @@ impl Engine<'_> {
             outcomes: self.finished[..included].iter().map(outcome).collect(),
             gates: self.gates.iter().map(|gate| gate.keeper.clone()).collect(),
             stops: self.stops.clone(),
-            clock: self.clock.filter(|_| self.batches.iter().any(|sending| sending.hours.is_some())),
+            clock: self.clock,
+            has_hours: self.batches.iter().any(|sending| sending.hours.is_some()),
             hours: if self.may_take() {
                 self.batches.iter().enumerate().filter_map(keep).collect()
             } else {
@@ -183,7 +188,11 @@ impl Engine<'_> {
 
     /// Takes over what a turn has made: the gates as they stand now, and the rows that it has taken.
     pub(super) fn take_over(&mut self, done: Done) {
+        let jump_ms = self.clock.and_then(|earlier| done.clock.jump_since(earlier));
         (self.clock_ahead_ms, self.clock) = (done.clock_ahead_ms, Some(done.clock));
+        if jump_ms.is_some_and(|jump_ms| jump_ms < 0) {
+            self.was_set_back();
+        }
         let taken = done.taken.iter().map(|took| took.rows.len()).sum::<usize>();
         if taken > 0 {
             tracing::debug!(turn = self.turns, rows = taken, "a turn has taken rows");

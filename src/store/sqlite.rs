@@ -105,6 +105,10 @@ pub(super) fn is_refused(error: &sqlx::Error) -> bool {
     primary_code(error) == Some(SQLITE_CONSTRAINT)
 }
 
+/// What to do about a database that is not whole, or holds what cannot be.
+const DAMAGED: &str =
+    "\nhint: the file is damaged or is no database; put a backup elsewhere and read it with `--db` before sending";
+
 /// What failed, with the way out where the code tells one.
 pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Error {
     let hint = match primary_code(&cause) {
@@ -112,14 +116,13 @@ pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Err
         Some(7) => "\nhint: the system has no memory left for it; end other programs and type `mep-batch run` again",
         Some(8) => "\nhint: the database or its folder is read-only for this user",
         Some(10) => "\nhint: the disk reported an error; check it (`dmesg`) before anything else is sent",
-        Some(11 | 26) => {
-            "\nhint: the file is damaged or is no database; put a backup elsewhere and read it with `--db` before sending"
-        }
+        Some(11 | 26) => DAMAGED,
         Some(13) => "\nhint: the disk is full; make room and type `mep-batch run` again",
         Some(3 | 14) => "\nhint: the file cannot be opened; check that it and its folder can be read and written",
         Some(15) => {
             "\nhint: the file cannot be locked; check its disk (`dmesg`) and that its file system is a local one"
         }
+        None if matches!(cause, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) => DAMAGED,
         Some(_) | None => "",
     };
     Error::Database { doing, place: place.to_owned(), cause, hint }

@@ -112,6 +112,24 @@ PARTS = {
         ("any_bytes_at_all_get_an_answer",),
     ),
     "fuzz": Script("bytes for which a claim of the readers does not hold, looked for by five fuzz targets", 10_000_000, fuzz),
+    "clock": Tests(
+        "campaigns with retries whose wall clock is set forward and back, by seconds to 400 days, and whose process is stopped",
+        200,
+        "clock",
+        ("jumps::a_clock_that_is_set_makes",),
+    ),
+    "clock-hours": Tests(
+        "campaigns that keep hours, whose wall clock is set, and the run after",
+        100,
+        "clock",
+        ("jumps::a_clock_that_is_set_stops",),
+    ),
+    "summer-time": Tests(
+        "runs that begin around an edge of summer time, with rows in four zones",
+        200,
+        "clock",
+        ("summer_time::",),
+    ),
     "seeded": Script("seeded bugs, each a patch to a copy of the tree: caught by the tests that it names", 11, seeded),
     "peers": Script(
         "the storm on others: 5 times `kill -9` in a campaign of 300 people, 8 in flight, and begun again",
