@@ -31,6 +31,7 @@
 
 pub(crate) mod came;
 pub(crate) mod event;
+mod moves;
 pub(crate) mod process;
 pub(crate) mod queue;
 pub(crate) mod search;
