@@ -3,9 +3,9 @@
 use mep_batch::invocation::Outcome;
 use mep_batch::invocation::Outcome::{Accepted, Failed, Foreign, Misconfigured, Rejected, Retry, Throttled, Unknown};
 
-use crate::delivery;
 use crate::server::Act::{Close, ReadRest, Say, Stall};
 use crate::server::{Act, Reads, Script};
+use crate::{damage, delivery};
 
 /// One thing that may happen to a request that has left.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(crate) const ACCEPTED: &str =
 pub(crate) const TEMPORARY: &str = r#"{"error":{"code":1010,"description":"try later"}}"#;
 const PERMANENT: &str = r#"{"error":{"code":1000,"description":"call us"}}"#;
 pub(crate) const INVALID: &str = r#"{"error":{"code":12002,"description":"no such variable"}}"#;
-const ROLE: &str = r#"{"error":{"code":12001,"description":"role"}}"#;
+pub(crate) const ROLE: &str = r#"{"error":{"code":12001,"description":"role"}}"#;
 const METHOD: &str = r#"{"error":{"code":"12003","description":"method"}}"#;
 const PAGE: &str = "<html><h1>Bad Gateway</h1></html>";
 
@@ -33,8 +33,8 @@ pub(crate) fn all() -> Vec<Behaviour> {
         redirects(),
         request_ids(),
         bodies(),
-        cuts(),
-        broken(),
+        damage::cuts(),
+        damage::broken(),
         early(),
         stalls(),
         delivery::slow(),
@@ -73,12 +73,12 @@ pub(crate) fn behaviour(name: impl Into<String>, script: Script, outcome: Outcom
 }
 
 /// Reads the request, says that, and keeps the connection.
-fn says(text: impl Into<Vec<u8>>) -> Script {
+pub(crate) fn says(text: impl Into<Vec<u8>>) -> Script {
     Script { reads: Reads::Whole, acts: vec![Say(text.into())] }
 }
 
 /// Reads the request, says that, and closes.
-fn says_and_closes(text: impl Into<Vec<u8>>) -> Script {
+pub(crate) fn says_and_closes(text: impl Into<Vec<u8>>) -> Script {
     Script { reads: Reads::Whole, acts: vec![Say(text.into()), Close] }
 }
 
@@ -252,63 +252,6 @@ fn bodies() -> Vec<Behaviour> {
             says([head(500, "Content-Length: 21\r\n").as_bytes(), b"{\"code\":1010,\"a\":\"\xff\"}"].concat()),
             Unknown,
         ),
-    ]
-}
-
-/// Answers cut off at each byte. Only a complete head decides, and a cut body never upgrades.
-fn cuts() -> Vec<Behaviour> {
-    let mut cuts = Vec::new();
-    for end in 0..ACCEPTED.len() {
-        cuts.push(behaviour(format!("202 cut at {end}"), says_and_closes(&ACCEPTED[..end]), Unknown));
-    }
-    for (form, whole) in [
-        ("with a length", answer(500, TEMPORARY)),
-        ("in chunks", chunked(500, TEMPORARY)),
-        ("up to the close", format!("HTTP/1.1 500 Some\r\n\r\n{TEMPORARY}")),
-    ] {
-        for end in 1..whole.len() {
-            cuts.push(behaviour(format!("1010 {form} cut at {end}"), says_and_closes(&whole[..end]), Unknown));
-        }
-    }
-    for (status, body, outcome) in [(400, INVALID, Rejected), (403, ROLE, Misconfigured), (429, INVALID, Throttled)] {
-        let whole = answer(status, body);
-        for end in whole.len() - body.len()..whole.len() {
-            cuts.push(behaviour(format!("{status} cut at {end}"), says_and_closes(&whole[..end]), outcome));
-        }
-    }
-    cuts
-}
-
-/// What is no HTTP, or no answer at all.
-fn broken() -> Vec<Behaviour> {
-    let garbage: Vec<u8> = (0..=255).cycle().take(4000).collect();
-    let many = "X-Some: header\r\n".repeat(150);
-    let huge = "x".repeat(1 << 20);
-    let with = |more: &str| ACCEPTED.replace("\r\n\r\n", &format!("\r\n{more}\r\n"));
-    vec![
-        behaviour("reset before it is read", Script { reads: Reads::Nothing, acts: vec![Close] }, Unknown),
-        behaviour("reset after its head is read", Script { reads: Reads::Head, acts: vec![Close] }, Unknown),
-        behaviour("reset after it is read", Script { reads: Reads::AllButOne, acts: vec![Close] }, Unknown),
-        behaviour("closed after it is read", Script { reads: Reads::Whole, acts: vec![Close] }, Unknown),
-        behaviour("garbage", says_and_closes(garbage), Unknown),
-        behaviour("NULs", says_and_closes(vec![0; 100]), Unknown),
-        behaviour("line feeds", says_and_closes("\n\n\n\n"), Unknown),
-        behaviour("HTTP/0.9", says_and_closes("<html>hello</html>"), Unknown),
-        behaviour("HTTP/2 settings", says_and_closes(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64".to_vec()), Unknown),
-        behaviour("a TLS alert", says_and_closes(b"\x15\x03\x01\0\x02\x02\x28".to_vec()), Unknown),
-        behaviour("another protocol", says_and_closes("220 mail.test ESMTP\r\n"), Unknown),
-        behaviour("its own request", says_and_closes("POST / HTTP/1.1\r\nHost: h\r\n\r\n"), Unknown),
-        behaviour("HTTP/2 in the status line", says_and_closes(ACCEPTED.replace("1.1", "2.0")), Unknown),
-        behaviour("status of two digits", says_and_closes(ACCEPTED.replace("202", "20")), Unknown),
-        behaviour("status of four digits", says_and_closes(ACCEPTED.replace("202", "2020")), Unknown),
-        behaviour("status 000", says_and_closes(ACCEPTED.replace("202", "000")), Unknown),
-        behaviour("header without a colon", says_and_closes(with("broken\r\n")), Unknown),
-        behaviour("header with a control character", says_and_closes(with("a: \x01\r\n")), Unknown),
-        behaviour("150 headers", says_and_closes(with(&many)), Unknown),
-        behaviour("a header of a megabyte", says_and_closes(with(&format!("a: {huge}\r\n"))), Unknown),
-        behaviour("a header of 8 KiB", says(with(&format!("a: {}\r\n", &huge[..8192]))), Accepted),
-        behaviour("a reason of 8 KiB", says(ACCEPTED.replace("Accepted", &huge[..8192])), Accepted),
-        behaviour("no reason", says(ACCEPTED.replace(" Accepted", "")), Accepted),
     ]
 }
 

@@ -9,6 +9,7 @@ mod chain;
 mod chance;
 #[path = "../cluster/mod.rs"]
 mod cluster;
+mod damage;
 mod delivery;
 mod keep_alive;
 #[path = "../rounds/mod.rs"]

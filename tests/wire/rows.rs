@@ -2,7 +2,6 @@
 //! contract's, and what was received is what is stored.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use mep_batch::invocation::Outcome;
 
@@ -113,7 +112,7 @@ fn audit(s: &Scenario, server: &Server, rows: &[(String, Behaviour)]) {
         }
     }
     s.write("receipts.ndjson", receipts);
-    let (receipts, rows) = (vec![PathBuf::from(s.path("receipts.ndjson"))], Some(u64::from(ROWS)));
+    let (receipts, rows) = (vec![s.path("receipts.ndjson")], Some(u64::from(ROWS)));
     let audit = Audit { database: s.address(), receipts, rows, is_settled: true, unknown_max: None };
     let violations = audit.violations();
     assert!(violations.is_empty(), "{}", violations.join("\n"));
