@@ -123,7 +123,8 @@ pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Err
             "\nhint: the file cannot be locked; check its disk (`dmesg`) and that its file system is a local one"
         }
         None if matches!(cause, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) => DAMAGED,
-        Some(_) | None => "",
+        Some(_) => "\nhint: `mep-batch doctor` looks for what is wrong with it",
+        None => "",
     };
     Error::Database { doing, place: place.to_owned(), cause, hint }
 }
