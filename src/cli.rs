@@ -42,6 +42,7 @@ mod reference;
 mod resend;
 mod resolve;
 mod retry;
+mod rolled_back;
 mod run;
 mod run_end;
 mod run_table;

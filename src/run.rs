@@ -31,7 +31,7 @@ use tokio::sync::watch;
 
 use crate::invocation::{BatchId, Counts, UnixMillis};
 use crate::mep::Endpoint;
-use crate::store::{self, Actor, Batch, ClosedBecause, RunLock, Settled, Store};
+use crate::store::{self, Actor, Batch, ClosedBecause, Notes, RunLock, Settled, Store};
 
 use heartbeat::Heartbeat;
 pub use judge::Judge;
@@ -64,6 +64,8 @@ pub struct Options {
     pub wait: Option<Duration>,
     /// How long to look for a server that is gone before what it was not told goes to the log.
     pub store_grace: Duration,
+    /// Where it is noted how far the run has come; `None`: nowhere.
+    pub notes: Option<Notes>,
 }
 
 /// Which batches a run sends.
@@ -178,9 +180,15 @@ pub async fn run(
 ) -> store::Result<Ended> {
     let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
     let run = store.start_run(&token, actor, UnixMillis::now()).await?;
+    let noting = match options.notes.clone() {
+        Some(notes) => Some(store.begin_noting(notes, &run).await?),
+        None => None,
+    };
     let mut engine = engine::Engine::new(Arc::clone(&store), lock, run.clone(), options, routes, interrupts, observer);
+    engine.noting = noting;
     let heartbeat = Heartbeat::start(&store, &run);
     let ending = engine.send_until_done().await;
+    engine.end_note();
     let how = match &ending {
         Ending::Done => "done".to_owned(),
         Ending::Waiting(_) => "waiting".to_owned(),

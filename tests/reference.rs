@@ -86,6 +86,7 @@ fn samples() -> Samples {
     of_files(&s, &mut samples);
     of_a_run(&s, &mut samples);
     of_rows(&s, &mut samples);
+    of_a_backup(&mut samples);
     let settings = s.mep("config --json").exits(0);
     samples.add("config", &settings.json_lines());
     samples.add("run --dry-run", &s.mep("run third --dry-run --json").exits(0).json_lines());
@@ -140,6 +141,18 @@ fn of_a_run(s: &Scenario, samples: &mut Samples) {
     }
     let done = s.mep("run first mistakes --json");
     samples.add("run", &done.json_lines());
+}
+
+/// A backup that was put back: of one batch rows were sent since, and another one is not in it.
+fn of_a_backup(samples: &mut Samples) {
+    let s = Scenario::new();
+    s.campaign(4).mep("import campaign.csv --endpoint simulator").exits(0);
+    let backup = s.back_up();
+    s.write("other.csv", scenario::campaign(5..7));
+    s.mep("run campaign --limit 2 --wait 0").exits(5);
+    s.mep("run other.csv --endpoint simulator").exits(0);
+    s.put_back(backup);
+    samples.add("resolve --rolled-back", &[s.mep("resolve --rolled-back --json").exits(0).json()]);
 }
 
 fn of_rows(s: &Scenario, samples: &mut Samples) {

@@ -3,6 +3,13 @@
 -- Times are milliseconds since 1970-01-01T00:00:00Z. What is hot (state, due time, run) is in `invocation`, narrow;
 -- what is wide and never changes (the body) is in `content`, so that a change of state rewrites little.
 
+-- Which database this is: known again by the notes that each run leaves with its user, wherever it lies and whatever its name.
+CREATE TABLE identity (
+    one BIGINT PRIMARY KEY CHECK (one = 1),
+    id  TEXT   NOT NULL                       -- random; a copy has the same, and a new one where no note speaks of it any more
+);
+INSERT INTO identity (one, id) VALUES (1, lower(hex(randomblob(16))));
+
 -- One imported file for one service at one endpoint.
 CREATE TABLE batch (
     id            INTEGER PRIMARY KEY,
@@ -207,7 +214,7 @@ CREATE TABLE action (
     reason   TEXT,
     detail   TEXT    NOT NULL,                -- JSON object
     CHECK (kind IN ('import', 'confirm', 'canary', 'run', 'settings', 'pause', 'resume', 'cancel', 'throttle', 'retry',
-                    'resolve', 'purge')),
+                    'resolve', 'rolled-back', 'purge')),
     CHECK (batch_id IS NOT NULL OR kind = 'purge')
 );
 CREATE INDEX action_batch ON action (batch_id, id);

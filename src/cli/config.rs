@@ -28,7 +28,7 @@ use super::{database, mapping, proxy};
 pub(super) const CONTRACT: &str = "contract";
 
 /// What an operator says of one batch at one time: kept in a file it would be said of every batch to come.
-pub(super) const TYPED_ONLY: [&str; 16] = [
+pub(super) const TYPED_ONLY: [&str; 17] = [
     "accept-history",
     "again",
     "all",
@@ -43,6 +43,7 @@ pub(super) const TYPED_ONLY: [&str; 16] = [
     "from",
     "reason",
     "reveal",
+    "rolled-back",
     "save-mapping",
     "yes",
 ];

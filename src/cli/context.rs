@@ -24,6 +24,8 @@ pub(super) struct Context {
     pub(super) phone_number_json: PhoneNumberJson,
     /// The configuration that is named; `None`: the one in the usual place, if it is there.
     pub(super) config: Option<PathBuf>,
+    /// Where this program keeps for its user what it notes of databases; `None`: no variable says where.
+    pub(super) state_folder: Option<PathBuf>,
 }
 
 impl Context {
@@ -39,6 +41,7 @@ impl Context {
             },
             phone_number_json: global.contract_phone_number_json,
             config: global.config.clone(),
+            state_folder: database::state_folder(),
         })
     }
 

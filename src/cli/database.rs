@@ -20,7 +20,6 @@ pub(super) fn address(flag: Option<&str>) -> anyhow::Result<Address> {
             Usage(format!("the database's address cannot be read: {why}\nhint: {ways}")).into()
         });
     }
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
     match data {
         Some(data) => Ok(Address::File(data.join("mep-batch/queue.db"))),
@@ -28,6 +27,16 @@ pub(super) fn address(flag: Option<&str>) -> anyhow::Result<Address> {
             bail!(Usage("neither XDG_DATA_HOME nor HOME is set\nhint: `--db PATH` names the database".to_owned()))
         }
     }
+}
+
+/// The folder for what is kept for each user beside the data: `$XDG_STATE_HOME/mep-batch`.
+pub(super) fn state_folder() -> Option<PathBuf> {
+    let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+    state.map(|state| state.join("mep-batch"))
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Refuses a password among the arguments, wherever it stands, before anything repeats them.

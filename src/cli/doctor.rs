@@ -37,7 +37,7 @@ struct Check {
 
 pub(super) async fn doctor(context: &mut Context, args: DoctorArgs) -> anyhow::Result<Exit> {
     let mut checks = machine::checks(context, &args);
-    checks.extend(database::checks(&context.database).await);
+    checks.extend(database::checks(&context.database, context.state_folder.as_deref()).await);
     let exit = exit_of(&checks);
     if context.out.is_json() {
         let object = json!({ "checks": checks.iter().map(json_of).collect::<Vec<_>>(), "exitCode": exit.code() });

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::grouped;
 use super::run::{find_batch, selected};
-use super::{check, import, phone_table, plan_text, problems, suppression, when};
+use super::{check, import, phone_table, plan_text, problems, rolled_back, suppression, when};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{Settings, UnixMillis};
 use crate::report::{self, Group, Load};
@@ -27,6 +27,9 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
     };
     if args.what.is_empty() && store.is_none() {
         context.open_store().await?;
+    }
+    if let Some(store) = &store {
+        rolled_back::tell(context, store).await?;
     }
     let mut batches: Vec<Batch> = Vec::new();
     for what in &args.what {

@@ -26,7 +26,7 @@ pub(super) enum Exit {
     InputRefused = 7,
     /// Another run holds the database.
     Held = 8,
-    /// The store cannot be read or written.
+    /// The store cannot be read or written, or is older than what was sent from it.
     Store = 9,
     /// Interrupted by Ctrl-C.
     Interrupted = 130,
@@ -76,7 +76,7 @@ impl Exit {
                 "another run holds the database; a file was imported all the same, and the running process sends it if \
                  it was started without names"
             }
-            Exit::Store => "the database cannot be read or written",
+            Exit::Store => "the database cannot be read or written, or is older than what was sent from it",
             Exit::Interrupted => "interrupted by Ctrl-C (INT)",
             Exit::Terminated => "interrupted by the system (TERM)",
         }

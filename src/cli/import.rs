@@ -10,7 +10,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Usage;
 use super::output::counted;
-use super::{exclusion_text, mapping, problems, same_reading, suppression, when};
+use super::{exclusion_text, mapping, problems, rolled_back, same_reading, suppression, when};
 use crate::import::{self, ColumnMap, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, State, UnixMillis, is_batch_name_char};
 use crate::mep::{Endpoint, ServiceId};
@@ -33,6 +33,7 @@ pub(super) enum Imported {
 
 pub(super) async fn import(context: &mut Context, args: ImportArgs) -> anyhow::Result<Exit> {
     let store = context.create_store().await?;
+    rolled_back::refuse_import(context, &store).await?;
     let anew = args.batch.batch.as_deref();
     match load(context, &store, &args.file, &args.batch, &args.input, &args.sending, anew).await? {
         Imported::Before(batch, _) => {
@@ -88,6 +89,12 @@ pub(super) async fn load(
         && (is_alive(store, &before, anew).await? || !same_reading::has_ready_row(opened.again()?, options.clone()))
     {
         return Ok(Imported::Before(Box::new(before), Some(Box::new(opened))));
+    }
+    if !batch.again
+        && let Some(lost) = rolled_back::lost_batch(context, store, &survey.sha256).await?
+    {
+        let refused = FileRefused { file: file.display().to_string(), faults: vec![rolled_back::fault(&lost)] };
+        return Err(check::refuse(context, refused.into(), file, None));
     }
     let Some(endpoint) = &batch.endpoint else { bail!(no_endpoint()) };
     if batch.again {

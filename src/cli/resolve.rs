@@ -9,14 +9,19 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::counted;
 use super::unknown_rows::{self, Extent};
-use super::{resend, silent_runs, verdict_file, verdict_text};
+use super::{resend, rolled_back, silent_runs, verdict_file, verdict_text};
 use crate::action::{self, TooEarly};
 use crate::invocation::{State, UnixMillis, Verdict, Word};
 use crate::store::{Batch, Decision, Store, UnknownView};
 
 pub(super) async fn resolve(context: &mut Context, args: ResolveArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
-    let batch = context::batch(&store, &args.batch).await?;
+    let Some(batch) = &args.batch else {
+        let exit = rolled_back::resolve(context, &store, &args).await?;
+        store.close().await;
+        return Ok(exit);
+    };
+    let batch = context::batch(&store, batch).await?;
     if store.is_shared() {
         silent_runs::judge(context, &store, batch.id).await?;
     } else {

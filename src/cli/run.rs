@@ -21,8 +21,8 @@ use super::output::counted;
 use super::progress::Teller;
 use super::stand_in::StandIn;
 use super::{
-    canary, check, dry_run, exclusion_text, phone_rules, problems, run_end, same_reading, signals, silent_runs,
-    suppression, withheld,
+    canary, check, dry_run, exclusion_text, phone_rules, problems, rolled_back, run_end, same_reading, signals,
+    silent_runs, suppression, withheld,
 };
 use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
@@ -45,6 +45,9 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
     canary::check(&args)?;
     let has_file = args.what.iter().any(|what| what == STANDARD_INPUT || Path::new(what).exists());
     let mut store = if has_file { context.create_store().await? } else { context.open_store().await? };
+    // First of all: a file that is imported here may be one that was sent, and a canary is a text too.
+    let notes = rolled_back::notes_of(context, &store).await?;
+    rolled_back::refuse(&store, notes.as_ref()).await?;
     // What an operator says of a batch is stored before the lock is asked for: where another run holds it, that one
     // sends the batch. Credentials come first of all, so that a run that cannot begin changes nothing.
     let named = name_batches(context, &store, &args).await?;
@@ -84,6 +87,8 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
             });
         }
     })?;
+    // Once more, now that nobody else sends from this file: whoever was asked something has taken their time.
+    rolled_back::refuse(&store, notes.as_ref()).await?;
     // Where several share the queue, a run judges the others while it goes on.
     let dead = if store.is_shared() { Vec::new() } else { settle_dead_runs(context, &store).await? };
     let batches = selected(&store, &which).await?;
@@ -95,7 +100,7 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         let detail = json!({ "limit": args.limit, "concurrency": concurrency.get() });
         store.record_action(batch.id, ActionKind::Run, &context.actor, UnixMillis::now(), &detail).await?;
     }
-    let options = Options { which, concurrency, limit: args.limit, wait: args.wait, store_grace: args.db_grace };
+    let options = Options { which, concurrency, limit: args.limit, wait: args.wait, store_grace: args.db_grace, notes };
     let forecast = Forecast::default();
     let mut teller = Teller::new(context.out.is_quiet(), args.limit, context.paint[1], forecast.clone());
     let forecast_every = teller.wants_forecast_every();

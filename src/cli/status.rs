@@ -10,14 +10,15 @@ use super::colour::Paint;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::output::{counted, grouped};
-use super::run_table;
 use super::watch::watch;
+use super::{rolled_back, run_table};
 use crate::invocation::{State, UnixMillis};
 use crate::report::{self, BatchStatus, Standing};
 use crate::store::{Address, Store};
 
 pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
+    rolled_back::tell(context, &store).await?;
     let batch = args.batch.as_deref();
     let picture = if args.watch {
         watch(context, &store, batch).await?

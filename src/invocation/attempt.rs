@@ -84,6 +84,8 @@ pub enum NoAnswer {
     Abandoned,
     /// A defect of this program: the worker that had it panicked.
     Panicked,
+    /// The database has lost what came after this row was pending in it: a backup was put back, or a copy was sent from.
+    RolledBack,
 }
 
 impl fmt::Display for NoAnswer {
@@ -94,6 +96,9 @@ impl fmt::Display for NoAnswer {
             NoAnswer::RunDied => f.write_str("the run died while the request may have been on the wire"),
             NoAnswer::Abandoned => f.write_str("abandoned: an operator interrupted the run before the answer came"),
             NoAnswer::Panicked => f.write_str("the worker panicked while the request may have been on the wire"),
+            NoAnswer::RolledBack => f.write_str(
+                "it may have been sent in turns that this database has lost: a backup was put back, or a copy was run",
+            ),
         }
     }
 }

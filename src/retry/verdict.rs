@@ -173,6 +173,7 @@ mod tests {
             NoAnswer::RunDied,
             NoAnswer::Abandoned,
             NoAnswer::Panicked,
+            NoAnswer::RolledBack,
         ] {
             assert_eq!(classify(&Finding::Unanswered(no_answer), &policy), Outcome::Unknown);
         }

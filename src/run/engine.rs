@@ -16,7 +16,7 @@ use super::trouble::Trouble;
 use super::{Ending, Event, Interrupt, Options};
 use crate::invocation::{BatchId, Effect, InvocationId, Settlement, State, UnixMillis};
 use crate::mep::Endpoint;
-use crate::store::{Run, RunLock, Store};
+use crate::store::{Noting, Run, RunLock, Store};
 use crate::worker::QueueClock;
 
 /// Waits shorter than this are not worth a turn of their own: tokens of a high rate gather meanwhile.
@@ -68,6 +68,8 @@ pub(super) struct Engine<'a> {
     pub(super) waited: Duration,
     pub(super) ending: Option<Ending>,
     pub(super) trouble: Option<Trouble>,
+    /// The note of how far it has come.
+    pub(super) noting: Option<Noting>,
 }
 
 /// A gate of this run's batches.
@@ -119,6 +121,7 @@ impl<'a> Engine<'a> {
             waited: Duration::ZERO,
             ending: None,
             trouble: None,
+            noting: None,
             options,
         }
     }

@@ -13,7 +13,7 @@ use super::patience::patiently;
 use super::sending::{Due, Sending};
 use super::{Ending, Event};
 use crate::invocation::{State, UnixMillis};
-use crate::store;
+use crate::store::{self, TakenUpTo};
 use crate::worker::SellBy;
 
 /// A turn comes at least this often: what other processes changed is read with it.
@@ -203,6 +203,7 @@ impl Engine<'_> {
         }
         done.swings.into_iter().for_each(|(place, swing)| self.tell_swing(place, swing));
         done.kept.into_iter().for_each(|kept| self.take_over_hours(kept));
+        self.note(&done.taken);
         done.taken.into_iter().for_each(|took| self.hand_out(took, done.sell_by));
         if let Some(jump_ms) = done.jump_ms {
             self.end(Ending::Stopped(jumped(jump_ms, self.store.is_shared())));
@@ -220,6 +221,24 @@ impl Engine<'_> {
                     .to_owned(),
                 0,
             ));
+        }
+    }
+
+    /// Notes how far the run has come: before any of what the turn has taken is handed out.
+    fn note(&mut self, taken: &[Took]) {
+        let Some(noting) = &mut self.noting else { return };
+        let batches = &self.batches;
+        let up_to = taken.iter().filter_map(|Took { place, rows, .. }| {
+            let line = rows.iter().map(|row| row.attempt.id.line()).max()?;
+            Some(TakenUpTo { batch: &batches[*place].batch, line })
+        });
+        noting.turned(self.turns, up_to, std::time::Instant::now());
+    }
+
+    /// Notes how far the run has come in the end.
+    pub(super) fn end_note(&mut self) {
+        if let Some(noting) = &mut self.noting {
+            noting.end(self.turns, std::time::Instant::now());
         }
     }
 

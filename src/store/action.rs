@@ -43,6 +43,8 @@ pub enum ActionKind {
     Retry,
     /// Decided unknown rows.
     Resolve,
+    /// Made rows unknown that may have been sent in turns which the database has lost.
+    RolledBack,
     /// Made phone numbers and texts of a batch unreadable, or deleted it.
     Purge,
 }
@@ -63,6 +65,7 @@ impl ActionKind {
             ActionKind::Throttle => "throttle",
             ActionKind::Retry => "retry",
             ActionKind::Resolve => "resolve",
+            ActionKind::RolledBack => "rolled-back",
             ActionKind::Purge => "purge",
         }
     }
@@ -115,7 +118,7 @@ impl Store {
     /// What was done to a batch as a whole, oldest first: neither to single rows, nor by the runs, which their attempts name.
     pub async fn batch_actions(&self, batch: BatchId) -> Result<Vec<ActionRecord>> {
         const ALL: &str = "SELECT kind, at, who, host, version, reason, detail FROM action
-            WHERE batch_id = $1 AND kind NOT IN ('run', 'retry', 'resolve') ORDER BY id";
+            WHERE batch_id = $1 AND kind NOT IN ('run', 'retry', 'resolve', 'rolled-back') ORDER BY id";
         let failed = || self.failed("list the batch's actions");
         let rows = query(ALL).bind(batch.0).fetch_all(&self.readers()).await.map_err(failed())?;
         rows.iter().map(read_action).collect::<sqlx::Result<_>>().map_err(failed())

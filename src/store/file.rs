@@ -11,8 +11,8 @@ use rustix::fs::OFlags;
 use super::{Error, Result};
 
 /// The files of this program are for their owner alone: they hold phone numbers.
-const FILE_MODE: u32 = 0o600;
-const FOLDER_MODE: u32 = 0o700;
+pub(super) const FILE_MODE: u32 = 0o600;
+pub(super) const FOLDER_MODE: u32 = 0o700;
 
 /// What is told of a lock file that is none.
 const LINK: &str = "it is a link, and nothing is written through it; this program makes no links\nhint: see who put it there, \
@@ -90,13 +90,7 @@ fn check_content(path: &Path) -> Result<()> {
 }
 
 fn check_place(path: &Path) -> Result<()> {
-    let status = rustix::fs::statfs(path).map_err(|error| unsuitable(path, &error.into()))?;
-    #[expect(
-        clippy::cast_sign_loss,
-        reason = "the kernel's magic numbers are 32-bit patterns, whatever the type's sign"
-    )]
-    let kind = (status.f_type as u64) & 0xffff_ffff;
-    if let Some((_, name)) = SHARED_FILE_SYSTEMS.iter().find(|(magic, _)| *magic == kind) {
+    if let Some(name) = shared_file_system(path).map_err(|error| unsuitable(path, &error))? {
         return Err(Error::Unsuitable {
             place: path.display().to_string(),
             why: format!(
@@ -115,6 +109,17 @@ fn check_place(path: &Path) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// The kind of the file system under a path, where several machines may share it.
+pub(super) fn shared_file_system(path: &Path) -> std::io::Result<Option<&'static str>> {
+    let status = rustix::fs::statfs(path)?;
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "the kernel's magic numbers are 32-bit patterns, whatever the type's sign"
+    )]
+    let kind = (status.f_type as u64) & 0xffff_ffff;
+    Ok(SHARED_FILE_SYSTEMS.iter().find(|(magic, _)| *magic == kind).map(|(_, name)| *name))
 }
 
 /// Whether the file itself is mounted, as containers do with single files. Where `/proc` cannot be read: no.

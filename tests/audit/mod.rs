@@ -114,7 +114,7 @@ fn history_leads_to_state(row: &Row, attempts: &[Attempt], acts: &[Act], found: 
         let may_be = match act.kind.as_str() {
             "resolve" => &["unknown"][..],
             "retry" => &["rejected", "failed", "skipped"],
-            "cancel" => &["pending"],
+            "cancel" | "rolled-back" => &["pending"],
             _ => &[],
         };
         if !may_be.contains(&act.was.as_str()) || act.who.is_empty() {

@@ -92,6 +92,14 @@ impl Cluster {
         self.root.of(&name)
     }
 
+    /// Puts a copy in the place of the database that it was made of.
+    pub(crate) fn put_back(&self, copy: &str, database: &str) {
+        let (copy, name) = (self.root.name_in(copy), self.root.name_in(database));
+        assert!(name.starts_with(PREFIX), "`{name}` was not created here");
+        execute(&self.maintenance(), format!("DROP DATABASE {name} WITH (FORCE)"));
+        execute(&self.maintenance(), format!("ALTER DATABASE {copy} RENAME TO {name}"));
+    }
+
     /// Deletes a database that was created here. One of a throw-away server is left to go with it.
     pub(crate) fn forget(&self, database: &str) {
         if self.server.is_none() {

@@ -130,6 +130,12 @@ PARTS = {
         "clock",
         ("summer_time::",),
     ),
+    "restored": Tests(
+        "a run killed up to four times and the backup of a random moment put back: found, resolved, and the rest sent",
+        200,
+        "restored",
+        ("sqlite::a_killed_run_and_a_backup_put_back_text_nobody_twice_and_no_honest_file_is_doubted",),
+    ),
     "seeded": Script("seeded bugs, each a patch to a copy of the tree: caught by the tests that it names", 11, seeded),
     "peers": Script(
         "the storm on others: 5 times `kill -9` in a campaign of 300 people, 8 in flight, and begun again",

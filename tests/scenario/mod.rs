@@ -36,6 +36,16 @@ pub(crate) const RESULTS: [&str; 10] =
 pub(crate) const STATES: [&str; 8] =
     ["accepted", "cancelled", "failed", "pending", "rejected", "sending", "skipped", "unknown"];
 
+/// A backup of a scenario's database: the path or the URL of another one.
+pub(crate) struct Backup(String);
+
+impl Backup {
+    /// Runs the program on the backup itself, as the same user.
+    pub(crate) fn mep(&self, s: &Scenario, line: &str) -> Done {
+        Running::start(s.command_without_database(line).env("MEP_BATCH_DB", &self.0), b"").finish()
+    }
+}
+
 /// A folder in which the program is run, and a database: a file in it, or one of a server's.
 pub(crate) struct Scenario {
     folder: TempDir,
@@ -67,9 +77,21 @@ impl Scenario {
         let copy = Scenario::with(self.queue.copy());
         for (path, content) in self.files() {
             let name = path.strip_prefix(self.folder()).expect("a file of the folder");
+            std::fs::create_dir_all(copy.folder().join(name).parent().expect("a folder")).expect("a folder");
             copy.write(name.to_str().expect("a name of a test"), content);
         }
         copy
+    }
+
+    /// A backup of the database as it is now.
+    pub(crate) fn back_up(&self) -> Backup {
+        let file = self.path(&format!("backup-{:08x}.db", fastrand::u32(..)));
+        Backup(self.queue.back_up(&self.address(), file.to_str().expect("a name of a test")))
+    }
+
+    /// Puts a backup in the database's place. Nothing may be alive.
+    pub(crate) fn put_back(&self, backup: Backup) {
+        self.queue.put_back(&self.address(), &backup.0);
     }
 
     fn with(queue: Queue) -> Scenario {

@@ -27,6 +27,30 @@ impl Queue {
         }
     }
 
+    /// A backup of the queue at this address, which is that file of SQLite or a database of the same server.
+    pub(super) fn back_up(&self, address: &str, file: &str) -> String {
+        match self {
+            Queue::File => {
+                self.execute(address, &format!("VACUUM INTO '{file}'"));
+                file.to_owned()
+            }
+            Queue::Server(url, cluster) => cluster.expect("the shared server copies databases of its own").copy(url),
+        }
+    }
+
+    /// Puts a backup in the place of the queue at this address. Nothing may be alive there.
+    pub(super) fn put_back(&self, address: &str, backup: &str) {
+        match self {
+            Queue::File => {
+                for ending in ["-wal", "-shm"] {
+                    let _ = std::fs::remove_file(format!("{address}{ending}")); // it may not be there
+                }
+                std::fs::rename(backup, address).expect("a backup");
+            }
+            Queue::Server(url, cluster) => cluster.expect("the shared server").put_back(backup, url),
+        }
+    }
+
     /// The first column of what a query finds in the queue at this address.
     pub(super) fn query(&self, address: &str, sql: &str) -> Vec<String> {
         match self {

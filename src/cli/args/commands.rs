@@ -209,9 +209,11 @@ pub(in crate::cli) enum VerdictArg {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("many").args(["from", "rolled_back"]))]
 pub(in crate::cli) struct ResolveArgs {
-    /// The batch
-    pub(in crate::cli) batch: String,
+    /// The batch; none: only with `--rolled-back`
+    #[arg(required_unless_present = "rolled_back", conflicts_with = "rolled_back")]
+    pub(in crate::cli) batch: Option<String>,
     /// The rows at these lines: `17`, `17,20`, and `30-45` for those among them that are unknown
     #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "all")]
     pub(in crate::cli) line: Vec<Lines>,
@@ -231,8 +233,12 @@ pub(in crate::cli) struct ResolveArgs {
     /// do
     #[arg(long, value_name = "FILE", conflicts_with_all = ["line", "all", "verdict", "request_id"])]
     pub(in crate::cli) from: Option<PathBuf>,
-    /// Do what the file says: all of it, or nothing
-    #[arg(long, requires = "from", conflicts_with_all = ["line", "all", "verdict"])]
+    /// Says which rows of a database that is older than what was sent from it (a backup that was put back, a copy) may have been
+    /// sent in what it has lost; with `--apply` they become unknown, and the next run goes on
+    #[arg(long, conflicts_with_all = ["line", "all", "verdict", "request_id", "yes", "reveal"])]
+    pub(in crate::cli) rolled_back: bool,
+    /// Do what `--from` or `--rolled-back` says: all of it, or nothing
+    #[arg(long, requires = "many", conflicts_with_all = ["line", "all", "verdict"])]
     pub(in crate::cli) apply: bool,
     /// Do not wait for 15 minutes after the attempt was last possibly on the wire, and ask nothing
     #[arg(long)]

@@ -22,7 +22,7 @@ const SKEW_DOUBTFUL_MS: u64 = 2_000;
 const AHEAD_MS: i64 = 60_000;
 
 /// All that can be found out; where the database cannot be opened, that.
-pub(super) async fn checks(address: &Address) -> Vec<Check> {
+pub(super) async fn checks(address: &Address, state_folder: Option<&Path>) -> Vec<Check> {
     let store = match Store::open(address, false).await {
         Ok(store) => store,
         Err(error) => return vec![Check::failed("database", Health::Broken, &error.into())],
@@ -35,6 +35,7 @@ pub(super) async fn checks(address: &Address) -> Vec<Check> {
         checks.push(told("server", server(&store).await));
         checks.push(told("runs", runs(&store).await));
     }
+    checks.push(told("notes", notes(&store, state_folder).await));
     checks.push(told("times", moments(&store).await));
     checks.push(told("integrity", integrity(&store).await));
     checks.push(told("counts", counts(&store).await));
@@ -125,6 +126,20 @@ async fn runs(store: &Store) -> store::Result<Check> {
         return Ok(Check::doubtful("runs", text, fix));
     }
     Ok(Check::well("runs", text))
+}
+
+/// Whether the database is as far as this user has noted that it was.
+async fn notes(store: &Store, state_folder: Option<&Path>) -> store::Result<Check> {
+    let Some(folder) = state_folder else {
+        let fix = "set XDG_STATE_HOME or HOME";
+        return Ok(Check::doubtful("notes", "nobody notes what is sent: a backup put back would not be known", fix));
+    };
+    let notes = store.notes(folder).await?;
+    if let Some(missing) = store.missing(&notes).await? {
+        let text = format!("it is older than what was sent from it: {missing}");
+        return Ok(Check::broken("notes", text, "`mep-batch resolve --rolled-back` says what may have been sent"));
+    }
+    Ok(Check::well("notes", "as far as this user has noted that it was"))
 }
 
 async fn moments(store: &Store) -> store::Result<Check> {

@@ -1,0 +1,323 @@
+//! A backup that is put back, and a copy that is run beside the original: nothing is sent from what does not know what was sent.
+
+mod audit;
+mod cluster;
+mod either;
+mod rounds;
+mod scenario;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use cluster::Database;
+use either::{On, facts};
+use rounds::rounds;
+use scenario::{Running, Scenario, Simulator, campaign};
+
+/// What a run of such a database says.
+const OLDER: &str = "older than what was sent from it";
+
+fn main() -> ExitCode {
+    either::run(&[
+        (
+            On::Either,
+            facts![
+                a_backup_that_is_put_back_sends_nothing_before_it_is_resolved,
+                a_copy_that_is_run_is_found_and_so_is_the_original_after_it,
+                a_batch_that_is_lost_is_named_and_its_file_is_not_imported_again,
+                a_backup_from_before_the_first_run_is_found,
+                what_cannot_be_noted_is_told_and_the_run_goes_on,
+            ],
+        ),
+        (
+            On::Sqlite,
+            facts![
+                a_killed_run_and_a_backup_put_back_text_nobody_twice_and_no_honest_file_is_doubted,
+                rows_behind_the_last_that_was_taken_stay_pending,
+                where_another_user_has_sent_every_pending_row_may_have_been_sent,
+                without_a_note_a_backup_is_as_good_as_any_database,
+                runs_that_have_nothing_to_send_leave_no_note,
+                a_note_that_is_torn_says_nothing,
+            ],
+        ),
+        (On::Postgres, facts![runs_that_go_on_side_by_side_are_not_behind_each_others_notes]),
+    ])
+}
+
+/// How many requests each person got.
+fn receipts_by_person(sim: &Simulator) -> BTreeMap<String, usize> {
+    let mut receipts = BTreeMap::new();
+    for receipt in sim.receipts() {
+        *receipts.entry(receipt.phone_number.unwrap_or_default()).or_default() += 1;
+    }
+    receipts
+}
+
+fn nobody_was_texted_twice(sim: &Simulator) {
+    let twice: Vec<_> = receipts_by_person(sim).into_iter().filter(|(_, count)| *count > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+fn is_shared(database: Database) -> bool {
+    matches!(database, Database::Postgres)
+}
+
+/// A campaign of which so many rows were sent when it was backed up, and so many by the time of its loss.
+fn sent_since(s: &Scenario, sim: &Simulator, rows: u32, before: u32, since: u32) {
+    s.campaign(rows).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.mep(&format!("run campaign --limit {before} --wait 0")).exits(5);
+    let backup = s.back_up();
+    s.mep(&format!("run campaign --limit {since} --wait 0")).exits(5);
+    s.put_back(backup);
+}
+
+fn a_backup_that_is_put_back_sends_nothing_before_it_is_resolved(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    sent_since(&s, &sim, 60, 10, 20);
+    s.write("other.csv", campaign(100..105));
+    for line in ["run campaign", "run", "run other.csv --endpoint simulator", "import other.csv --endpoint simulator"] {
+        s.mep(line).exits(9).says(OLDER).says("missing").says("--rolled-back");
+    }
+    s.mep("status").exits(0).says(OLDER);
+    s.mep("run campaign --dry-run").exits(0).says(OLDER);
+    let doctor = s.mep("doctor").exits(9);
+    assert!(doctor.stdout.contains("notes") && doctor.stdout.contains("missing"), "{}", doctor.stdout);
+    assert_eq!((s.states().as_str(), sim.received()), ("10 accepted, 50 pending", 30));
+
+    let doubtful = if is_shared(database) { 50 } else { 20 };
+    let told = s.mep("resolve --rolled-back --json").exits(0).json();
+    assert_eq!((&told["applied"], &told["batches"][0]["rows"]), (&false.into(), &doubtful.into()), "{told}");
+    assert!(told["missingTurns"].as_i64() > Some(0), "{told}");
+    assert_eq!(s.states(), "10 accepted, 50 pending");
+    s.mep_args(&["resolve", "--rolled-back", "--apply", "--reason", "the disk broke"]).exits(0);
+    let left = 50 - doubtful;
+    let states = if left > 0 {
+        format!("10 accepted, {left} pending, {doubtful} unknown")
+    } else {
+        "10 accepted, 50 unknown".into()
+    };
+    assert_eq!(s.states(), states);
+    s.audit_unsettled(60);
+    let acts = "SELECT kind || ' ' || reason || ' ' || CAST((SELECT count(*) FROM action_row WHERE action_id = action.id) AS TEXT)
+        FROM action WHERE kind = 'rolled-back'";
+    assert_eq!(s.query(acts), [format!("rolled-back the disk broke {doubtful}")]);
+    s.mep("doctor").exits(0);
+    let nothing = s.mep("resolve --rolled-back").exits(0);
+    assert!(nothing.stdout.contains("nothing is missing"), "{}", nothing.stdout);
+
+    s.mep("run campaign --max-unknown 100").exits(4);
+    assert_eq!(s.states(), format!("{} accepted, {doubtful} unknown", 60 - doubtful));
+    nobody_was_texted_twice(&sim);
+    s.audit_unknown(60, doubtful);
+    s.mep("resolve campaign").exits(0);
+    s.mep_args(&["resolve", "campaign", "--all", "--as", "accepted", "--reason", "the vendor's report"]).exits(0);
+    s.mep("run campaign").exits(0);
+    nobody_was_texted_twice(&sim);
+}
+
+fn a_copy_that_is_run_is_found_and_so_is_the_original_after_it(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(60).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.mep("run campaign --limit 10 --wait 0").exits(5);
+    let copy = s.back_up();
+    s.mep("run campaign --limit 10 --wait 0").exits(5);
+    copy.mep(&s, "run campaign").exits(9).says(OLDER);
+    assert_eq!(sim.received(), 20);
+    copy.mep(&s, "resolve --rolled-back --apply").exits(0);
+    copy.mep(&s, "run campaign --limit 10 --wait 0 --max-unknown 100");
+    s.mep("run campaign").exits(9).says(OLDER);
+    s.mep("resolve --rolled-back --apply").exits(0);
+    // On a server both have nothing pending by now, and go by other names.
+    let found = if is_shared(database) { 4 } else { 9 };
+    copy.mep(&s, "run campaign --max-unknown 100").exits(found);
+    s.mep("run campaign --max-unknown 100").exits(4);
+    copy.mep(&s, "run campaign --max-unknown 100").exits(found);
+    nobody_was_texted_twice(&sim);
+}
+
+fn a_batch_that_is_lost_is_named_and_its_file_is_not_imported_again(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(5).mep(&format!("run campaign.csv --endpoint {sim}")).exits(0);
+    let backup = s.back_up();
+    s.write("night.csv", campaign(50..60));
+    s.mep(&format!("run night.csv --endpoint {sim}")).exits(0);
+    s.put_back(backup);
+    s.mep(&format!("run night.csv --endpoint {sim}")).exits(9).says(OLDER);
+    let told = s.mep("resolve --rolled-back").exits(0);
+    assert!(told.stdout.contains("batch night is lost") && told.stdout.contains("line 11"), "{}", told.stdout);
+    s.mep("resolve --rolled-back --apply").exits(0);
+    for line in ["run", "import"] {
+        let refused = s.mep(&format!("{line} night.csv --endpoint {sim}")).exits(7);
+        assert!(refused.output().contains("batch `night`, which this database has lost"), "{}", refused.output());
+    }
+    // What is known outlives the next run's note.
+    s.write("more.csv", campaign(70..75));
+    s.mep(&format!("run more.csv --endpoint {sim}")).exits(0);
+    s.mep(&format!("import night.csv --endpoint {sim}")).exits(7);
+    assert_eq!(sim.received(), 20);
+    nobody_was_texted_twice(&sim);
+    s.mep(&format!("import night.csv --endpoint {sim} --again")).exits(0);
+}
+
+fn a_backup_from_before_the_first_run_is_found(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(8).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let backup = s.back_up();
+    s.mep("run campaign").exits(0);
+    s.put_back(backup);
+    s.mep("run campaign").exits(9).says(OLDER);
+    s.mep("resolve --rolled-back --apply").exits(0);
+    assert_eq!(s.states(), "8 unknown");
+    s.mep("run campaign").exits(4);
+    assert_eq!(sim.received(), 8);
+    s.audit_unknown(8, 8);
+}
+
+fn what_cannot_be_noted_is_told_and_the_run_goes_on(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.write("no-folder", "").campaign(9).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let limited = "run campaign --limit 3 --wait 0";
+    let mut command = s.command(limited);
+    Running::start(command.env("XDG_STATE_HOME", s.path("no-folder")), b"").finish().exits(5).says("cannot be noted");
+    let mut command = s.command(limited);
+    command.env_remove("HOME").env_remove("XDG_STATE_HOME");
+    Running::start(&mut command, b"").finish().exits(5).says("cannot be noted");
+    s.mep("run campaign").exits(0);
+    assert_eq!(sim.received(), 9);
+    s.audit_unknown(9, 0);
+}
+
+/// What a kill leaves of a file is as far as its notes; what a backup lacks, wherever the run was killed, is sent to nobody.
+fn a_killed_run_and_a_backup_put_back_text_nobody_twice_and_no_honest_file_is_doubted(database: Database) {
+    const ROWS: u32 = 400;
+    rounds("restored", 3, |rng, figures| {
+        let s = Scenario::on(database);
+        let sim = s.simulate("--latency 1ms..5ms");
+        s.campaign(ROWS).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+        let mut backup = s.back_up();
+        for _ in 0..rng.usize(1..4) {
+            let (before, more) = (sim.received(), rng.usize(0..120));
+            let run = s.start("run campaign --concurrency 8 --max-unknown 400");
+            sim.until_received((before + more).min(ROWS as usize - 40));
+            run.kill();
+            let status = s.mep("status campaign").exits(0);
+            assert!(!status.stderr.contains(OLDER), "{}", status.stderr);
+            figures.count("kills", 1);
+            if rng.bool() {
+                backup = s.back_up();
+            }
+        }
+        let run = s.start("run campaign --concurrency 8 --max-unknown 400");
+        sim.until_received((sim.received() + rng.usize(1..100)).min(ROWS as usize - 20));
+        run.kill();
+        s.put_back(backup);
+        let sent = sim.received();
+        s.mep("run campaign").exits(9).says(OLDER);
+        assert_eq!(sim.received(), sent);
+        s.mep("resolve --rolled-back --apply").exits(0);
+        s.mep("run campaign --max-unknown 400").exits(4);
+        nobody_was_texted_twice(&sim);
+        s.audit(ROWS.into());
+        let unknown = s.query("SELECT CAST(count(*) AS TEXT) FROM invocation WHERE state = 'unknown'");
+        figures.count("rows unknown in the end", unknown[0].parse().expect("a number"));
+        figures.count("rows", ROWS as usize);
+    });
+}
+
+fn rows_behind_the_last_that_was_taken_stay_pending(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    sent_since(&s, &sim, 60, 10, 7);
+    let told = s.mep("resolve --rolled-back --apply --json").exits(0).json();
+    // The header is line 1.
+    let batch = serde_json::json!({ "batch": "campaign", "rows": 7, "upToLine": 18, "left": 43 });
+    assert_eq!((&told["batches"][0], &told["atLeast"]), (&batch, &false.into()));
+    let lines = "SELECT min(line) || '-' || max(line) FROM invocation WHERE state = 'unknown'";
+    assert_eq!(s.query(lines), ["12-18"]);
+}
+
+fn where_another_user_has_sent_every_pending_row_may_have_been_sent(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(60).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let backup = s.back_up();
+    s.mep("run campaign --limit 5 --wait 0").exits(5);
+    let mut command = s.command("run campaign --limit 20 --wait 0");
+    Running::start(command.env("XDG_STATE_HOME", s.path("another-user")), b"").finish().exits(5);
+    s.mep("run campaign --limit 5 --wait 0").exits(5);
+    s.put_back(backup);
+    let told = s.mep("resolve --rolled-back --apply").exits(0);
+    assert!(told.stdout.contains("Not all that was sent is noted here"), "{}", told.stdout);
+    assert_eq!(s.states(), "60 unknown");
+    // The other user's notes speak of it no more either: all that they would tell is unknown.
+    let mut command = s.command("run campaign --max-unknown 60");
+    Running::start(command.env("XDG_STATE_HOME", s.path("another-user")), b"").finish().exits(4);
+    nobody_was_texted_twice(&sim);
+}
+
+/// Not found, and said so in the documents: on a new machine there is no note.
+fn without_a_note_a_backup_is_as_good_as_any_database(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    sent_since(&s, &sim, 12, 2, 5);
+    std::fs::remove_dir_all(s.path(".local")).expect("the notes");
+    let plan = s.mep("run campaign --dry-run").exits(0);
+    assert!(!plan.stderr.contains(OLDER), "{}", plan.stderr);
+    s.mep("pause campaign").exits(0);
+    s.mep("run").exits(0).says("has been paused");
+    assert_eq!(sim.received(), 7);
+}
+
+fn runs_that_have_nothing_to_send_leave_no_note(database: Database) {
+    let s = Scenario::on(database);
+    let notes = || s.files().into_keys().filter(|file| file.starts_with(s.path(".local"))).count();
+    let sim = s.simulate("");
+    s.campaign(3).mep(&format!("run campaign.csv --endpoint {sim}")).exits(0);
+    assert_eq!(notes(), 1);
+    let backup = s.back_up();
+    for _ in 0..3 {
+        s.mep("run --wait 0").exits(0);
+    }
+    assert_eq!(notes(), 1);
+    s.put_back(backup);
+    s.write("more.csv", campaign(10..13));
+    s.mep(&format!("run more.csv --endpoint {sim}")).exits(0);
+    assert_eq!((notes(), sim.received()), (1, 6));
+}
+
+fn a_note_that_is_torn_says_nothing(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(6).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.mep("run campaign --limit 2 --wait 0").exits(5);
+    let note = s.files().into_keys().find(|file| file.starts_with(s.path(".local"))).expect("a note");
+    std::fs::write(&note, vec![0; 100]).expect("a note");
+    s.mep("run campaign").exits(0);
+    assert!(!note.exists(), "it stays");
+    s.audit_unknown(6, 0);
+}
+
+fn runs_that_go_on_side_by_side_are_not_behind_each_others_notes(database: Database) {
+    const ROWS: u32 = 1_500;
+    let s = Scenario::on(database);
+    let sim = s.simulate("--latency 2ms..10ms");
+    s.campaign(ROWS).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let mut runs: Vec<Running> = (0..3).map(|_| s.start("run campaign --concurrency 4")).collect();
+    for received in [200, 400, 600] {
+        sim.until_received(received);
+        let status = s.mep("status campaign").exits(0);
+        assert!(!status.stderr.contains(OLDER), "{}", status.stderr);
+        runs.push(s.start("run campaign --concurrency 4"));
+    }
+    for run in runs {
+        run.finish().exits(0);
+    }
+    assert_eq!(sim.received(), ROWS as usize);
+    s.audit_unknown(ROWS.into(), 0);
+    s.mep("run campaign").exits(0);
+}
