@@ -7,7 +7,7 @@
     python3 tests/full.py --minutes 5               # no part begins another round after five minutes
     python3 tests/full.py --table docs/reliability.md   # runs nothing: puts what was found into that file
 
-What a part found is kept in `target/full/PART.json`, so that parts can be run on different days. Everything is on loopback
+What a part found is kept in `tests/full/found/PART.json`, so that parts can be run on different days. Everything is on loopback
 and against `mep-batch simulate` or a server of the tests' own. Needs Python 3.9; some parts need `strace`, root or a
 PostgreSQL, and say so.
 """

@@ -9,7 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# What parts build for themselves.
 KEPT = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "full"
+# What parts found, committed with the table that is made of it.
+FOUND = Path(__file__).resolve().parent / "found"
 
 
 class Failed(Exception):
@@ -34,13 +37,13 @@ class Found:
 
     def keep(self, name):
         """Keeps it for the table."""
-        KEPT.mkdir(parents=True, exist_ok=True)
-        (KEPT / f"{name}.json").write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        FOUND.mkdir(exist_ok=True)
+        (FOUND / f"{name}.json").write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def kept(cls, name):
         """What was found last, if anything was."""
-        file = KEPT / f"{name}.json"
+        file = FOUND / f"{name}.json"
         return cls(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
 
 
@@ -105,6 +108,7 @@ def program(release=False):
 
 
 def commit():
-    """The commit that is checked out, and whether anything was changed since."""
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip() or "unknown"
+    """The commit that is checked out, and whether what the program is made of was changed since."""
+    head = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "src", "migrations", "Cargo.lock"], cwd=ROOT)
+    return (head or "unknown") + (" and changes" if changed.returncode else "")
