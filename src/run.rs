@@ -211,6 +211,14 @@ pub async fn run(
     if let Some(heartbeat) = heartbeat {
         heartbeat.stop().await;
     }
+    // What is in a log that nobody else finds is put into the file before anything more is opened or closed.
+    if !is_replaced && engine.lock.as_ref().is_some_and(|lock| !lock.log_is_in_place()) {
+        let at = Arc::clone(&store);
+        let folded = patience::patiently(&store, "fold the log", async move { at.fold_log().await }).await;
+        if let Err(error) = folded {
+            tracing::error!("what is in the database's log could not be put into its file: {error}");
+        }
+    }
     let sent = engine.batches.iter().map(|sending| sending.batch.id);
     let batches =
         sent.chain(engine.left.iter().map(|(batch, _)| *batch)).chain(engine.settled.iter().copied()).collect();

@@ -163,6 +163,16 @@ impl Store {
         Ok(Run { id: RunId(id), token: token.to_owned() })
     }
 
+    /// Puts all that is in a file's log into the file itself.
+    pub async fn fold_log(&self) -> Result<()> {
+        let failed = || self.failed("put the log into the file");
+        if !self.is_shared() {
+            let mut writer = self.writer().await?;
+            query("PRAGMA wal_checkpoint(FULL)").fetch_all(&mut *writer).await.map_err(failed())?;
+        }
+        Ok(())
+    }
+
     /// Notes that the run has ended by itself, unless rows of it are still `sending`: those that it could not store. Then it is
     /// left for others to find dead, who make them unknown.
     pub async fn end_run(&self, run: &Run, how: &str, now: UnixMillis) -> Result<()> {
