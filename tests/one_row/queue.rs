@@ -21,8 +21,8 @@ pub(crate) struct Queue {
     pub(crate) runs: [Option<RunRow>; RUNS_MAX],
 }
 
-/// The most attempts of a row that are ever looked at.
-pub(crate) const ATTEMPTS_MAX: usize = 4;
+/// The most attempts of a row that are ever looked at: four in a search, and one more when all is calm.
+pub(crate) const ATTEMPTS_MAX: usize = 5;
 
 /// One for each process and for each attempt, and one that starts.
 pub(crate) const RUNS_MAX: usize = ATTEMPTS_MAX + 3;

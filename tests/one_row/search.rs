@@ -8,7 +8,7 @@ use mep_batch::invocation::State;
 
 use super::event::Event;
 use super::process::{Process, Stage};
-use super::queue::Op;
+use super::queue::{ATTEMPTS_MAX, Op};
 use super::weakness::Weakness;
 use super::world::{Truth, Violation, World};
 
@@ -33,6 +33,7 @@ impl Search {
         weakness: Weakness,
         mut see: impl FnMut(usize, &World, Event, Op),
     ) -> Result<Search, String> {
+        assert!((attempts_max as usize) < ATTEMPTS_MAX, "so many attempts have no place in the model");
         let first = World::new();
         let mut found = Keys::default();
         found.insert(first.key(weakness));
