@@ -110,7 +110,11 @@ PARTS = {
         "corpus",
         ("any_bytes_at_all_get_an_answer",),
     ),
-    "fuzz": Script("bytes for which a claim of the readers does not hold, looked for by five fuzz targets", 10_000_000, fuzz),
+    "fuzz": Script(
+        "five fuzz targets look for bytes for which a claim of the readers does not hold; a round is a minute of one",
+        60,
+        fuzz,
+    ),
     "clock": Tests(
         "campaigns with retries whose wall clock is set forward and back, by seconds to 400 days, and whose process is stopped",
         200,
