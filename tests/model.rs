@@ -22,8 +22,8 @@ fn no_order_of_steps_sends_a_row_twice_unasked_or_leaves_it_stuck() {
         if let Err((violation, place)) = calm::all_settle(&search.worlds) {
             unreachable!("{violation}, after {:#?}", search.path(place));
         }
-        figures.count(&format!("worlds of a row that is taken {attempts} times at most"), search.worlds.len());
-        figures.count(&format!("steps between those of {attempts}"), search.steps);
+        figures.count(&format!("worlds of {attempts} attempts"), search.worlds.len());
+        figures.count(&format!("steps of {attempts} attempts"), search.steps);
     });
 }
 
