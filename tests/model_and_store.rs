@@ -31,7 +31,7 @@ const ATTEMPTS_MAX: u32 = 2;
 const STRIDE: u64 = 7_919;
 
 /// Transactions that the quick test holds against the store, of some thousands.
-const QUICK: u64 = 60;
+const QUICK: u64 = 25;
 
 fn main() -> ExitCode {
     let each: &[either::Fact] =
