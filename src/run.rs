@@ -178,8 +178,7 @@ pub async fn run(
     interrupts: watch::Receiver<Interrupt>,
     observer: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> store::Result<Ended> {
-    let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-    let run = store.start_run(&token, actor, UnixMillis::now()).await?;
+    let run = store.start_run(&store::random_token(), actor, UnixMillis::now()).await?;
     let noting = match options.notes.clone() {
         Some(notes) => Some(store.begin_noting(notes, &run).await?),
         None => None,

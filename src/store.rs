@@ -84,7 +84,7 @@ pub use purge::{Purge, PurgeHow, PurgeView, RedactedAttempt, RedactedRow};
 pub use refused::Refused;
 pub use resolution::{Decided, Decision};
 pub use rollback::{InDoubt, Missing, Rollback, WhyAll};
-pub use run::{Heart, Run, RunView, SILENCE, STOPPED, SignOfLife};
+pub use run::{Heart, Run, RunView, SILENCE, STOPPED, SignOfLife, random_token};
 pub use schema::{NEWEST as SCHEMA_VERSION, library_version};
 pub use scratch::Scratch;
 pub use set_back::CLOCKS_DIFFER;

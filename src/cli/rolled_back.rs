@@ -18,9 +18,11 @@ use crate::store::{InDoubt, NotedBatch, Notes, Rollback, Store, WhyAll};
 /// Why, where the operator does not say.
 const REASON: &str = "the database is older than what was sent from it";
 
-/// The notes of what is sent, if they can be written: else it is said once that nobody notes it.
+/// The notes of what is sent, if they can be written: else it is said once that nobody notes it. Ends the command where the
+/// database lacks what was noted before.
 pub(super) async fn notes_of(context: &mut Context, store: &Store) -> anyhow::Result<Option<Notes>> {
     let notes = notes(context, store).await?;
+    refuse(store, notes.as_ref()).await?;
     let why = match &notes {
         Some(notes) => match notes.prepare() {
             Ok(()) => return Ok(Some(notes.clone())),
@@ -28,8 +30,6 @@ pub(super) async fn notes_of(context: &mut Context, store: &Store) -> anyhow::Re
         },
         None => "neither XDG_STATE_HOME nor HOME is set".to_owned(),
     };
-    // What was noted before is held against the database all the same.
-    refuse(store, notes.as_ref()).await?;
     context.out.note(&format!(
         "warning: what is sent cannot be noted, so that a backup that is put back would not be known as one: {why}\n\
          hint: XDG_STATE_HOME names a folder of this user's\n"

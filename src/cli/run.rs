@@ -47,7 +47,6 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
     let mut store = if has_file { context.create_store().await? } else { context.open_store().await? };
     // First of all: a file that is imported here may be one that was sent, and a canary is a text too.
     let notes = rolled_back::notes_of(context, &store).await?;
-    rolled_back::refuse(&store, notes.as_ref()).await?;
     // What an operator says of a batch is stored before the lock is asked for: where another run holds it, that one
     // sends the batch. Credentials come first of all, so that a run that cannot begin changes nothing.
     let named = name_batches(context, &store, &args).await?;

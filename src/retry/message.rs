@@ -41,13 +41,18 @@ pub(super) fn said(answer: &Answer) -> String {
 /// Digits in a row that may be a phone number are masked, because these texts go to logs too; the answer itself is kept as
 /// it came. NUL would end the text in databases' functions; escape sequences would reach the operator's terminal.
 pub(super) fn clean(text: &str, chars_max: usize) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let mut line = masked(&words.collect::<Vec<_>>().join(" "));
+    let mut line = masked(&one_line(text));
     if let Some((end, _)) = line.char_indices().nth(chars_max) {
         line.truncate(end);
         line.push('…');
     }
     line
+}
+
+/// The text with a single space for white space and control characters.
+pub(super) fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The fewest digits in a row that are taken for a phone number: what a service says holds shorter figures.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::delay::{backoff_delay, scaled};
-use super::message::{MESSAGE_CHARS_MAX, message_of};
+use super::message::{MESSAGE_CHARS_MAX, message_of, one_line};
 use super::retry_after::{RETRY_AFTER_MAX, retry_after};
 use super::{Policy, classify, stop};
 use crate::invocation::{Answer, Attempt, Effect, Finding, Outcome, RefusedBy, Settlement, State, UnixMillis};
@@ -86,8 +86,7 @@ fn unmoved(attempt: &Attempt, finding: &Finding, outcome: Outcome, now: UnixMill
 /// The service's name for the request, in one line. Nothing in it is masked, whatever it looks like: the vendor finds the
 /// request by it, to the letter.
 fn shown_id(id: &str) -> Option<String> {
-    let words = id.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let line: String = words.collect::<Vec<_>>().join(" ").chars().take(MESSAGE_CHARS_MAX).collect();
+    let line: String = one_line(id).chars().take(MESSAGE_CHARS_MAX).collect();
     (!line.is_empty()).then_some(line)
 }
 

@@ -1,16 +1,17 @@
 //! A database that is older than the notes of what was sent from it: a backup was put back, or a copy was run beside it.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::action::{ActionKind, Actor, record};
 use super::connection::Tx;
 use super::note::{Found, Note, NotedBatch, Notes, Reach, boot};
 use super::noting::noted_batch;
-use super::run::Run;
+use super::run::{Run, random_token};
 use super::statement::{Sql, query};
 use super::{Batch, Error, Result, Store, control, counts};
-use crate::invocation::{BatchId, Counts, NoAnswer, RunId, State, UnixMillis};
-use std::path::Path;
+use crate::invocation::{BatchId, Counts, InvocationId, NoAnswer, RunId, State, UnixMillis};
 
 /// The highest line that a row can have.
 const LINE_MAX: u32 = u32::MAX;
@@ -132,7 +133,7 @@ impl Store {
         let (found, unreadable) = notes.read();
         let failed = || self.failed("make rows unknown");
         let now = self.now().await?;
-        let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        let token = random_token();
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await.map_err(self.failed("begin a transaction"))?;
         let last = last_turn_at(&mut tx).await.map_err(failed())?;
@@ -200,13 +201,12 @@ impl Store {
         let (mut is_behind, mut are_known, mut more) = (false, true, 0);
         let boot = boot();
         for Found { note, .. } in found {
-            let lacks = match known.iter().find(|run| run.token == note.token) {
-                Some(run) if run.turn >= note.turn => continue,
-                Some(run) => note.turn - run.turn,
-                None => note.turn,
-            };
-            let is_there = known.iter().any(|run| run.token == note.token);
-            let has_gone_on = !is_there && note.run <= last; // its number is another run's here
+            let here = known.iter().find(|run| run.token == note.token);
+            let lacks = note.turn - here.map_or(0, |run| run.turn);
+            if here.is_some() && lacks <= 0 {
+                continue;
+            }
+            let has_gone_on = here.is_none() && note.run <= last; // its number is another run's here
             is_behind = true;
             behind.turns += lacks;
             behind.at_least |= has_gone_on;
@@ -231,7 +231,8 @@ impl Store {
         const PENDING: &str = "SELECT COALESCE(SUM(CASE WHEN id <= $2 THEN 1 ELSE 0 END), 0), COUNT(*) FROM invocation
             WHERE state = 'pending' AND batch_id = $1";
         let failed = || self.failed("count pending rows");
-        let found = query(PENDING).bind(batch.0).bind(last_id(batch, line)).fetch_one(&self.readers()).await;
+        let found =
+            query(PENDING).bind(batch.0).bind(InvocationId::new(batch, line).0).fetch_one(&self.readers()).await;
         let found = found.map_err(failed())?;
         Ok((found.get(0).map_err(failed())?, found.get(1).map_err(failed())?))
     }
@@ -282,11 +283,6 @@ fn merged(found: &[Found]) -> Note {
     known
 }
 
-/// The number of a batch's row at that line.
-fn last_id(batch: BatchId, line: u32) -> i64 {
-    (batch.0 << 32) + i64::from(line)
-}
-
 /// When the last turn was made that the database knows of.
 async fn last_turn_at(tx: &mut Tx<'_>) -> sqlx::Result<Option<UnixMillis>> {
     let at: Option<i64> = query("SELECT MAX(turned_at) FROM run").fetch_value(&mut *tx).await?;
@@ -314,7 +310,7 @@ async fn make_unknown(
     let batch = doubtful.batch.id;
     let moved = query(MOVE)
         .bind(batch.0)
-        .bind(last_id(batch, doubtful.up_to.unwrap_or(LINE_MAX)))
+        .bind(InvocationId::new(batch, doubtful.up_to.unwrap_or(LINE_MAX)).0)
         .bind(run.id.0)
         .bind(since.0)
         .bind(now.0)

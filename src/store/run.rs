@@ -66,6 +66,12 @@ pub struct SignOfLife {
     pub turn: i64,
 }
 
+/// A token for a new run.
+#[must_use]
+pub fn random_token() -> String {
+    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+}
+
 /// The heartbeat of one run, on a connection of its own.
 pub struct Heart(Writer);
 
