@@ -199,14 +199,19 @@ impl Others {
     }
 }
 
+/// A run from which another program has taken the database, and how many requests had come by then.
+fn locked_out(s: &Scenario, sim: &Simulator) -> (Running, Others, usize) {
+    let running = running(s, sim);
+    let mut other = Others::open(&s.database());
+    other.does("BEGIN EXCLUSIVE");
+    (running, other, sim.received())
+}
+
 #[test]
 fn another_programs_lock_is_told_of_and_waited_for() {
     let s = Scenario::new();
     let sim = s.simulate("--latency 2ms..6ms");
-    let running = running(&s, &sim);
-    let mut other = Others::open(&s.database());
-    other.does("BEGIN EXCLUSIVE");
-    let received = sim.received();
+    let (running, mut other, received) = locked_out(&s, &sim);
     running.until_it_says("nothing is sent: another process's transaction is waited for");
     running.until_it_says("hint: another process has held it for a long time");
     assert!(sim.received() <= received + CONCURRENCY, "{} after {received}", sim.received());
@@ -219,10 +224,7 @@ fn another_programs_lock_is_told_of_and_waited_for() {
 fn who_has_no_patience_with_another_programs_lock_finds_what_was_answered_in_the_log() {
     let s = Scenario::new();
     let sim = s.simulate("--latency 2ms..6ms");
-    let running = running(&s, &sim);
-    let mut other = Others::open(&s.database());
-    other.does("BEGIN EXCLUSIVE");
-    let received = sim.received();
+    let (running, mut other, received) = locked_out(&s, &sim);
     running.send(Signal::INT);
     running.until_it_says("no more is taken");
     running.send(Signal::INT);

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod either;
+mod intake;
 mod one_row;
 #[path = "one_row/real.rs"]
 mod real;

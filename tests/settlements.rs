@@ -1,18 +1,19 @@
 //! Whatever comes of an attempt leaves its row in one state, with a delay that has an end: in what is decided, and in the queue.
 
+mod intake;
+
 use std::time::Duration;
 
+use intake::{NOW, actor, import};
 use mep_batch::invocation::{
-    Answer, Attempt, BatchId, Counts, Effect, Finding, Findings, Fingerprint, GivenBack, ImportedRow, InvocationId,
-    NoAnswer, Outcome, RowContent, Settings, Settlement, SkipReason, State, Taken, UnixMillis,
+    Answer, Attempt, BatchId, Counts, Effect, Finding, GivenBack, InvocationId, NoAnswer, Outcome, Settlement,
+    SkipReason, State, Taken, UnixMillis,
 };
 use mep_batch::retry::{Policy, RETRY_AFTER_MAX, settle};
-use mep_batch::store::{Actor, Address, Batch, Claim, Filter, NewBatch, Run, Store};
+use mep_batch::store::{Address, Batch, Claim, Filter, Run, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
-
-const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
 
 /// How far the vendor's interval is spread, at most.
 const SPREAD: f64 = 1.1;
@@ -151,7 +152,7 @@ fn every_outcome_is_stored_and_leaves_its_row_in_the_state_that_it_leads_to() {
 
 /// Settles a batch of its own in one turn, and looks at what is stored of it.
 async fn is_stored(store: &Store, all: Vec<(Attempt, Finding, Policy, f64)>) -> Result<(), TestCaseError> {
-    let batch = import(store).await;
+    let batch = import(store, &format!("{:016x}", fastrand::u64(..)), ROWS).await;
     let run = store.start_run(&format!("{:x}", fastrand::u128(..)), &actor(), NOW).await.expect("a run");
     let taken = turn(store, &run, 1, &batch, &[], ROWS).await;
     let decide = |(taken, (attempt, finding, policy, chance)): (Taken, (Attempt, Finding, Policy, f64))| {
@@ -199,37 +200,4 @@ async fn turn(
     let taken = turn.take(batch.id, limit).await.expect("rows");
     turn.close().await.expect("closed").commit().await.expect("committed");
     taken
-}
-
-async fn import(store: &Store) -> Batch {
-    let lock = store.import_lock().await.expect("the lock");
-    let mut intake = store.begin_intake(lock, NOW).await.expect("an intake");
-    let phone = |line: u32| 12_515_550_000 + u64::from(line);
-    let ready = |line: u32| {
-        let body = format!(r#"{{"endUser":{{"phoneNumber":{}}}}}"#, phone(line));
-        ImportedRow { line, content: RowContent::Ready { body, phone: phone(line), time_zone: None } }
-    };
-    intake.add((1..=ROWS).map(ready).collect()).await.expect("a chunk");
-    let says = |line: u32| Fingerprint { phone: phone(line), request_hash: 1, line };
-    intake.note(&(1..=ROWS).map(says).collect::<Vec<_>>()).await.expect("noted");
-    let new = NewBatch {
-        name: None,
-        stem: "a".to_owned(),
-        service: "ABC123".parse().expect("an ID"),
-        endpoint: "simulator".parse().expect("an endpoint"),
-        account: String::new(),
-        source_name: "a.csv".to_owned(),
-        source_sha256: "00".to_owned(),
-        file_sha256: "00".to_owned(),
-        columns: vec!["phoneNumber".to_owned()],
-        findings: Findings::default(),
-        settings: Settings::default(),
-        rows: i64::from(ROWS),
-    };
-    let (_, name) = intake.finish(&new, &actor()).await.expect("finished");
-    store.batch_named(&name).await.expect("read").expect("the batch")
-}
-
-fn actor() -> Actor {
-    Actor { who: "op".to_owned(), host: "here".to_owned(), version: "0".to_owned() }
 }

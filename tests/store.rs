@@ -2,22 +2,22 @@
 
 mod cluster;
 mod either;
+mod intake;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use cluster::{Cluster, Database};
 use either::{On, facts};
+use intake::{NOW, actor, import, new_batch, ready, says};
 use mep_batch::invocation::{
-    BatchId, Cell, Counts, Findings, Fingerprint, HELD_UNTIL, Hold, ImportedRow, InvocationId, Outcome, RefusedBy,
-    RowContent, Schedule, Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis, Verdict, Word,
+    BatchId, Cell, Counts, Fingerprint, HELD_UNTIL, Hold, ImportedRow, InvocationId, Outcome, RefusedBy, RowContent,
+    Schedule, Settings, Settlement, SkipReason, State, Suppressed, Taken, UnixMillis, Verdict, Word,
 };
 use mep_batch::store::{
-    Actor, Address, Batch, Canary, Claim, ClosedBecause, Decided, Decision, DuePlace, Error, Filter, Gate,
-    InvocationView, NewBatch, NextDue, Plain, PutOff, RetrySelection, Run, RunLock, Said, Skip, Store, Turn, Waiting,
+    Address, Batch, Canary, Claim, ClosedBecause, Decided, Decision, DuePlace, Error, Filter, Gate, InvocationView,
+    NewBatch, NextDue, Plain, PutOff, RetrySelection, Run, RunLock, Said, Skip, Store, Turn, Waiting,
 };
-
-const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
 
 fn main() -> ExitCode {
     either::run(&[
@@ -117,10 +117,6 @@ impl Drop for Place {
     }
 }
 
-fn actor() -> Actor {
-    Actor { who: "op".to_owned(), host: "here".to_owned(), version: "0".to_owned() }
-}
-
 /// An empty store.
 async fn empty(database: Database) -> Fixture {
     let place = Place::new(database);
@@ -131,49 +127,8 @@ async fn empty(database: Database) -> Fixture {
 /// A store with a batch of so many pending rows, at lines 2 and on.
 async fn with_rows(database: Database, rows: u32) -> (Fixture, Batch) {
     let fixture = empty(database).await;
-    import(&fixture.store, "a", rows).await;
-    let batch = fixture.store.batch_named("a").await.expect("read").expect("the batch");
+    let batch = import(&fixture.store, "a", rows).await;
     (fixture, batch)
-}
-
-async fn import(store: &Store, name: &str, rows: u32) {
-    let lock = store.import_lock().await.expect("the lock");
-    let mut intake = store.begin_intake(lock, NOW).await.expect("an intake");
-    let rows: Vec<_> = (0..rows).map(|row| ready(row + 2)).collect();
-    for chunk in rows.chunks(3) {
-        intake.add(chunk.to_vec()).await.expect("a chunk");
-    }
-    let lines: Vec<u32> = rows.iter().map(|row| row.line).collect();
-    intake.note(&lines.iter().map(|line| says(*line, 1)).collect::<Vec<_>>()).await.expect("noted");
-    intake.finish(&new_batch(name, rows.len()), &actor()).await.expect("finished");
-}
-
-fn ready(line: u32) -> ImportedRow {
-    let phone = 12_515_550_000 + u64::from(line);
-    let body = format!(r#"{{"endUser":{{"phoneNumber":{phone}}}}}"#);
-    ImportedRow { line, content: RowContent::Ready { body, phone, time_zone: None } }
-}
-
-/// What the row at that line says, and to whom.
-fn says(line: u32, request_hash: i64) -> Fingerprint {
-    Fingerprint { phone: 12_515_550_000 + u64::from(line), request_hash, line }
-}
-
-fn new_batch(name: &str, rows: usize) -> NewBatch {
-    NewBatch {
-        name: Some(name.to_owned()),
-        stem: name.to_owned(),
-        service: "ABC123".parse().expect("an ID"),
-        endpoint: "simulator".parse().expect("an endpoint"),
-        account: String::new(),
-        source_name: "a.csv".to_owned(),
-        source_sha256: "00".to_owned(),
-        file_sha256: "00".to_owned(),
-        columns: vec!["phoneNumber".to_owned()],
-        findings: Findings::default(),
-        settings: Settings::default(),
-        rows: i64::try_from(rows).expect("few rows"),
-    }
 }
 
 fn settlement(taken: &Taken, outcome: Outcome, state: State) -> Settlement {

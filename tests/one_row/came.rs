@@ -63,17 +63,7 @@ impl Came {
     ];
 
     /// What the service, or the lack of its answer, may tell of a request on the wire.
-    pub(crate) const ANSWERS: [Came; 9] = [
-        Came::Accepted,
-        Came::Rejected,
-        Came::Failed,
-        Came::Repeat,
-        Came::GaveUp,
-        Came::Throttled,
-        Came::Misconfigured,
-        Came::TimedOut,
-        Came::Foreign,
-    ];
+    pub(crate) const ANSWERS: &[Came] = Came::ALL.split_at(9).0;
 
     /// Why a row that was handed out may not be sent after all.
     pub(crate) const WITHHELD: [Came; 3] = [Came::GivenBack, Came::Refused, Came::Skipped];

@@ -120,7 +120,7 @@ fn events_of_stage(place: usize, stage: Stage, events: &mut Vec<Event>) {
         }
         Stage::Stale => events.extend(Came::WITHHELD.map(|came| Event::Withholds(place, came))),
         Stage::Checked => events.extend([Event::Writes(place), Event::FindsNobody(place)]),
-        Stage::OnWire => events.extend(Came::ANSWERS.map(|came| Event::Hears(place, came))),
+        Stage::OnWire => events.extend(Came::ANSWERS.iter().map(|came| Event::Hears(place, *came))),
         Stage::Ended(_) => return,
     }
     events.push(Event::IsAbandoned(place));

@@ -1,12 +1,9 @@
 //! The row of the model in a real queue: one of a batch for each outcome, and each transaction as a run or an operator makes it.
 
-use mep_batch::invocation::{
-    Attempt, Counts, Findings, Fingerprint, ImportedRow, InvocationId, RowContent, Settings, Settlement, State, Word,
-};
-use mep_batch::store::{
-    Actor, Batch, Claim, Decision, Error, Filter, NewBatch, Plain, RetrySelection, Run, Said, Store,
-};
+use mep_batch::invocation::{Attempt, Counts, InvocationId, Settlement, State, Word};
+use mep_batch::store::{Actor, Batch, Claim, Decision, Error, Filter, Plain, RetrySelection, Run, Said, Store};
 
+use super::intake::{actor, import};
 use super::one_row::came::{Came, NOW};
 use super::one_row::queue::{Commit, Made, Op, Queue, RUNS_MAX, Reply, Ticket, Turn};
 
@@ -25,20 +22,8 @@ pub(crate) struct Real<'a> {
 
 impl<'a> Real<'a> {
     pub(crate) async fn new(store: &'a Store) -> Real<'a> {
-        let lock = store.import_lock().await.expect("the lock");
-        let mut intake = store.begin_intake(lock, NOW).await.expect("an intake");
-        let lines = (0..ROWS).map(|row| row + 2);
-        let ready = |line: u32| {
-            let phone = 12_515_550_000 + u64::from(line);
-            let body = format!(r#"{{"endUser":{{"phoneNumber":{phone}}}}}"#);
-            ImportedRow { line, content: RowContent::Ready { body, phone, time_zone: None } }
-        };
-        intake.add(lines.clone().map(ready).collect()).await.expect("a chunk");
-        let noted = |line: u32| Fingerprint { phone: 12_515_550_000 + u64::from(line), request_hash: 1, line };
-        intake.note(&lines.clone().map(noted).collect::<Vec<_>>()).await.expect("noted");
-        let (_, name) = intake.finish(&new_batch(), &actor()).await.expect("finished");
-        let batch = store.batch_named(&name).await.expect("read").expect("the batch");
-        let rows = lines.map(|line| InvocationId::new(batch.id, line)).collect();
+        let batch = import(store, &format!("{:016x}", fastrand::u64(..)), ROWS).await;
+        let rows = (0..ROWS).map(|row| InvocationId::new(batch.id, row + 2)).collect();
         Real { store, batch, rows, runs: [const { None }; RUNS_MAX] }
     }
 
@@ -222,27 +207,6 @@ fn ticket(attempt: &Attempt) -> Ticket {
     Ticket { attempt: attempt.number, possible_duplicate: attempt.possible_duplicate }
 }
 
-fn actor() -> Actor {
-    Actor { who: "op".to_owned(), host: "here".to_owned(), version: "0".to_owned() }
-}
-
 fn said(actor: &Actor) -> Said<'_> {
     Said { actor, now: NOW, reason: None }
-}
-
-fn new_batch() -> NewBatch {
-    NewBatch {
-        name: None,
-        stem: format!("{:016x}", fastrand::u64(..)),
-        service: "ABC123".parse().expect("an ID"),
-        endpoint: "simulator".parse().expect("an endpoint"),
-        account: String::new(),
-        source_name: "a.csv".to_owned(),
-        source_sha256: "00".to_owned(),
-        file_sha256: "00".to_owned(),
-        columns: vec!["phoneNumber".to_owned()],
-        findings: Findings::default(),
-        settings: Settings::default(),
-        rows: i64::from(ROWS),
-    }
 }
