@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 # What parts build for themselves.
-KEPT = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "full"
+KEPT = TARGET / "full"
 # What parts found, committed with the table that is made of it.
 FOUND = Path(__file__).resolve().parent / "found"
 
@@ -56,7 +57,6 @@ class Tests:
     # The file of tests, and the names of the facts, or how they begin.
     file: str
     facts: tuple
-    release: bool = False
 
     def run(self, name, rounds, minutes, seed):
         """Runs the facts, and adds up what they counted."""
@@ -70,7 +70,7 @@ class Tests:
             }
             if seed is not None:
                 environment["MEP_BATCH_TEST_SEED"] = str(seed)
-            words = ["cargo", "test", *(["--release"] if self.release else []), "--test", self.file, "--", *self.facts]
+            words = ["cargo", "test", "--test", self.file, "--", *self.facts]
             done = subprocess.run(words, cwd=ROOT, env=environment)
             told = [json.loads(line) for line in Path(figures.name).read_text(encoding="utf-8").splitlines()]
         if done.returncode != 0:
@@ -99,12 +99,11 @@ class Script:
         return self.function(rounds, minutes, seed)
 
 
-def program(release=False):
-    """Builds the program and says where it is."""
-    words = ["cargo", "build", "--quiet", "--bin", "mep-batch", *(["--release"] if release else [])]
-    subprocess.run(words, cwd=ROOT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return target / ("release" if release else "debug") / "mep-batch"
+def program(tree=ROOT, target=TARGET):
+    """Builds the program of a tree and says where it is."""
+    words = ["cargo", "build", "--quiet", "--bin", "mep-batch"]
+    subprocess.run(words, cwd=tree, env={**os.environ, "CARGO_TARGET_DIR": str(target)}, check=True)
+    return target / "debug" / "mep-batch"
 
 
 def commit():

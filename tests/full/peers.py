@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from full import queue
 from full.part import ROOT, Failed, Found, program
 
 PEOPLE = 300
@@ -29,20 +29,20 @@ HEADER = "Content-Type: application/json"
 def peers(rounds, minutes, seed):
     """Storms over each contender, and how many people were texted twice or not at all."""
     began, seed, done = time.monotonic(), random.getrandbits(32) if seed is None else seed, 0
-    missing = [name for name in ("parallel", "curl") if not shutil.which(name)]
-    missing += [] if importlib.util.find_spec("aiohttp") else ["aiohttp (pip)"]
-    if missing:
-        raise Failed(f"not installed: {', '.join(missing)}")
+    queue.need("parallel", "curl")
+    queue.hold(importlib.util.find_spec("aiohttp"), "`aiohttp` is not installed (pip)")
     mep, figures = program(), {}
     while done < rounds and time.monotonic() - began < minutes * 60:
         for name, contender in CONTENDERS.items():
-            with tempfile.TemporaryDirectory(prefix="mep-batch-") as folder, Simulator(mep, Path(folder)) as simulator:
-                storm(contender(mep, Path(folder), simulator), simulator, random.Random(seed + done))
-                texts = simulator.texts()
+            with tempfile.TemporaryDirectory(prefix="mep-batch-") as path:
+                folder = Path(path)
+                with queue.StandIn(mep, folder, "--latency 5ms..40ms") as stand_in:
+                    storm(contender(mep, folder, stand_in), stand_in, random.Random(seed + done))
+                texts = Counter(json.loads(line)["phoneNumber"] for line in stand_in.since(0))
                 found = {
                     "twice": sum(count > 1 for count in texts.values()),
                     "never": PEOPLE - len(texts),
-                    "unknown": contender.unknown(Path(folder)),
+                    "unknown": contender.unknown(folder),
                 }
             if contender is MepBatch and (found["twice"] or found["never"] > found["unknown"]):
                 raise Failed(f"{name}: {found}; `--seed {seed + done} --rounds 1` replays it")
@@ -55,13 +55,13 @@ def peers(rounds, minutes, seed):
     return Found(done, rounds, time.monotonic() - began, f"{seed}…{seed + max(done - 1, 0)}", figures)
 
 
-def storm(contender, simulator, rng):
+def storm(contender, stand_in, rng):
     """Starts it, kills it in the middle, again and again, and lets it end at last."""
     for _ in range(KILLS):
-        until = simulator.received() + rng.randrange(1, BETWEEN)
+        until = len(stand_in.since(0)) + rng.randrange(1, BETWEEN)
         process = started(contender)
         deadline = time.monotonic() + PATIENCE
-        while process.poll() is None and simulator.received() < until and time.monotonic() < deadline:
+        while process.poll() is None and len(stand_in.since(0)) < until and time.monotonic() < deadline:
             time.sleep(0.001)
         kill(process)
         contender.after_kill()
@@ -95,38 +95,12 @@ def kill(process):
     process.wait()
 
 
-class Simulator:
-    """The stand-in for the API; what it received is what counts."""
-
-    def __init__(self, mep, folder):
-        self.receipts = folder / "receipts.ndjson"
-        words = [mep, "simulate", "--listen", "127.0.0.1:0", "--json", "--latency", "5ms..40ms", "--receipts", self.receipts]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.base = json.loads(self.process.stdout.readline())["listening"]
-        self.url = f"{self.base}/service/v1/invokeService/ABC123"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-    def received(self):
-        """How many requests have come."""
-        return self.receipts.read_bytes().count(b"\n") if self.receipts.exists() else 0
-
-    def texts(self):
-        """How many requests came for each phone number."""
-        lines = self.receipts.read_text(encoding="utf-8").splitlines()
-        return Counter(json.loads(line)["phoneNumber"] for line in lines)
-
-
 class Contender:
     """Something that sends the campaign, and can be started again."""
 
-    def __init__(self, mep, folder, simulator):
-        self.mep, self.folder, self.simulator = mep, folder, simulator
+    def __init__(self, mep, folder, stand_in):
+        self.mep, self.folder, self.base = mep, folder, stand_in.url
+        self.url = f"{self.base}/service/v1/invokeService/{queue.SERVICE}"
         self.prepare()
 
     def prepare(self):
@@ -137,7 +111,7 @@ class Contender:
 
     def environment(self):
         """The environment of its process."""
-        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8"}
+        return {**queue.environment(self.folder), "LANG": "C.UTF-8"}
 
     @staticmethod
     def unknown(folder):
@@ -145,31 +119,24 @@ class Contender:
         return 0
 
 
-def phone(person):
-    """A number that belongs to nobody."""
-    return 12005550100 + person // 100 * 10_000_000 + person % 100
-
-
 def body(person):
     """The request for a person."""
-    return json.dumps({"endUser": {"phoneNumber": phone(person)}, "variables": {"session": {"seat": f"{person}A"}}})
+    return json.dumps({"endUser": {"phoneNumber": int(queue.phone(person))}, "variables": {"session": {"seat": f"{person}A"}}})
 
 
 class MepBatch(Contender):
     """This program: the same command again."""
 
     def prepare(self):
-        rows = "".join(f"{phone(person)},{person}A\n" for person in range(PEOPLE))
-        (self.folder / "campaign.csv").write_text(f"phoneNumber,session.seat\n{rows}", encoding="utf-8")
+        (self.folder / "campaign.csv").write_text(queue.campaign(PEOPLE), encoding="utf-8")
 
     def command(self):
-        flags = ["--service", "ABC123", "--endpoint", self.simulator.base, "--concurrency", str(IN_FLIGHT)]
-        return [self.mep, "--db", "queue.db", "run", "campaign.csv", *flags, "--max-unknown", str(PEOPLE)]
+        line = f"run campaign.csv --endpoint {self.base} --concurrency {IN_FLIGHT} --max-unknown {PEOPLE}"
+        return queue.words_of(self.mep, self.folder, line)
 
     @staticmethod
     def unknown(folder):
-        database = sqlite3.connect(f"file:{folder / 'queue.db'}?mode=ro", uri=True)
-        return database.execute("SELECT count(*) FROM invocation WHERE state = 'unknown'").fetchone()[0]
+        return queue.read(folder, "SELECT count(*) FROM invocation WHERE state = 'unknown'")[0][0]
 
 
 class Parallel(Contender):
@@ -181,7 +148,7 @@ class Parallel(Contender):
 
     def command(self):
         words = ["parallel", "--will-cite", "--jobs", str(IN_FLIGHT), "--joblog", "log", "--resume-failed", "--arg-file", "bodies"]
-        curl = ["curl", "--silent", "--fail", "--retry", "3", "--header", f"'{HEADER}'", "--data-raw", "{}", self.simulator.url]
+        curl = ["curl", "--silent", "--fail", "--retry", "3", "--header", f"'{HEADER}'", "--data-raw", "{}", self.url]
         return [*words, *curl]
 
 
@@ -211,7 +178,7 @@ class Asyncio(Contender):
         return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def command(self):
-        return [sys.executable, ASYNCIO, self.simulator.url, "asyncio.db", str(IN_FLIGHT), "group"]
+        return [sys.executable, ASYNCIO, self.url, "asyncio.db", str(IN_FLIGHT), "group"]
 
 
 class AsyncioThatForgets(Asyncio):

@@ -15,9 +15,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from full import queue
+from full import queue, seeded
 from full.checker import Checker
-from full.part import ROOT, Failed, Found, program
+from full.part import KEPT, Failed, Found, program
 from full.queue import hold
 
 ROWS = 500
@@ -35,8 +35,6 @@ CONTROL_LOST, SYNCS, WRITES = "rows that it lost", "syncs traced", "writes trace
 FIGURES = (CUTS, IMPORTS, LOST, CONTROL, CONTROL_FAILED, CONTROL_LOST, SYNCS, WRITES)
 
 CALLS = "pwrite64,write,writev,sendto,sendmsg,fsync,fdatasync,ftruncate,openat,?unlink,unlinkat,?rename,renameat,renameat2"
-FULL, NORMAL = ".synchronous(SqliteSynchronous::Full)", ".synchronous(SqliteSynchronous::Normal)"
-SOURCES = ("Cargo.toml", "Cargo.lock", "src", "migrations", "benches", "tests")
 
 
 def cut(rounds, minutes, seed):
@@ -69,20 +67,12 @@ def cut(rounds, minutes, seed):
 
 def without_syncs():
     """The program of a copy of the sources, in which a commit does not sync the log."""
-    copy = queue.folder_of("power-normal-sources")
-    for name in SOURCES:
-        source = ROOT / name
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, copy / name)
-    file = copy / "src/store/sqlite.rs"
-    text = file.read_text(encoding="utf-8")
-    hold(text.count(FULL) == 1, f"{file} says `{FULL}` elsewhere than once: the control group has to be made in another way")
-    file.write_text(text.replace(FULL, NORMAL), encoding="utf-8")
+    tree = seeded.copied(KEPT / "power-normal-sources")
+    seeded.patch(tree, "normal-instead-of-full")
     # What is built is kept: its dependencies do not change.
-    target = copy.parent / "power-normal"
-    words = ["cargo", "build", "--quiet", "--bin", "mep-batch"]
-    subprocess.run(words, cwd=copy, env={**os.environ, "CARGO_TARGET_DIR": str(target)}, check=True)
-    shutil.rmtree(copy)
-    return target / "debug" / "mep-batch"
+    built = program(tree, KEPT / "power-normal")
+    shutil.rmtree(tree)
+    return built
 
 
 class Traced:

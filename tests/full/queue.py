@@ -6,9 +6,8 @@ import shutil
 import sqlite3
 import subprocess
 import threading
-from pathlib import Path
 
-from full.part import ROOT, Failed
+from full.part import KEPT, Failed
 
 SERVICE = "0123456789ABCDEF"
 # What any process may take, on a machine that is busy with other things too.
@@ -36,19 +35,23 @@ def mep(program, folder, line):
     )
 
 
+def phone(person):
+    """A number of the fictional 555-01 exchange."""
+    return f"1{200 + person // 100}55501{person % 100:02}"
+
+
 def campaign(rows):
-    """A file of that many people, with numbers of the fictional 555-01 exchange."""
-    phones = (f"1{200 + person // 100}55501{person % 100:02}" for person in range(rows))
-    lines = (f"{SERVICE},{phone},{person}A\n" for person, phone in enumerate(phones))
+    """A file of that many people."""
+    lines = (f"{SERVICE},{phone(person)},{person}A\n" for person in range(rows))
     return "serviceId,phoneNumber,session.seatLocation\n" + "".join(lines)
 
 
 class StandIn:
-    """The stand-in as a process of its own, with receipts; ends with the `with` that it is used in."""
+    """The stand-in as a process of its own, with receipts; ends with the `with` that it is used in, or by `end`."""
 
-    def __init__(self, program, folder, flags):
-        self.receipts = folder / "receipts.ndjson"
-        words = [str(program), "simulate", "--listen", "127.0.0.1:0", "--json", "--seed", "2", "--receipts", str(self.receipts)]
+    def __init__(self, program, folder, flags, address="127.0.0.1:0", receipts="receipts.ndjson"):
+        self.receipts = folder / receipts
+        words = [str(program), "simulate", "--listen", address, "--json", "--seed", "2", "--receipts", str(self.receipts)]
         self._process = subprocess.Popen(
             [*words, *flags.split()],
             cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -59,6 +62,10 @@ class StandIn:
         return self
 
     def __exit__(self, *_):
+        self.end()
+
+    def end(self):
+        """Ends it."""
         self._process.kill()
         self._process.wait()
         self._process.stdout.close()
@@ -152,7 +159,7 @@ def need(*programs):
 
 def folder_of(name):
     """An empty folder of that name below the target's, on a real disk."""
-    folder = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "full" / name
+    folder = KEPT / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

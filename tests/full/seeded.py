@@ -44,27 +44,26 @@ def seeded(rounds, minutes, seed):
     del minutes, seed
     began = time.monotonic()
     bugs = [Bug.read(file) for file in sorted(PATCHES.glob("*.patch"))][:rounds]
-    tree = copied()
+    tree = copied(COPY / "tree")
     catchers = {catcher for bug in bugs for catcher in bug.caught_by}
     for catcher in sorted(catchers):
         if not holds(tree, catcher):
             raise Failed(f"`{catcher}` fails without any seeded bug")
     missed = []
     for bug in bugs:
-        patch(tree, bug, "--forward")
+        patch(tree, bug.name)
         try:
             missed += [f"`{bug.name}` by `{catcher}`" for catcher in bug.caught_by if holds(tree, catcher)]
         finally:
-            patch(tree, bug, "--reverse")
+            patch(tree, bug.name, "--reverse")
     if missed:
         raise Failed(f"not caught: {', '.join(missed)}")
     figures = {"bugs seeded": len(bugs), "caught": len(bugs)}
     return Found(len(bugs), rounds, time.monotonic() - began, "none", figures)
 
 
-def copied():
-    """The tree as it is committed, in a folder of its own."""
-    tree = COPY / "tree"
+def copied(tree):
+    """The tree as it is committed, in that folder."""
     packed = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
     subprocess.run(["rm", "--recursive", "--force", tree], check=True)
     tree.mkdir(parents=True)
@@ -73,12 +72,12 @@ def copied():
     return tree
 
 
-def patch(tree, bug, direction):
+def patch(tree, name, direction="--forward"):
     """Applies a bug, or takes it back."""
-    words = ["patch", "--strip=1", "--batch", "--quiet", direction, "--input", PATCHES / f"{bug.name}.patch"]
+    words = ["patch", "--strip=1", "--batch", "--quiet", direction, "--input", PATCHES / f"{name}.patch"]
     done = subprocess.run(words, cwd=tree, capture_output=True, text=True)
     if done.returncode != 0:
-        raise Failed(f"`{bug.name}` does not fit the tree any more: make its patch anew\n{done.stdout}{done.stderr}")
+        raise Failed(f"`{name}` does not fit the tree any more: make its patch anew\n{done.stdout}{done.stderr}")
 
 
 def holds(tree, catcher):

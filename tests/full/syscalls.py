@@ -1,7 +1,6 @@
 """A campaign of six rows, killed before each of the system calls by which it changes anything, and gone on with."""
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -11,12 +10,11 @@ from pathlib import Path
 from full import tracing
 from full.checker import Checker
 from full.part import Failed, Found, program
+from full.queue import StandIn, campaign, environment
 
 ROWS = 6
 CONCURRENCY = 2
-SERVICE = "0123456789ABCDEF"
 NAME = "campaign"
-CAMPAIGN = "serviceId,phoneNumber,session.seat\n" + "".join(f"{SERVICE},1200555010{row},{row}A\n" for row in range(ROWS))
 RUN = ["run", NAME, "--concurrency", str(CONCURRENCY), "--max-unknown", str(ROWS), "--probe-after", "1ms"]
 RESOLVE = ["resolve", NAME, "--all", "--as", "not-sent", "--reason", "asked", "--yes"]
 RETRY = ["retry", NAME, "--state", "rejected"]
@@ -87,44 +85,41 @@ class Place:
     def __init__(self, folder):
         self.folder = folder
         self.program, self.checker = program(), Checker()
-        self.simulator, self.receipts, self.number = None, None, 0
+        self.stand_in, self.number = None, 0
         self.url = "http://127.0.0.1:0"
-        self.begin("--latency", "2ms")
+        self.begin("--latency 2ms")
 
-    def begin(self, *flags):
+    def begin(self, flags):
         """Starts a stand-in in the place of the last one."""
         self.end()
         self.number += 1
-        self.receipts = self.folder / f"receipts-{self.number}.ndjson"
-        self.receipts.touch()
-        words = [self.program, "simulate", "--listen", self.url.removeprefix("http://"), "--json", "--receipts", self.receipts]
-        self.simulator = subprocess.Popen([*words, *flags], stdout=subprocess.PIPE, text=True, cwd=self.folder)
-        self.url = json.loads(self.simulator.stdout.readline())["listening"]
+        receipts, address = f"receipts-{self.number}.ndjson", self.url.removeprefix("http://")
+        (self.folder / receipts).touch()
+        self.stand_in = StandIn(self.program, self.folder, flags, address, receipts)
+        self.receipts, self.url = self.stand_in.receipts, self.stand_in.url
 
     def end(self):
-        if self.simulator is not None:
-            self.simulator.terminate()
-            self.simulator.wait()
-            self.simulator.stdout.close()
+        if self.stand_in is not None:
+            self.stand_in.end()
+            self.stand_in = None
 
     def stages(self):
         """Makes the folders in which each command begins."""
         empty = self.folder / "empty"
         empty.mkdir()
-        (empty / "campaign.csv").write_text(CAMPAIGN, encoding="utf-8")
+        (empty / "campaign.csv").write_text(campaign(ROWS), encoding="utf-8")
         imported, unknown, rejected = (self.folder / name for name in ("imported", "unknown", "rejected"))
         shutil.copytree(empty, imported)
         self.does(imported, self.importing(), 0)
         for folder, fault in ((unknown, "close=1"), (rejected, "400=1")):
             shutil.copytree(imported, folder)
-            self.begin("--fault", fault)
+            self.begin(f"--fault {fault}")
             while self.states(folder).get("pending"):
                 # Its gate closes, and each run sends one row to look.
                 self.does(folder, [*RUN, "--wait", "0"], 3, 4, 5, 6)
             self.end()
             shutil.copy(self.receipts, folder / "receipts-before.ndjson")
-            self.simulator = None
-        self.begin("--latency", "2ms")
+        self.begin("--latency 2ms")
         return {
             "import": Stage(empty, self.importing(), None, 0),
             "run": Stage(imported, RUN, None, CONCURRENCY),
@@ -185,8 +180,3 @@ class Place:
         if done.returncode not in codes:
             raise Failed(f"`{' '.join(words)}` ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
-
-
-def environment(folder):
-    home = str(folder)
-    return {"PATH": os.environ.get("PATH", ""), "HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home, "USER": "operator"}
