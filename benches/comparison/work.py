@@ -96,7 +96,11 @@ class Work:
         # Nobody's settings, queue or credentials have a part in it, and no proxy: curl would send through one to loopback.
         foreign = lambda name: name.startswith("MEP_") or name.lower().endswith("_proxy")
         self.environment = {name: value for name, value in os.environ.items() if not foreign(name)}
-        self.environment.update(XDG_DATA_HOME=str(self.folder), XDG_CONFIG_HOME=str(self.folder), LC_ALL="C")
+        # What the program notes of what it sent, which a copy of a database knows nothing of.
+        self.notes = self.folder / "state"
+        self.environment.update(
+            XDG_DATA_HOME=str(self.folder), XDG_CONFIG_HOME=str(self.folder), XDG_STATE_HOME=str(self.notes), LC_ALL="C"
+        )
         # 1,024 in flight are 1,024 connections at either end.
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
