@@ -7,12 +7,13 @@ mod answer;
 mod connection;
 mod credentials;
 mod fault;
+mod last_look;
 mod secrets;
 mod target;
 mod trust;
 
 use anyhow::Context;
-use reqwest::Url;
+use reqwest::{Body, Url};
 
 use crate::invocation::Finding;
 use crate::mep::ServiceId;
@@ -23,6 +24,7 @@ pub use credentials::Credentials;
 pub use target::Target;
 pub use trust::{Trusted, trusted};
 
+use last_look::GuardedBody;
 use secrets::Secrets;
 
 /// Sends invocations to one endpoint on behalf of one account. Cheap to clone; clones share their connections.
@@ -70,8 +72,15 @@ impl Client {
 
     /// Sends the body byte for byte, once, and says what came of it.
     ///
+    /// `last_look` is asked when the connection is made, right before the first byte is written: what it finds then is
+    /// what came of the request, of which nothing is written.
+    ///
     /// Dropping the future closes the connection; the request may have been received all the same.
-    pub async fn send(&self, target: &Target, body: String) -> Finding {
+    pub async fn send<F>(&self, target: &Target, body: String, last_look: F) -> Finding
+    where
+        F: Fn() -> Option<Finding> + Send + Sync + Unpin + 'static,
+    {
+        let body = Body::wrap(GuardedBody::new(body, last_look));
         match self.http.post(target.url()).body(body).send().await {
             Ok(response) => Finding::Answered(answer::read(response, &self.secrets).await),
             Err(error) => fault::finding(error),
@@ -83,5 +92,34 @@ impl Client {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("base", &self.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::invocation::GivenBack;
+
+    #[tokio::test]
+    async fn of_a_request_that_is_withheld_at_the_last_look_no_byte_is_written() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let received = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let (mut connection, _) = listener.accept().expect("a connection");
+            connection.read_to_end(&mut bytes).expect("its end");
+            bytes
+        });
+        let second = Duration::from_secs(30);
+        let client = Client::new(&url, None, Timeouts { connect: second, total: second }, 1, None).expect("a client");
+        let target = client.target(&"ABC123".parse().expect("an ID"));
+        let withheld = Finding::GivenBack(GivenBack::PastSellBy);
+        let found = withheld.clone();
+        assert_eq!(client.send(&target, "{}".to_owned(), move || Some(found.clone())).await, withheld);
+        assert_eq!(String::from_utf8(received.join().expect("a server")).expect("text"), "");
     }
 }

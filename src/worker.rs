@@ -4,6 +4,7 @@ mod canary;
 mod clock;
 mod sell_by;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::client::{Client, Target};
@@ -46,9 +47,15 @@ impl Route {
 /// Sends one taken row and says what came of it: validates once more, sends, and lets `retry` decide.
 ///
 /// A row whose number is suppressed is skipped: it may have become pending after the list was held against the batch.
-/// Right before the request is written the row is given back if `stopping` is set, an operator holds the batch back, its
-/// sell-by has passed or its window is closed, and skipped if its time has passed.
-pub async fn attempt(taken: Taken, sell_by: SellBy, route: &Route, stopping: &AtomicBool) -> (Settlement, Effect) {
+/// Before a connection is made for it, and once more right before its request is written, the row is given back if
+/// `stopping` is set, an operator holds the batch back, its sell-by has passed or its window is closed, and skipped if its
+/// time has passed.
+pub async fn attempt(
+    taken: Taken,
+    sell_by: SellBy,
+    route: &Arc<Route>,
+    stopping: &Arc<AtomicBool>,
+) -> (Settlement, Effect) {
     let Taken { attempt, body, time_zone } = taken;
     match validate::check_body(&body, &route.rules) {
         Err(message) => return settle(attempt, Finding::Refused(message), &route.policy, None),
@@ -57,23 +64,32 @@ pub async fn attempt(taken: Taken, sell_by: SellBy, route: &Route, stopping: &At
         }
         Ok(_) => {}
     }
+    let look = {
+        let (route, stopping) = (Arc::clone(route), Arc::clone(stopping));
+        move || withheld(time_zone.as_deref(), sell_by, &route, &stopping)
+    };
+    match look() {
+        Some(finding) => settle(attempt, finding, &route.policy, None),
+        None => send(attempt, body, route, look).await,
+    }
+}
+
+/// Why a row may not leave now, if it may not.
+fn withheld(time_zone: Option<&str>, sell_by: SellBy, route: &Route, stopping: &AtomicBool) -> Option<Finding> {
     if stopping.load(Ordering::Acquire) {
-        return settle(attempt, Finding::GivenBack(GivenBack::Stopping), &route.policy, None);
+        return Some(Finding::GivenBack(GivenBack::Stopping));
     }
     if route.held_back.load(Ordering::Acquire) {
-        return settle(attempt, Finding::GivenBack(GivenBack::HeldBack), &route.policy, None);
+        return Some(Finding::GivenBack(GivenBack::HeldBack));
     }
     if sell_by.has_passed() {
-        return settle(attempt, Finding::GivenBack(GivenBack::PastSellBy), &route.policy, None);
+        return Some(Finding::GivenBack(GivenBack::PastSellBy));
     }
-    match route.schedule.leave(time_zone.as_deref(), sell_by.queue_now()) {
-        Leave::Now => {}
-        Leave::Later(_) | Leave::NoZone => {
-            return settle(attempt, Finding::GivenBack(GivenBack::OutsideHours), &route.policy, None);
-        }
-        Leave::Expired => return settle(attempt, Finding::Skipped(SkipReason::Expired), &route.policy, None),
+    match route.schedule.leave(time_zone, sell_by.queue_now()) {
+        Leave::Now => None,
+        Leave::Later(_) | Leave::NoZone => Some(Finding::GivenBack(GivenBack::OutsideHours)),
+        Leave::Expired => Some(Finding::Skipped(SkipReason::Expired)),
     }
-    send(attempt, body, route).await
 }
 
 /// What is stored of an attempt whose worker is gone: nobody can know whether its request left.
@@ -100,11 +116,18 @@ pub fn policy(settings: &Settings) -> Policy {
     }
 }
 
-/// Sends the one request of an attempt, and says what came of it.
-async fn send(attempt: Attempt, body: String, route: &Route) -> (Settlement, Effect) {
-    let sent_at = UnixMillis::now();
-    let finding = route.client.send(&route.target, body).await;
-    settle(attempt, finding, &route.policy, Some(sent_at))
+/// Sends the one request of an attempt unless the last look finds that it may not leave, and says what came of it.
+async fn send<F>(attempt: Attempt, body: String, route: &Route, last_look: F) -> (Settlement, Effect)
+where
+    F: Fn() -> Option<Finding> + Send + Sync + Unpin + 'static,
+{
+    let began = UnixMillis::now();
+    let finding = route.client.send(&route.target, body, last_look).await;
+    let sent_at = match &finding {
+        Finding::GivenBack(_) | Finding::Skipped(_) | Finding::Refused(_) => None,
+        Finding::Answered(_) | Finding::Unreached(_) | Finding::Unanswered(_) => Some(began),
+    };
+    settle(attempt, finding, &route.policy, sent_at)
 }
 
 fn settle(attempt: Attempt, finding: Finding, policy: &Policy, sent_at: Option<UnixMillis>) -> (Settlement, Effect) {
@@ -113,6 +136,8 @@ fn settle(attempt: Attempt, finding: Finding, policy: &Policy, sent_at: Option<U
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
     use std::time::Duration;
 
     use super::*;
@@ -125,9 +150,12 @@ mod tests {
 
     /// A route to where nobody listens.
     fn route(schedule: Schedule) -> Route {
-        let second = Duration::from_secs(1);
-        let timeouts = Timeouts { connect: second, total: second };
-        let client = Client::new("http://127.0.0.1:1", None, timeouts, 1, None).expect("a client");
+        route_to("http://127.0.0.1:1", Duration::from_secs(1), schedule)
+    }
+
+    fn route_to(url: &str, timeout: Duration, schedule: Schedule) -> Route {
+        let timeouts = Timeouts { connect: timeout, total: timeout };
+        let client = Client::new(url, None, timeouts, 1, None).expect("a client");
         let settings = Settings::default();
         Route {
             target: client.target(&"ABC123".parse().expect("an ID")),
@@ -141,6 +169,11 @@ mod tests {
     }
 
     async fn sent(schedule: Schedule, zone: Option<&str>) -> Settlement {
+        let sell_by = SellBy::from_now(QueueClock::says(NOON));
+        super::attempt(taken(zone), sell_by, &Arc::new(route(schedule)), &Arc::default()).await.0
+    }
+
+    fn taken(zone: Option<&str>) -> Taken {
         let attempt = Attempt {
             id: InvocationId::new(BatchId(1), 2),
             number: 1,
@@ -150,9 +183,27 @@ mod tests {
             taken_at: NOON,
         };
         let body = r#"{"endUser":{"phoneNumber":12515550130}}"#.to_owned();
-        let taken = Taken { attempt, body, time_zone: zone.map(str::to_owned) };
+        Taken { attempt, body, time_zone: zone.map(str::to_owned) }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_may_not_leave_any_more_once_its_connection_is_made_is_given_back_unwritten() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let received = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let (mut connection, _) = listener.accept().expect("a connection");
+            connection.read_to_end(&mut bytes).expect("its end");
+            bytes
+        });
+        let route = Arc::new(route_to(&url, Duration::from_secs(30), Schedule::default()));
         let sell_by = SellBy::from_now(QueueClock::says(NOON));
-        super::attempt(taken, sell_by, &route(schedule), &AtomicBool::new(false)).await.0
+        let stopping = Arc::default();
+        // The worker has had its first look by the time at which it waits for its connection.
+        let attempt = super::attempt(taken(None), sell_by, &route, &stopping);
+        let ((settlement, _), ()) = tokio::join!(attempt, async { stopping.store(true, Ordering::Release) });
+        assert_eq!((settlement.outcome, settlement.sent_at), (Outcome::GivenBack, None));
+        assert!(received.join().expect("a server").is_empty());
     }
 
     #[tokio::test]

@@ -102,7 +102,7 @@ impl Wire {
                 let mut rest = [0; 64];
                 while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
             };
-            let sending = self.client.send(&target, body.to_owned());
+            let sending = self.client.send(&target, body.to_owned(), || None);
             let (_, finding) = tokio::join!(serving, sending);
             finding
         })

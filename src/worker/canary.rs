@@ -19,5 +19,5 @@ pub async fn canary(body: String, route: &Route) -> (Settlement, Effect) {
     if let Err(message) = validate::check_body(&body, &route.rules) {
         return settle(attempt, Finding::Refused(message), &route.policy, None);
     }
-    send(attempt, body, route).await
+    send(attempt, body, route, || None).await
 }

@@ -53,7 +53,7 @@ pub(crate) fn client(url: &str, timeouts: Timeouts) -> Client {
 }
 
 pub(crate) async fn send(client: &Client, service: &str) -> Finding {
-    client.send(&client.target(&service.parse().expect("a service ID")), BODY.to_owned()).await
+    client.send(&client.target(&service.parse().expect("a service ID")), BODY.to_owned(), || None).await
 }
 
 pub(crate) fn class(finding: &Finding) -> Outcome {
