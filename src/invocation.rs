@@ -21,7 +21,9 @@ mod time;
 mod verdict;
 mod window;
 
-pub use attempt::{Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken};
+pub use attempt::{
+    Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken, UnknownOutcome,
+};
 pub use counted::{counted, grouped};
 pub use findings::Findings;
 pub use fingerprint::Fingerprint;

@@ -7,6 +7,7 @@ mod hours;
 mod plan;
 mod row;
 mod status;
+mod tally;
 
 pub use eta::{Group, Later, Load};
 pub use export::{Format, Wanted, attempts as export_attempts, rows as export_rows};
@@ -14,3 +15,4 @@ pub use forecast::{Eta, eta};
 pub use plan::{NotToday, Plan, Prospect, PutOffFor, plan, prospect};
 pub use row::{Field, FieldValue, columns_of, flat_row, masked_body};
 pub use status::{BatchStatus, CanaryStatus, RunStatus, Standing, WaitingFor, standing, status};
+pub use tally::{Span, Tally, TroubleRows, chunks, tally};

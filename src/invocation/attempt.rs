@@ -3,6 +3,7 @@
 //! The path is [`Taken`] → [`Finding`] (facts) → [`Outcome`] (the verdict) → [`Settlement`] (what the turn writes).
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::{InvocationId, SkipReason, State, UnixMillis};
@@ -133,7 +134,7 @@ impl fmt::Display for GivenBack {
 /// What came of an attempt: the verdict on a [`Finding`].
 ///
 /// `retry::classify` alone decides it. Stored by its word with each attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// The service took it.
     Accepted,
@@ -191,6 +192,19 @@ impl Outcome {
             Outcome::GivenBack => "given-back",
             Outcome::Skipped => "skipped",
         }
+    }
+}
+
+/// A text that names no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no outcome")]
+pub struct UnknownOutcome(String);
+
+impl FromStr for Outcome {
+    type Err = UnknownOutcome;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text).ok_or_else(|| UnknownOutcome(text.to_owned()))
     }
 }
 

@@ -1,0 +1,239 @@
+//! What came of a batch, as figures: outcomes over time, answer times, and what went wrong.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use crate::invocation::{Outcome, State, UnixMillis};
+use crate::store::{self, AttemptCount, Batch, Cause, LINES_NAMED, LineTally, Store, Trouble};
+
+/// Lines that are counted by one question to the database.
+const CHUNK_LINES: u32 = 50_000;
+
+/// Spans of time that are kept apart at most; beyond, they are made longer.
+const SPANS_MAX: usize = 4_096;
+
+/// How long a span may be, in seconds.
+const SPAN_SECONDS: [i64; 14] = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 10_800, 21_600, 86_400];
+
+/// Kinds of trouble that are kept apart at most: where each row says something else, nobody reads them all.
+const CAUSES_MAX: usize = 1_000;
+
+/// Figures of a batch, or of some of its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Rows by state and code.
+    pub rows: BTreeMap<(State, Option<u32>), i64>,
+    /// What the attempts came to: outcome, the answer's status, its code.
+    pub attempts: BTreeMap<(Outcome, Option<u16>, Option<u32>), i64>,
+    /// Milliseconds from the start of a request to its outcome, and of how many answered attempts.
+    pub answer_times: BTreeMap<u32, i64>,
+    /// Why rows are not accepted.
+    pub troubles: BTreeMap<Cause, TroubleRows>,
+    /// Rows of further causes, where there are too many to keep apart.
+    pub other_troubles: i64,
+    /// When the last request was accepted, to the second.
+    pub last_accepted_at: Option<UnixMillis>,
+    span_seconds: i64,
+    spans: BTreeMap<i64, Span>,
+}
+
+/// The rows of one kind of trouble.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TroubleRows {
+    /// How many.
+    pub rows: i64,
+    /// The first lines of them.
+    pub lines: Vec<u32>,
+}
+
+/// What came in a span of time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Span {
+    /// Requests that were written, or may have been.
+    pub sent: i64,
+    /// Attempts by outcome, those that were not sent included.
+    pub outcomes: BTreeMap<Outcome, i64>,
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally {
+            rows: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            answer_times: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+            other_troubles: 0,
+            last_accepted_at: None,
+            span_seconds: SPAN_SECONDS[0],
+            spans: BTreeMap::new(),
+        }
+    }
+}
+
+impl Tally {
+    /// Adds what was counted of further lines.
+    pub fn add(&mut self, part: &LineTally) {
+        for count in &part.rows {
+            *self.rows.entry((count.state, count.code)).or_default() += count.rows;
+        }
+        for (ms, attempts) in &part.answer_times {
+            *self.answer_times.entry(*ms).or_default() += attempts;
+        }
+        part.troubles.iter().for_each(|trouble| self.add_trouble(trouble));
+        part.attempts.iter().for_each(|count| self.add_attempts(count));
+    }
+
+    /// The figures of all attempts that were counted.
+    #[must_use]
+    pub fn attempt_count(&self) -> i64 {
+        self.attempts.values().sum()
+    }
+
+    /// The answer time in milliseconds that so many of a hundred answers did not exceed; `None` where none came.
+    #[must_use]
+    pub fn percentile_ms(&self, percent: u8) -> Option<u32> {
+        let answers: i64 = self.answer_times.values().sum();
+        // The nearest rank: an answer time that there was.
+        let rank = (answers * i64::from(percent) + 99) / 100;
+        let mut seen = 0;
+        self.answer_times.iter().find_map(|(ms, attempts)| {
+            seen += attempts;
+            (seen >= rank.max(1)).then_some(*ms)
+        })
+    }
+
+    /// How long each of its spans is, and what came in them, oldest first; those in which nothing came are left out. There are
+    /// `most` of them at most, the empty ones between them included, unless they would have to be longer than a day.
+    #[must_use]
+    pub fn spans(&self, most: usize) -> (i64, BTreeMap<i64, Span>) {
+        let mut coarser = self.clone();
+        while coarser.places() > most && coarser.lengthen_spans() {}
+        (coarser.span_seconds, coarser.spans)
+    }
+
+    fn add_trouble(&mut self, trouble: &Trouble) {
+        if !self.troubles.contains_key(&trouble.cause) && self.troubles.len() >= CAUSES_MAX {
+            self.other_troubles += trouble.rows;
+            return;
+        }
+        let known = self.troubles.entry(trouble.cause.clone()).or_default();
+        known.rows += trouble.rows;
+        known.lines.extend(&trouble.lines);
+        known.lines.sort_unstable();
+        known.lines.truncate(LINES_NAMED as usize);
+    }
+
+    fn add_attempts(&mut self, count: &AttemptCount) {
+        *self.attempts.entry((count.outcome, count.http_status, count.code)).or_default() += count.attempts;
+        if count.outcome == Outcome::Accepted {
+            let at = UnixMillis(count.second * 1000);
+            self.last_accepted_at = Some(self.last_accepted_at.map_or(at, |last| last.max(at)));
+        }
+        let span = self.spans.entry(count.second.div_euclid(self.span_seconds) * self.span_seconds).or_default();
+        span.sent += if count.is_sent { count.attempts } else { 0 };
+        *span.outcomes.entry(count.outcome).or_default() += count.attempts;
+        while self.spans.len() > SPANS_MAX && self.lengthen_spans() {}
+    }
+
+    /// Spans from the first to the last.
+    fn places(&self) -> usize {
+        match (self.spans.keys().next(), self.spans.keys().next_back()) {
+            (Some(first), Some(last)) => usize::try_from((last - first) / self.span_seconds + 1).unwrap_or(usize::MAX),
+            (_, _) => 0,
+        }
+    }
+
+    /// Makes them longer, if they may be.
+    fn lengthen_spans(&mut self) -> bool {
+        let Some(longer) = SPAN_SECONDS.into_iter().find(|seconds| *seconds > self.span_seconds) else { return false };
+        for (start, span) in std::mem::take(&mut self.spans) {
+            let into = self.spans.entry(start.div_euclid(longer) * longer).or_default();
+            into.sent += span.sent;
+            for (outcome, attempts) in span.outcomes {
+                *into.outcomes.entry(outcome).or_default() += attempts;
+            }
+        }
+        self.span_seconds = longer;
+        true
+    }
+}
+
+/// The ranges of lines in which a batch is counted. A header, a title and empty lines have numbers too, so that the last line is
+/// asked for.
+pub fn chunks(last_line: u32) -> impl Iterator<Item = RangeInclusive<u32>> {
+    (1..=last_line)
+        .step_by(CHUNK_LINES as usize)
+        .map(move |first| first..=last_line.min(first.saturating_add(CHUNK_LINES - 1)))
+}
+
+/// Counts a whole batch, chunk by chunk.
+///
+/// # Errors
+///
+/// The database cannot be read.
+pub async fn tally(store: &Store, batch: &Batch) -> store::Result<Tally> {
+    let mut tally = Tally::default();
+    if let Some(last) = store.last_line(batch.id).await? {
+        for lines in chunks(last) {
+            tally.add(&store.tally(batch.id, lines).await?);
+        }
+    }
+    Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempts(second: i64, outcome: Outcome, attempts: i64) -> AttemptCount {
+        AttemptCount { second, outcome, http_status: None, code: None, is_sent: true, attempts }
+    }
+
+    #[test]
+    fn a_percentile_is_an_answer_time_that_there_was() {
+        let part = LineTally { answer_times: vec![(10, 50), (20, 45), (300, 4), (9_000, 1)], ..LineTally::default() };
+        let mut tally = Tally::default();
+        assert_eq!(tally.percentile_ms(50), None);
+        tally.add(&part);
+        assert_eq!([50, 51, 95, 96, 99, 100].map(|p| tally.percentile_ms(p)), [10, 20, 20, 300, 300, 9_000].map(Some));
+    }
+
+    #[test]
+    fn spans_grow_until_they_are_as_few_as_were_asked_for_and_lose_nothing() {
+        let mut tally = Tally::default();
+        let counts = (0..10_000).map(|second| attempts(1_800_000_000 + second, Outcome::Accepted, 2)).collect();
+        tally.add(&LineTally { attempts: counts, ..LineTally::default() });
+        assert!(tally.spans.len() <= SPANS_MAX);
+        let (seconds, spans) = tally.spans(100);
+        assert_eq!((seconds, spans.len()), (120, 84));
+        assert_eq!(spans.values().map(|span| span.sent).sum::<i64>(), 20_000);
+        assert_eq!(tally.attempt_count(), 20_000);
+    }
+
+    #[test]
+    fn alike_troubles_of_further_lines_are_one() {
+        let cause = Cause {
+            state: State::Rejected,
+            http_status: Some(400),
+            code: Some(12002),
+            refused_by: Some("service".to_owned()),
+            reason: None,
+            message: Some("bad".to_owned()),
+        };
+        let part = |rows, lines: &[u32]| LineTally {
+            troubles: vec![Trouble { cause: cause.clone(), rows, lines: lines.to_vec() }],
+            ..LineTally::default()
+        };
+        let mut tally = Tally::default();
+        tally.add(&part(9, &[100, 101, 102, 103, 104]));
+        tally.add(&part(2, &[7, 8]));
+        assert_eq!(tally.troubles[&cause], TroubleRows { rows: 11, lines: vec![7, 8, 100, 101, 102] });
+    }
+
+    #[test]
+    fn chunks_cover_each_line_once() {
+        let all: Vec<_> = chunks(120_000).collect();
+        assert_eq!(all, [1..=50_000, 50_001..=100_000, 100_001..=120_000]);
+        assert_eq!(chunks(u32::MAX).last(), Some(4_294_950_001..=u32::MAX));
+    }
+}
