@@ -7,7 +7,7 @@ use crate::invocation::{BatchId, Cell, HELD_UNTIL, Hold, InvocationId, State, Un
 
 /// Requests whose IDs are held against one another, by every run at its end: who names requests alike does it soon, and a run
 /// on millions of rows must not read them all for it.
-const REQUESTS_COMPARED: i64 = 100_000;
+const REQUESTS_COMPARED: i64 = 10_000;
 
 /// Counts request IDs that stand on more than one of a batch's accepted requests: those are an operator's proof, and those
 /// `list --request-id` shows.
