@@ -7,6 +7,10 @@ use super::statement::query;
 use super::{Result, Store};
 use crate::invocation::{BatchId, InvocationId, UnixMillis};
 
+/// Counts, by batch, accepted rows that may have been texted twice. Read by the index of those alone.
+pub(super) const DUPLICATES: &str = "SELECT batch_id, COUNT(*) FROM invocation
+    WHERE possible_duplicate = 1 AND state = 'accepted' GROUP BY batch_id";
+
 impl Store {
     /// Asks the database for next to nothing: that it answers is the answer.
     pub async fn answers(&self) -> Result<()> {
@@ -17,11 +21,8 @@ impl Store {
 
     /// How many accepted rows of each batch may have been texted twice; batches without any are left out.
     pub async fn all_possible_duplicates(&self) -> Result<BTreeMap<BatchId, i64>> {
-        const COUNT: &str =
-            "SELECT batch_id, COUNT(*) FROM invocation WHERE possible_duplicate = 1 AND state = 'accepted'
-            GROUP BY batch_id";
         let failed = || self.failed("count possible duplicates");
-        let rows = query(COUNT).fetch_all(&self.readers()).await.map_err(failed())?;
+        let rows = query(DUPLICATES).fetch_all(&self.readers()).await.map_err(failed())?;
         let read = |row: &super::statement::Row| Ok((BatchId(row.get(0)?), row.get(1)?));
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
     }
