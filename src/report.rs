@@ -2,8 +2,11 @@
 
 mod eta;
 mod export;
+mod exposition;
 mod forecast;
+mod histogram;
 mod hours;
+mod metrics;
 mod plan;
 mod row;
 mod status;
@@ -11,7 +14,9 @@ mod tally;
 
 pub use eta::{Group, Later, Load};
 pub use export::{Format, Wanted, attempts as export_attempts, rows as export_rows};
+pub use exposition::{CONTENT_TYPE, Family, Kind, Teller};
 pub use forecast::{Eta, eta};
+pub use metrics::{FAMILIES, LastAccepted, Page, QueueFigures, RunFigures, Tallies, last_accepted, queue_figures};
 pub use plan::{NotToday, Plan, Prospect, PutOffFor, plan, prospect};
 pub use row::{Field, FieldValue, columns_of, flat_row, masked_body};
 pub use status::{BatchStatus, CanaryStatus, RunStatus, Standing, WaitingFor, standing, status};

@@ -4,6 +4,7 @@ use sqlx::AssertSqlSafe;
 
 use super::chunk::{SKIP, SKIPPED};
 use super::given::{Columns, Given};
+use super::monitor::DUPLICATES;
 use super::query::REPEATED;
 use super::settle::{ACCEPTED, MOVE, MOVE_ACCEPTED, NEXT, OUTCOMES, RECORD, RECORD_ACCEPTED};
 use super::statement::{On, Value};
@@ -31,6 +32,11 @@ async fn request_ids_are_compared_among_the_last_requests_and_no_row_is_read() {
     let on_tables: Vec<&String> =
         steps.iter().filter(|step| step.contains("attempt") || step.contains("SCAN invocation")).collect();
     assert_eq!(on_tables, ["SEARCH attempt USING PRIMARY KEY (invocation_id>? AND invocation_id<?)"], "{steps:?}");
+}
+
+#[tokio::test]
+async fn possible_duplicates_of_all_batches_are_counted_without_a_look_at_other_rows() {
+    assert_eq!(steps(DUPLICATES).await, ["SCAN invocation USING INDEX invocation_possible_duplicate"]);
 }
 
 /// The steps of a statement that is given rows, but for those that read what it is given.
