@@ -1,0 +1,7 @@
+//! Pages for people who would rather look than read. Made of data that is gathered below; escaped as a whole by maud.
+
+pub mod chart;
+pub mod layout;
+#[cfg(test)]
+mod style;
+pub mod words;
