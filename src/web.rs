@@ -2,6 +2,9 @@
 
 pub mod chart;
 pub mod layout;
+mod report;
 #[cfg(test)]
 mod style;
 pub mod words;
+
+pub use report::report;

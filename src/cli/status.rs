@@ -207,19 +207,7 @@ fn canaries(status: &BatchStatus) -> String {
 fn details(status: &BatchStatus, database: &Address) -> String {
     let mut text = pace(status);
     for waiting in &status.waiting_for {
-        let why = match waiting.reason {
-            "paused" => "because an operator paused the batch (`mep-batch resume` lets it go on)",
-            "confirmation" => "for an operator's confirmation (`mep-batch run` says how)",
-            "max-unknown" => "because too many rows are unknown (`mep-batch resolve`)",
-            "throttled" => "because the service asked to wait (429)",
-            "unreachable" => "because the endpoint could not be reached",
-            "ambiguous" => "because three of the last twenty answers left open whether a text was sent",
-            "retry" => "for a retry",
-            "window" => "for their window to open",
-            "not-before" => "because nothing is sent earlier (`--not-before`)",
-            "time-zone" => "because their time zone is not known",
-            other => other,
-        };
+        let why = waiting.why();
         let until = waiting.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
         let _ = writeln!(text, "{:>10}  wait{until} {why}", grouped(waiting.rows));
     }

@@ -117,6 +117,26 @@ pub struct WaitingFor {
     pub rows: i64,
 }
 
+impl WaitingFor {
+    /// Why, in words that follow `wait`.
+    #[must_use]
+    pub fn why(&self) -> &'static str {
+        match self.reason {
+            "paused" => "because an operator paused the batch (`mep-batch resume` lets it go on)",
+            "confirmation" => "for an operator's confirmation (`mep-batch run` says how)",
+            "max-unknown" => "because too many rows are unknown (`mep-batch resolve`)",
+            "throttled" => "because the service asked to wait (429)",
+            "unreachable" => "because the endpoint could not be reached",
+            "ambiguous" => "because three of the last twenty answers left open whether a text was sent",
+            "retry" => "for a retry",
+            "window" => "for their window to open",
+            "not-before" => "because nothing is sent earlier (`--not-before`)",
+            "time-zone" => "because their time zone is not known",
+            other => other,
+        }
+    }
+}
+
 /// What the counts of a batch say, worst first: the order in which exit codes win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::invocation::{Outcome, State, UnixMillis};
+use crate::invocation::{Outcome, RunId, State, UnixMillis};
 use crate::store::{self, AttemptCount, Batch, Cause, LINES_NAMED, LineTally, Store, Trouble};
 
 /// Lines that are counted by one question to the database.
@@ -27,6 +27,8 @@ pub struct Tally {
     pub attempts: BTreeMap<(Outcome, Option<u16>, Option<u32>), i64>,
     /// Milliseconds from the start of a request to its outcome, and of how many answered attempts.
     pub answer_times: BTreeMap<u32, i64>,
+    /// How many attempts each run made.
+    pub runs: BTreeMap<RunId, i64>,
     /// Why rows are not accepted.
     pub troubles: BTreeMap<Cause, TroubleRows>,
     /// Rows of further causes, where there are too many to keep apart.
@@ -61,6 +63,7 @@ impl Default for Tally {
             rows: BTreeMap::new(),
             attempts: BTreeMap::new(),
             answer_times: BTreeMap::new(),
+            runs: BTreeMap::new(),
             troubles: BTreeMap::new(),
             other_troubles: 0,
             last_accepted_at: None,
@@ -78,6 +81,9 @@ impl Tally {
         }
         for (ms, attempts) in &part.answer_times {
             *self.answer_times.entry(*ms).or_default() += attempts;
+        }
+        for (run, attempts) in &part.runs {
+            *self.runs.entry(*run).or_default() += attempts;
         }
         part.troubles.iter().for_each(|trouble| self.add_trouble(trouble));
         part.attempts.iter().for_each(|count| self.add_attempts(count));

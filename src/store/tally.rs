@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::statement::{Row, query};
 use super::{Result, Store};
-use crate::invocation::{BatchId, InvocationId, Outcome, State};
+use crate::invocation::{BatchId, InvocationId, Outcome, RunId, State};
 
 /// Lines that are named of each kind of trouble.
 pub const LINES_NAMED: u32 = 5;
@@ -21,6 +21,8 @@ pub struct LineTally {
     /// How long answers took: milliseconds from the start of the request to its outcome, and of how many attempts. Counted
     /// where an answer's head came.
     pub answer_times: Vec<(u32, i64)>,
+    /// How many attempts each run made.
+    pub runs: Vec<(RunId, i64)>,
 }
 
 /// Rows that stand alike.
@@ -96,6 +98,8 @@ const ATTEMPTS: &str = "SELECT finished_at / 1000 AS second, outcome, http_statu
 const ANSWER_TIMES: &str = "SELECT finished_at - sent_at AS ms, COUNT(*) FROM attempt
     WHERE invocation_id BETWEEN $1 AND $2 AND http_status IS NOT NULL AND sent_at IS NOT NULL GROUP BY 1";
 
+const RUNS: &str = "SELECT run_id, COUNT(*) FROM attempt WHERE invocation_id BETWEEN $1 AND $2 GROUP BY run_id";
+
 impl Store {
     /// Counts what came of the lines, each named by its number in the file.
     ///
@@ -108,6 +112,7 @@ impl Store {
         let rows = ask(ROWS).fetch_all(&readers).await.map_err(failed())?;
         let troubles = ask(TROUBLES).bind(i64::from(LINES_NAMED)).fetch_all(&readers).await.map_err(failed())?;
         let attempts = ask(ATTEMPTS).fetch_all(&readers).await.map_err(failed())?;
+        let runs = ask(RUNS).fetch_all(&readers).await.map_err(failed())?;
         let times = ask(ANSWER_TIMES).fetch_all(&readers).await.map_err(failed())?;
         Ok(LineTally {
             rows: rows.iter().map(|row| self.row_count(row)).collect::<Result<_>>()?,
@@ -117,6 +122,11 @@ impl Store {
             answer_times: times
                 .iter()
                 .map(|row| Ok((u32::try_from(row.get::<i64>(0)?.max(0)).unwrap_or(u32::MAX), row.get(1)?)))
+                .collect::<sqlx::Result<_>>()
+                .map_err(failed())?,
+            runs: runs
+                .iter()
+                .map(|row| Ok((RunId(row.get(0)?), row.get(1)?)))
                 .collect::<sqlx::Result<_>>()
                 .map_err(failed())?,
         })

@@ -1,0 +1,94 @@
+//! What went wrong, by cause: how many rows, the first of them, what was said, and what to do about it.
+
+use maud::{Markup, html};
+
+use super::remedy;
+use super::text::Text;
+use crate::invocation::Outcome;
+use crate::report::{Campaign, TroubleRows};
+use crate::retry;
+use crate::store::Cause;
+use crate::web::chart::swatch;
+use crate::web::layout::scroll;
+use crate::web::words::{grouped, share};
+
+/// Causes that are told: the largest. A file of which each row is refused for another reason is read elsewhere.
+const CAUSES_TOLD: usize = 100;
+
+pub(super) fn section(campaign: &Campaign, text: Text) -> Markup {
+    let mut causes: Vec<(&Cause, &TroubleRows)> = campaign.tally.troubles.iter().collect();
+    causes.sort_by_key(|(cause, trouble)| (-trouble.rows, trouble.lines.first().copied(), (*cause).clone()));
+    let told = &causes[..causes.len().min(CAUSES_TOLD)];
+    let untold =
+        causes[told.len()..].iter().map(|(_, trouble)| trouble.rows).sum::<i64>() + campaign.tally.other_troubles;
+    html! {
+        @if causes.is_empty() {
+            p { "Nothing: no row was rejected, failed, left unknown, skipped or cancelled." }
+        } @else {
+            (scroll("What went wrong, by cause", &table(campaign, told, text)))
+        }
+        @if untold > 0 {
+            p { (grouped(untold)) " more rows are of further causes: " code { "mep-batch export " (campaign.batch.name) " --state rejected,failed,unknown,skipped,cancelled -o FILE.csv" } " has them all." }
+        }
+        (faults(campaign))
+    }
+}
+
+fn table(campaign: &Campaign, causes: &[(&Cause, &TroubleRows)], text: Text) -> Markup {
+    let batch = &campaign.batch.name;
+    html! {
+        table.cards {
+            caption { "Rows that are not accepted, by cause; the most first" }
+            thead {
+                tr {
+                    th scope="col" { "State" } th scope="col" { "What was said" } th.number scope="col" { "Rows" }
+                    th.number scope="col" { "Share" } th scope="col" { "First lines" } th scope="col" { "What to do" }
+                }
+            }
+            tbody {
+                @for (cause, trouble) in causes {
+                    tr {
+                        th.nowrap scope="row" { (swatch(cause.state)) (cause.state.as_str()) }
+                        td {
+                            @if let Some(status) = cause.http_status { span.muted.nowrap { "HTTP " (status) } " " }
+                            @if let Some(code) = cause.code { span.muted.nowrap { "code " (code) } " " }
+                            @if let Some(message) = &cause.message { (text.said(message)) } @else { "nothing" }
+                        }
+                        td.number data-name="Rows" { (grouped(trouble.rows)) }
+                        td.number data-name="Share" { (share(trouble.rows, campaign.status.rows)) }
+                        td data-name="First lines" { (lines(trouble)) }
+                        td.small data-name="What to do" { (remedy::of(cause, batch)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `17, 20, 31, …`.
+fn lines(trouble: &TroubleRows) -> String {
+    let lines: Vec<String> = trouble.lines.iter().map(ToString::to_string).collect();
+    let more = if trouble.rows > i64::try_from(lines.len()).unwrap_or(i64::MAX) { ", …" } else { "" };
+    lines.join(", ") + more
+}
+
+/// What stopped runs, though no row is the worse for it.
+fn faults(campaign: &Campaign) -> Markup {
+    let faults = campaign.tally.attempts.iter().filter(|((outcome, _, _), _)| *outcome == Outcome::Misconfigured);
+    let faults: Vec<_> =
+        faults.map(|((_, status, code), attempts)| (status.unwrap_or_default(), *code, *attempts)).collect();
+    html! {
+        @if !faults.is_empty() {
+            h3 { "What stopped runs" }
+            ul {
+                @for (status, code, attempts) in faults {
+                    @let (what, hint) = retry::configuration_fault(status, code);
+                    li {
+                        (what) " (HTTP " (status) @if let Some(code) = code { ", code " (code) } "), "
+                        (crate::web::words::counted(attempts.unsigned_abs(), "time")) ": " (hint) ". The rows went back unharmed."
+                    }
+                }
+            }
+        }
+    }
+}
