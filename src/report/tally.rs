@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::invocation::{Outcome, RunId, State, UnixMillis};
+use crate::invocation::{Outcome, RunId, SkipReason, State, UnixMillis};
 use crate::store::{self, AttemptCount, Batch, Cause, LINES_NAMED, LineTally, Store, Trouble};
 
 /// Lines that are counted by one question to the database.
@@ -118,11 +118,12 @@ impl Tally {
     }
 
     fn add_trouble(&mut self, trouble: &Trouble) {
-        if !self.troubles.contains_key(&trouble.cause) && self.troubles.len() >= CAUSES_MAX {
+        let cause = general(&trouble.cause);
+        if !self.troubles.contains_key(&cause) && self.troubles.len() >= CAUSES_MAX {
             self.other_troubles += trouble.rows;
             return;
         }
-        let known = self.troubles.entry(trouble.cause.clone()).or_default();
+        let known = self.troubles.entry(cause).or_default();
         known.rows += trouble.rows;
         known.lines.extend(&trouble.lines);
         known.lines.sort_unstable();
@@ -162,6 +163,12 @@ impl Tally {
         self.span_seconds = longer;
         true
     }
+}
+
+/// The cause without the line or batch that its text names, where another row is the cause: each row has another one.
+fn general(cause: &Cause) -> Cause {
+    let reason = cause.reason.as_deref().and_then(|reason| reason.parse::<SkipReason>().ok());
+    Cause { message: reason.map(|reason| reason.to_string()).or_else(|| cause.message.clone()), ..cause.clone() }
 }
 
 /// The ranges of lines in which a batch is counted. A header, a title and empty lines have numbers too, so that the last line is
@@ -234,6 +241,27 @@ mod tests {
         tally.add(&part(9, &[100, 101, 102, 103, 104]));
         tally.add(&part(2, &[7, 8]));
         assert_eq!(tally.troubles[&cause], TroubleRows { rows: 11, lines: vec![7, 8, 100, 101, 102] });
+    }
+
+    #[test]
+    fn rows_that_repeat_others_are_one_trouble_whichever_lines_they_repeat() {
+        let skipped = |line: u32| Trouble {
+            cause: Cause {
+                state: State::Skipped,
+                http_status: None,
+                code: None,
+                refused_by: None,
+                reason: Some("duplicate".to_owned()),
+                message: Some(format!("not sent: the same request as line {line}")),
+            },
+            rows: 1,
+            lines: vec![line + 10],
+        };
+        let mut tally = Tally::default();
+        tally.add(&LineTally { troubles: vec![skipped(2), skipped(3)], ..LineTally::default() });
+        let (cause, rows) = tally.troubles.first_key_value().expect("a trouble");
+        assert_eq!(cause.message.as_deref(), Some("not sent: an earlier row reaches the same person"));
+        assert_eq!((tally.troubles.len(), rows.rows, &rows.lines[..]), (1, 2, &[12, 13][..]));
     }
 
     #[test]

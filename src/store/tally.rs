@@ -92,7 +92,7 @@ const TROUBLES: &str = "SELECT line, state, http_status, code, refused_by, reaso
     WHERE place <= $3 ORDER BY state, http_status, code, refused_by, reason, message, line";
 
 const ATTEMPTS: &str = "SELECT finished_at / 1000 AS second, outcome, http_status, code,
-        CASE WHEN sent_at IS NULL THEN 0 ELSE 1 END AS is_sent, COUNT(*) AS attempts
+        CAST(CASE WHEN sent_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_sent, COUNT(*) AS attempts
     FROM attempt WHERE invocation_id BETWEEN $1 AND $2 GROUP BY 1, 2, 3, 4, 5";
 
 const ANSWER_TIMES: &str = "SELECT finished_at - sent_at AS ms, COUNT(*) FROM attempt

@@ -68,7 +68,7 @@ fn head(campaign: &Campaign) -> Markup {
     let batch = &campaign.batch;
     html! {
         p.kicker { "Report of batch " strong { (words::theirs(&batch.name)) } ", " (words::moment(campaign.at)) }
-        h1 { (verdict::sentence(campaign)) }
+        h1 { (verdict::headline(campaign)) }
         p.lede {
             (words::theirs(&batch.source_name)) ", " (words::counted(batch.rows.unsigned_abs(), "row")) ", to "
             (words::theirs(&batch.endpoint.to_string())) ", service " span.nowrap { (words::theirs(batch.service.as_str())) } ". "

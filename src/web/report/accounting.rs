@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::invocation::{Outcome, State};
 use crate::report::Campaign;
-use crate::web::chart::swatch;
+use crate::web::chart::named;
 use crate::web::layout::scroll;
 use crate::web::words::{grouped, share};
 
@@ -46,7 +46,7 @@ fn rows(campaign: &Campaign) -> Markup {
             tbody {
                 @for (state, count) in status.states.iter() {
                     tr {
-                        th scope="row" { (swatch(state)) (state.as_str()) }
+                        th scope="row" { (named(state, state.as_str())) }
                         td.number { (grouped(count)) }
                         td.number { (share(count, status.rows)) }
                         td { (state.meaning()) }
@@ -88,7 +88,7 @@ fn attempts(campaign: &Campaign) -> Markup {
             tbody {
                 @for ((outcome, status, code), attempts) in &campaign.tally.attempts {
                     tr {
-                        th scope="row" { (swatch(*outcome)) (outcome_told(*outcome)) }
+                        th scope="row" { (named(*outcome, outcome.as_str())) @if let Some(meaning) = meaning(*outcome) { " " span.muted { "(" (meaning) ")" } } }
                         td.number { @if let Some(status) = status { (status) } @else { "–" } }
                         td.number { @if let Some(code) = code { (code) } @else { "–" } }
                         td.number { (grouped(*attempts)) }
@@ -102,18 +102,15 @@ fn attempts(campaign: &Campaign) -> Markup {
     html! { @if total > 0 { h3 { "Attempts" } (scroll("Attempts by outcome", &table)) } }
 }
 
-/// The outcome's word, with what it means where that is not said by it.
-fn outcome_told(outcome: Outcome) -> String {
-    let meaning = match outcome {
-        Outcome::Accepted | Outcome::Rejected | Outcome::Failed | Outcome::Unknown | Outcome::Skipped => {
-            return outcome.as_str().to_owned();
-        }
-        Outcome::Retry => "to be repeated, by the vendor's word",
-        Outcome::Throttled => "asked to wait",
-        Outcome::Unreached => "no connection: not sent",
-        Outcome::Misconfigured => "refused for a fault of the configuration",
-        Outcome::Foreign => "unknown: not the vendor's answer",
-        Outcome::GivenBack => "not sent, on purpose",
-    };
-    format!("{} ({meaning})", outcome.as_str())
+/// What an outcome means, where that is not said by its word.
+fn meaning(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Accepted | Outcome::Rejected | Outcome::Failed | Outcome::Unknown | Outcome::Skipped => None,
+        Outcome::Retry => Some("to be repeated, by the vendor's word"),
+        Outcome::Throttled => Some("asked to wait"),
+        Outcome::Unreached => Some("no connection: not sent"),
+        Outcome::Misconfigured => Some("refused for a fault of the configuration"),
+        Outcome::Foreign => Some("unknown: not the vendor's answer"),
+        Outcome::GivenBack => Some("not sent, on purpose"),
+    }
 }

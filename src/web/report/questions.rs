@@ -4,10 +4,10 @@ use maud::{Markup, html};
 
 use super::text::Text;
 use crate::action;
-use crate::invocation::{State, UnixMillis};
+use crate::invocation::{State, UnixMillis, Verdict};
 use crate::report::{Campaign, ROWS_TOLD, WaitingFor};
 use crate::store::UnknownView;
-use crate::web::layout::scroll;
+use crate::web::layout::{command, scroll};
 use crate::web::words::{self, counted, grouped};
 
 pub(super) fn section(campaign: &Campaign, text: Text) -> Markup {
@@ -38,7 +38,7 @@ fn unknown(campaign: &Campaign, text: Text) -> Markup {
         }
         (scroll("Unknown rows", &unknown_table(&campaign.unknown, campaign.at, text)))
         @if unknown > listed {
-            p { "And " (grouped(unknown - listed)) " more: " code { "mep-batch resolve " (name) " --all" } " lists all." }
+            p { "And " (grouped(unknown - listed)) " more: " (command(&format!("mep-batch resolve {name} --all"))) " lists all." }
         }
         @if let Some(first) = campaign.unknown.first() { (commands(name, first)) }
     }
@@ -51,7 +51,7 @@ fn unknown_table(rows: &[UnknownView], now: UnixMillis, text: Text) -> Markup {
             thead {
                 tr {
                     th.number scope="col" { "Line" } th scope="col" { "Number" } th scope="col" { "Why" }
-                    th scope="col" { "Last possibly on the wire" } th scope="col" { "Request ID" } th scope="col" { "May be sent again" }
+                    th scope="col" { "Last on the wire" } th scope="col" { "Request ID" } th scope="col" { "May be sent from" }
                 }
             }
             tbody {
@@ -61,12 +61,12 @@ fn unknown_table(rows: &[UnknownView], now: UnixMillis, text: Text) -> Markup {
                         th.number scope="row" data-name="Line" { (row.id.line()) }
                         td.nowrap data-name="Number" { (text.phone(row.phone)) }
                         td data-name="Why" {
-                            @if let Some(status) = row.http_status { "HTTP " (status) ": " }
+                            @if let Some(status) = row.http_status.filter(|_| !row.message.starts_with("HTTP ")) { "HTTP " (status) ": " }
                             (text.said(&row.message))
                         }
-                        td data-name="Last possibly on the wire" { (words::time(row.last_on_wire)) }
-                        td data-name="Request ID" { @match &row.request_id { Some(id) => { (words::theirs(id)) } None => { "none came" } } }
-                        td data-name="May be sent again" { @if rested > now { "from " (words::time(rested)) } @else { "now" } }
+                        td data-name="Last on the wire" { (words::time(row.last_on_wire)) }
+                        td data-name="Request ID" { @match &row.request_id { Some(id) => { (words::theirs(id)) } None => { "–" } } }
+                        td data-name="May be sent from" { @if rested > now { (words::time(rested)) } @else { "now" } }
                     }
                 }
             }
@@ -76,18 +76,19 @@ fn unknown_table(rows: &[UnknownView], now: UnixMillis, text: Text) -> Markup {
 
 fn commands(name: &str, first: &UnknownView) -> Markup {
     let line = first.id.line();
-    let decide =
-        |verdict: &str| format!("mep-batch resolve {name} --line {line} --as {verdict} --reason 'how you know'");
-    let ways = [
-        ("It was accepted:", "accepted"),
-        ("It was not: send it", "not-sent"),
-        ("Send it again in any case, which may text somebody twice:", "resend"),
-        ("Leave it, for good:", "abandoned"),
-    ];
+    let ways = Verdict::ALL.map(|verdict| {
+        let what = match verdict {
+            Verdict::Accepted => "it was accepted",
+            Verdict::NotSent => "it was not: send it",
+            Verdict::Resend => "send it again in any case, which may text somebody twice",
+            Verdict::Abandoned => "leave it, for good",
+        };
+        format!("# {what}\nmep-batch resolve {name} --line {line} --as {} --reason 'how you know'\n", verdict.as_str())
+    });
     html! {
         div.keep {
-            p { "For the first of them; " code { "--line 17,20-31" } " names several, and " code { "--all" } " all:" }
-            dl { @for (what, verdict) in ways { dt { (what) } dd { code { (decide(verdict)) } } } }
+            p { "For the first of them, one of these; " (command("--line 17,20-31")) " names several, and " (command("--all")) " all:" }
+            pre { @for way in ways { (way) } }
         }
         p { "Or in a sheet, to which you add a column " code { "as" } ":" }
         pre {
@@ -103,7 +104,7 @@ fn orphaned(campaign: &Campaign) -> Markup {
     html! {
         h3 { (rows) " in flight of a run that is gone" }
         p {
-            "They may have been sent. " code { "mep-batch run " (name) } " or " code { "mep-batch resolve " (name) }
+            "They may have been sent. " (command(&format!("mep-batch run {name}"))) " or " (command(&format!("mep-batch resolve {name}")))
             " finds out whether that run lives, and makes them unknown where it does not."
         }
     }
@@ -122,7 +123,7 @@ fn twice(campaign: &Campaign) -> Markup {
         @if may > 0 {
             p { strong { (counted(may.unsigned_abs(), "row")) } " may have been: an earlier attempt's fate is not known." }
         }
-        p { "At line " (lines.join(", ")) @if !is_all { ", …" } ". " code { "mep-batch show " (name) " LINE" } " tells each attempt." }
+        p { "At line " (lines.join(", ")) @if !is_all { ", …" } ". " (command(&format!("mep-batch show {name} LINE"))) " tells each attempt." }
     }
 }
 
@@ -131,7 +132,7 @@ fn repeated(campaign: &Campaign) -> Markup {
         h3 { (counted(campaign.repeated_request_ids.unsigned_abs(), "repeated request ID")) }
         p {
             "Among the last requests, the service gave more than one row the same name. Ask the vendor's support which request each is of; "
-            code { "mep-batch list " (campaign.batch.name) " --request-id ID" } " shows the rows."
+            (command(&format!("mep-batch list {} --request-id ID", campaign.batch.name))) " shows the rows."
         }
     }
 }
@@ -148,8 +149,8 @@ fn unsent(campaign: &Campaign) -> Markup {
         @if let Some(why) = &status.last_stop { p { "The last run stopped: " (words::theirs(why)) } }
         @if !campaign.is_being_sent() {
             p {
-                @if status.paused_at.is_some() { "To end the pause: " code { "mep-batch resume " (name) } }
-                @else { "To send them: " code { "mep-batch run " (name) } }
+                @if status.paused_at.is_some() { "To end the pause: " (command(&format!("mep-batch resume {name}"))) }
+                @else { "To send them: " (command(&format!("mep-batch run {name}"))) }
             }
         }
     }

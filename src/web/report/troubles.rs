@@ -8,8 +8,8 @@ use crate::invocation::Outcome;
 use crate::report::{Campaign, TroubleRows};
 use crate::retry;
 use crate::store::Cause;
-use crate::web::chart::swatch;
-use crate::web::layout::scroll;
+use crate::web::chart::named;
+use crate::web::layout::{command, scroll};
 use crate::web::words::{grouped, share};
 
 /// Causes that are told: the largest. A file of which each row is refused for another reason is read elsewhere.
@@ -28,7 +28,7 @@ pub(super) fn section(campaign: &Campaign, text: Text) -> Markup {
             (scroll("What went wrong, by cause", &table(campaign, told, text)))
         }
         @if untold > 0 {
-            p { (grouped(untold)) " more rows are of further causes: " code { "mep-batch export " (campaign.batch.name) " --state rejected,failed,unknown,skipped,cancelled -o FILE.csv" } " has them all." }
+            p { (grouped(untold)) " more rows are of further causes: " (command(&format!("mep-batch export {} --state rejected,failed,unknown,skipped,cancelled -o FILE.csv", campaign.batch.name))) " has them all." }
         }
         (faults(campaign))
     }
@@ -48,10 +48,9 @@ fn table(campaign: &Campaign, causes: &[(&Cause, &TroubleRows)], text: Text) -> 
             tbody {
                 @for (cause, trouble) in causes {
                     tr {
-                        th.nowrap scope="row" { (swatch(cause.state)) (cause.state.as_str()) }
+                        th scope="row" { (named(cause.state, cause.state.as_str())) }
                         td {
-                            @if let Some(status) = cause.http_status { span.muted.nowrap { "HTTP " (status) } " " }
-                            @if let Some(code) = cause.code { span.muted.nowrap { "code " (code) } " " }
+                            @if let Some(answer) = answer(cause) { div.muted.small { (answer) } }
                             @if let Some(message) = &cause.message { (text.said(message)) } @else { "nothing" }
                         }
                         td.number data-name="Rows" { (grouped(trouble.rows)) }
@@ -62,6 +61,16 @@ fn table(campaign: &Campaign, causes: &[(&Cause, &TroubleRows)], text: Text) -> 
                 }
             }
         }
+    }
+}
+
+/// `HTTP 400, code 12002`.
+fn answer(cause: &Cause) -> Option<String> {
+    match (cause.http_status, cause.code) {
+        (Some(status), Some(code)) => Some(format!("HTTP {status}, code {code}")),
+        (Some(status), None) => Some(format!("HTTP {status}")),
+        (None, Some(code)) => Some(format!("code {code}")),
+        (None, None) => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The verdict on a batch in one sentence.
 
+use maud::{Markup, html};
+
 use crate::invocation::State;
 use crate::report::Campaign;
 use crate::web::words::grouped;
@@ -41,4 +43,18 @@ pub(super) fn sentence(campaign: &Campaign) -> String {
         unknown => text.push_str(&format!("; {} unknown need a decision", grouped(unknown))),
     }
     text
+}
+
+/// The same as a headline, in which no number stands at the end of a line without what it counts.
+pub(super) fn headline(campaign: &Campaign) -> Markup {
+    let sentence = sentence(campaign);
+    html! {
+        @for (place, part) in sentence.split("; ").enumerate() {
+            @if place > 0 { "; " }
+            @match part.split_once(' ').filter(|_| place > 0) {
+                Some((number, what)) => { (number) "\u{a0}" (what) }
+                None => { (part) }
+            }
+        }
+    }
 }
