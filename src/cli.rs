@@ -39,8 +39,10 @@ mod progress;
 mod proxy;
 mod purge;
 mod reference;
+mod report;
 mod resend;
 mod resolve;
+mod results_file;
 mod retry;
 mod rolled_back;
 mod run;
@@ -137,6 +139,7 @@ async fn dispatch(context: &mut Context, command: Command, parser: &config::Pars
         Command::List(args) => list::list(context, args).await,
         Command::Show(args) => show::show(context, args).await,
         Command::Export(args) => export::export(context, args).await,
+        Command::Report(args) => report::report(context, args).await,
         Command::Retry(args) => retry::retry(context, args).await,
         Command::Resolve(args) => resolve::resolve(context, args).await,
         Command::Pause(args) => control::pause(context, args).await,

@@ -1,5 +1,6 @@
 //! The figures: what is told of batches and rows, as data. Rendered last, by `cli` or by the formats below.
 
+mod campaign;
 mod eta;
 mod export;
 mod figures;
@@ -14,6 +15,7 @@ mod search;
 mod status;
 mod tally;
 
+pub use campaign::{ACTIONS_TOLD, Campaign, CampaignRun, Disagreement, ROWS_TOLD, campaign};
 pub use eta::{Group, Later, Load};
 pub use export::{Format, Wanted, attempts as export_attempts, rows as export_rows};
 pub use figures::{Figures, Standings};

@@ -30,6 +30,7 @@ mod lock;
 mod note;
 mod noting;
 mod others;
+mod past;
 mod plain;
 #[cfg(test)]
 mod plans;
@@ -80,6 +81,7 @@ pub use lock::{Holder, RunLock};
 pub use note::{NotedBatch, Notes};
 pub use noting::{Noting, TakenUpTo};
 pub use others::Others;
+pub use past::{PastAction, PastRun};
 pub use plain::Plain;
 pub use purge::{Purge, PurgeHow, PurgeView, RedactedAttempt, RedactedRow};
 pub use refused::Refused;

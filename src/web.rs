@@ -11,6 +11,7 @@ mod hosts;
 pub mod layout;
 mod pages;
 mod patient;
+mod report;
 mod router;
 mod secret;
 mod server;
@@ -20,4 +21,5 @@ mod style;
 pub mod words;
 
 pub use gate::Lock;
+pub use report::report;
 pub use server::Server;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::campaign::{Campaign, Past, past, put_together};
 use super::follow::Known;
 use super::followers::Followers;
 use super::latest::Latest;
@@ -21,9 +22,13 @@ const KEPT_MAX: usize = 1_000;
 /// The figures of all batches.
 pub struct Figures {
     store: Arc<Store>,
-    statuses: Mutex<HashMap<BatchId, Latest<BatchStatus>>>,
+    statuses: Kept<BatchStatus>,
+    pasts: Kept<Past>,
     followers: Followers,
 }
+
+/// What is kept of each batch.
+type Kept<T> = Mutex<HashMap<BatchId, Latest<T>>>;
 
 /// A batch as it stands.
 #[derive(Debug, Clone)]
@@ -54,7 +59,7 @@ impl Figures {
     /// The figures of what is in that store.
     #[must_use]
     pub fn new(store: Arc<Store>) -> Figures {
-        Figures { store, statuses: Mutex::default(), followers: Followers::default() }
+        Figures { store, statuses: Mutex::default(), pasts: Mutex::default(), followers: Followers::default() }
     }
 
     /// Every batch: those with rows that are still to be sent with all that is known, the others with their counts.
@@ -98,15 +103,37 @@ impl Figures {
         latest
     }
 
-    async fn status(&self, batch: &Batch) -> Result<Option<Arc<BatchStatus>>, Arc<store::Error>> {
-        let latest = {
-            let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-            if statuses.len() >= KEPT_MAX {
-                statuses.clear();
-            }
-            statuses.entry(batch.id).or_default().clone()
-        };
-        let (store, batch) = (Arc::clone(&self.store), batch.clone());
-        latest.get(PATIENCE, async move { status(&store, &batch, UnixMillis::now()).await }).await.transpose()
+    /// All that is told of a batch, as far as it is counted; `None` while something of it is still being read.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn campaign(&self, standings: &Standings, known: &Known) -> Result<Option<Campaign>, Arc<store::Error>> {
+        let Some(status) = &standings.status else { return Ok(None) };
+        let status =
+            BatchStatus { states: standings.counts, adds_up: standings.adds_up(), ..BatchStatus::clone(status) };
+        let (id, runs) = (standings.batch.id, known.tally.runs.keys().copied().collect());
+        let store = Arc::clone(&self.store);
+        let read = async move { past(&store, id, runs).await };
+        let past = latest_of(&self.pasts, id).get(PATIENCE, read).await.transpose()?;
+        Ok(past.map(|past| {
+            let (batch, tally) = (standings.batch.clone(), known.tally.clone());
+            put_together(&self.store, batch, status, tally, &past, UnixMillis::now())
+        }))
     }
+
+    async fn status(&self, batch: &Batch) -> Result<Option<Arc<BatchStatus>>, Arc<store::Error>> {
+        let batch_id = batch.id;
+        let (store, batch) = (Arc::clone(&self.store), batch.clone());
+        let read = async move { status(&store, &batch, UnixMillis::now()).await };
+        latest_of(&self.statuses, batch_id).get(PATIENCE, read).await.transpose()
+    }
+}
+
+fn latest_of<T: Send + Sync + 'static>(kept: &Kept<T>, batch: BatchId) -> Latest<T> {
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() >= KEPT_MAX && !kept.contains_key(&batch) {
+        kept.clear();
+    }
+    kept.entry(batch).or_default().clone()
 }

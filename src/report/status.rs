@@ -118,7 +118,7 @@ pub struct WaitingFor {
 }
 
 impl WaitingFor {
-    /// Why they wait, in words that go on from 'they wait'.
+    /// Why, in words that follow `wait`.
     #[must_use]
     pub fn why(&self) -> &'static str {
         match self.reason {

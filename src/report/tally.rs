@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::invocation::{Outcome, State, UnixMillis};
+use crate::invocation::{Outcome, RunId, SkipReason, State, UnixMillis};
 use crate::store::{self, AttemptCount, Batch, Cause, LINES_NAMED, LineTally, Store, Trouble};
 
 /// Lines that are counted by one question to the database.
@@ -27,6 +27,8 @@ pub struct Tally {
     pub attempts: BTreeMap<(Outcome, Option<u16>, Option<u32>), i64>,
     /// Milliseconds from the start of a request to its outcome, and of how many answered attempts.
     pub answer_times: BTreeMap<u32, i64>,
+    /// How many attempts each run made.
+    pub runs: BTreeMap<RunId, i64>,
     /// Why rows are not accepted.
     pub troubles: BTreeMap<Cause, TroubleRows>,
     /// Rows of further causes, where there are too many to keep apart.
@@ -70,6 +72,7 @@ impl Default for Tally {
             rows: BTreeMap::new(),
             attempts: BTreeMap::new(),
             answer_times: BTreeMap::new(),
+            runs: BTreeMap::new(),
             troubles: BTreeMap::new(),
             other_troubles: 0,
             last_accepted_at: None,
@@ -88,6 +91,9 @@ impl Tally {
         for (ms, attempts) in &part.answer_times {
             *self.answer_times.entry(*ms).or_default() += attempts;
         }
+        for (run, attempts) in &part.runs {
+            *self.runs.entry(*run).or_default() += attempts;
+        }
         part.troubles.iter().for_each(|trouble| self.add_trouble(trouble));
         part.attempts.iter().for_each(|count| self.add_attempts(count));
     }
@@ -102,6 +108,9 @@ impl Tally {
         }
         for (ms, attempts) in &other.answer_times {
             *self.answer_times.entry(*ms).or_default() += attempts;
+        }
+        for (run, attempts) in &other.runs {
+            *self.runs.entry(*run).or_default() += attempts;
         }
         for (cause, TroubleRows { rows, lines }) in &other.troubles {
             self.add_trouble(&Trouble { cause: cause.clone(), rows: *rows, lines: lines.clone() });
@@ -145,11 +154,12 @@ impl Tally {
     }
 
     fn add_trouble(&mut self, trouble: &Trouble) {
-        if !self.troubles.contains_key(&trouble.cause) && self.troubles.len() >= CAUSES_MAX {
+        let cause = general(&trouble.cause);
+        if !self.troubles.contains_key(&cause) && self.troubles.len() >= CAUSES_MAX {
             self.other_troubles += trouble.rows;
             return;
         }
-        let known = self.troubles.entry(trouble.cause.clone()).or_default();
+        let known = self.troubles.entry(cause).or_default();
         known.rows += trouble.rows;
         known.lines.extend(&trouble.lines);
         known.lines.sort_unstable();
@@ -185,6 +195,12 @@ impl Tally {
         self.span_seconds = longer;
         true
     }
+}
+
+/// The cause without the line or batch that its text names, where another row is the cause: each row has another one.
+fn general(cause: &Cause) -> Cause {
+    let reason = cause.reason.as_deref().and_then(|reason| reason.parse::<SkipReason>().ok());
+    Cause { message: reason.map(|reason| reason.to_string()).or_else(|| cause.message.clone()), ..cause.clone() }
 }
 
 /// The ranges of lines in which a batch is counted. A header, a title and empty lines have numbers too, so that the last line is
@@ -280,6 +296,27 @@ mod tests {
         let mut other_way = Tally::default();
         parts.iter().rev().for_each(|part| other_way.add(part));
         assert_eq!(other_way.spans(60), merged.spans(60));
+    }
+
+    #[test]
+    fn rows_that_repeat_others_are_one_trouble_whichever_lines_they_repeat() {
+        let skipped = |line: u32| Trouble {
+            cause: Cause {
+                state: State::Skipped,
+                http_status: None,
+                code: None,
+                refused_by: None,
+                reason: Some("duplicate".to_owned()),
+                message: Some(format!("not sent: the same request as line {line}")),
+            },
+            rows: 1,
+            lines: vec![line + 10],
+        };
+        let mut tally = Tally::default();
+        tally.add(&LineTally { troubles: vec![skipped(2), skipped(3)], ..LineTally::default() });
+        let (cause, rows) = tally.troubles.first_key_value().expect("a trouble");
+        assert_eq!(cause.message.as_deref(), Some("not sent: an earlier row reaches the same person"));
+        assert_eq!((tally.troubles.len(), rows.rows, &rows.lines[..]), (1, 2, &[12, 13][..]));
     }
 
     #[test]

@@ -122,15 +122,20 @@ impl Store {
 
     /// The unknown rows of a batch, with the attempt that left each so.
     pub async fn unknown_rows(&self, batch: BatchId) -> Result<Vec<UnknownView>> {
+        self.first_unknown_rows(batch, u32::MAX).await
+    }
+
+    /// The first `limit` of them.
+    pub async fn first_unknown_rows(&self, batch: BatchId, limit: u32) -> Result<Vec<UnknownView>> {
         const UNKNOWN: &str = "
             SELECT i.id, i.attempt, a.finished_at, a.sent_at, a.judged, i.message, i.http_status,
                    a.request_id, c.phone
             FROM invocation AS i
             JOIN content AS c ON c.invocation_id = i.id
             JOIN attempt AS a ON a.invocation_id = i.id AND a.number = i.attempt
-            WHERE i.state = 'unknown' AND i.batch_id = $1 ORDER BY i.id";
+            WHERE i.state = 'unknown' AND i.batch_id = $1 ORDER BY i.id LIMIT $2";
         let failed = || self.failed("read the unknown rows");
-        let rows = query(UNKNOWN).bind(batch.0).fetch_all(&self.readers()).await.map_err(failed())?;
+        let rows = query(UNKNOWN).bind(batch.0).bind(limit).fetch_all(&self.readers()).await.map_err(failed())?;
         rows.iter()
             .map(|row| {
                 Ok(UnknownView {

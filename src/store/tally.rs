@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::statement::{Row, query};
 use super::{Result, Store};
-use crate::invocation::{BatchId, InvocationId, Outcome, State};
+use crate::invocation::{BatchId, InvocationId, Outcome, RunId, State};
 
 /// Lines that are named of each kind of trouble.
 pub const LINES_NAMED: u32 = 5;
@@ -21,6 +21,8 @@ pub struct LineTally {
     /// How long answers took: milliseconds from the start of the request to its outcome, and of how many attempts. Counted
     /// where an answer's head came.
     pub answer_times: Vec<(u32, i64)>,
+    /// How many attempts each run made.
+    pub runs: Vec<(RunId, i64)>,
 }
 
 /// Rows that stand alike.
@@ -98,11 +100,13 @@ const TROUBLES: &str = "SELECT line, state, http_status, code, refused_by, reaso
     WHERE place <= $3 ORDER BY state, http_status, code, refused_by, reason, message, line";
 
 const ATTEMPTS: &str = "SELECT finished_at / 1000 AS second, outcome, http_status, code,
-        CASE WHEN sent_at IS NULL THEN 0 ELSE 1 END AS is_sent, COUNT(*) AS attempts
+        CAST(CASE WHEN sent_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_sent, COUNT(*) AS attempts
     FROM attempt WHERE invocation_id BETWEEN $1 AND $2 GROUP BY 1, 2, 3, 4, 5";
 
 const ANSWER_TIMES: &str = "SELECT finished_at - sent_at AS ms, COUNT(*) FROM attempt
     WHERE invocation_id BETWEEN $1 AND $2 AND http_status IS NOT NULL AND sent_at IS NOT NULL GROUP BY 1";
+
+const RUNS: &str = "SELECT run_id, COUNT(*) FROM attempt WHERE invocation_id BETWEEN $1 AND $2 GROUP BY run_id";
 
 impl Store {
     /// Counts what came of the lines, each named by its number in the file.
@@ -116,6 +120,7 @@ impl Store {
         let rows = ask(ROWS).fetch_all(&readers).await.map_err(failed())?;
         let troubles = ask(TROUBLES).bind(i64::from(LINES_NAMED)).fetch_all(&readers).await.map_err(failed())?;
         let attempts = ask(ATTEMPTS).fetch_all(&readers).await.map_err(failed())?;
+        let runs = ask(RUNS).fetch_all(&readers).await.map_err(failed())?;
         let times = ask(ANSWER_TIMES).fetch_all(&readers).await.map_err(failed())?;
         Ok(LineTally {
             rows: rows.iter().map(|row| self.row_count(row)).collect::<Result<_>>()?,
@@ -125,6 +130,11 @@ impl Store {
             answer_times: times
                 .iter()
                 .map(|row| Ok((u32::try_from(row.get::<i64>(0)?.max(0)).unwrap_or(u32::MAX), row.get(1)?)))
+                .collect::<sqlx::Result<_>>()
+                .map_err(failed())?,
+            runs: runs
+                .iter()
+                .map(|row| Ok((RunId(row.get(0)?), row.get(1)?)))
                 .collect::<sqlx::Result<_>>()
                 .map_err(failed())?,
         })

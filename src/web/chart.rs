@@ -11,7 +11,7 @@ mod throughput;
 mod ticks;
 
 pub use answer_times::answer_times;
-pub use ink::{Ink, swatch};
+pub use ink::{Ink, named, swatch};
 pub use lanes::{Lane, Mark, MarkKind};
 pub use outcomes::outcomes;
 pub use throughput::throughput;

@@ -53,6 +53,12 @@ pub fn scroll(label: &str, content: &Markup) -> Markup {
     html! { div.scroll tabindex="0" role="region" aria-label=(label) { (content) } }
 }
 
+/// A command to type: it breaks between its words only, so that no flag is torn.
+#[must_use]
+pub fn command(line: &str) -> Markup {
+    html! { code { @for (place, word) in line.split(' ').enumerate() { @if place > 0 { " " } span.nowrap { (word) } } } }
+}
+
 /// The places of a page, to go to.
 #[must_use]
 pub fn contents(places: &[(&str, &str)]) -> Markup {

@@ -1,5 +1,6 @@
 //! The pages: what each is made of, which parts of it are live, and what stands around it.
 
+mod accounting;
 mod batch;
 mod batches;
 mod refusal;
@@ -133,5 +134,5 @@ fn place(part: &Part) -> Markup {
 
 /// A command to type, to be copied as text.
 fn command(text: &str) -> Markup {
-    html! { code.command { (words::shown(text)) } }
+    html! { span.command { (layout::command(&words::shown(text))) } }
 }

@@ -170,6 +170,18 @@ pub(in crate::cli) struct ExportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct ReportArgs {
+    /// The batch
+    pub(in crate::cli) batch: String,
+    /// Where to: one file that needs nothing else
+    #[arg(long, short, value_name = "FILE")]
+    pub(in crate::cli) output: PathBuf,
+    /// Show phone numbers in full
+    #[arg(long)]
+    pub(in crate::cli) reveal: bool,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct RetryArgs {
     /// The batch
     pub(in crate::cli) batch: String,

@@ -50,6 +50,12 @@ impl From<Outcome> for Ink {
     }
 }
 
+/// What has a colour by its word, with a small square of that colour before it.
+#[must_use]
+pub fn named(ink: impl Into<Ink>, word: &str) -> Markup {
+    html! { span.nowrap { (swatch(ink)) (word) } }
+}
+
 /// A small square of it, to stand before its name.
 #[must_use]
 pub fn swatch(ink: impl Into<Ink>) -> Markup {

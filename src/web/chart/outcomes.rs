@@ -18,6 +18,8 @@ const STRIP: f64 = 30.0;
 const STRIP_BAR: f64 = 22.0;
 /// Bars that are narrower than this have no gap between them.
 const GAP_FROM: f64 = 4.0;
+/// Bars that are lower than this have no texture: little would be left of them.
+const TEXTURE_FROM: f64 = 6.0;
 
 /// The chart: attempts by outcome, those that were not sent included.
 #[must_use]
@@ -95,7 +97,7 @@ fn bar(outcome: Outcome, x: f64, width: f64, top: f64, bottom: f64) -> Markup {
     let middle = at(x + width / 2.0);
     html! {
         rect class=(ink.fill) x=(at(x)) y=(at(top)) width=(at(width)) height=(at(bottom - top)) {}
-        @if let Some(texture) = ink.texture {
+        @if let Some(texture) = ink.texture.filter(|_| bottom - top >= TEXTURE_FROM) {
             line class={ "texture " (texture) } x1=(middle) x2=(middle) y1=(at(bottom)) y2=(at(top)) stroke-width=(at(width)) {}
         }
     }

@@ -1,33 +1,33 @@
 //! One batch: the accounting, what goes on now, the charts, what went wrong, what is open, who did what, and its rows.
 
-mod accounting;
-mod course;
-mod history;
-mod troubles;
-
 use axum::http::StatusCode;
-use maud::html;
+use maud::{Markup, html};
 
 use super::standing::{Standing, legend, now, progress};
-use super::{Page, Rendered, Trouble, command, find, place, rows};
-use crate::report::Known;
+use super::{Page, Rendered, Trouble, accounting, command, find, place, rows};
+use crate::report::{Campaign, Known};
 use crate::store::Batch;
-use crate::web::address;
 use crate::web::events::Part;
-use crate::web::layout;
+use crate::web::report::text::{Pages, Text};
+use crate::web::report::{acts, course, questions, runs, settings, troubles};
 use crate::web::site::Site;
 use crate::web::words::{self, grouped, theirs};
+use crate::web::{address, layout};
 
 /// The places of the page.
-const PLACES: [(&str, &str); 7] = [
+const PLACES: [(&str, &str); 8] = [
     ("accounting-of", "Accounting"),
-    ("charts-of", "Charts"),
+    ("course-of", "Over time"),
     ("troubles-of", "What went wrong"),
     ("questions-of", "Open questions"),
-    ("history-of", "Who did what"),
-    ("settings-of", "Settings"),
+    ("acts-of", "What operators did"),
+    ("runs-of", "Runs"),
+    ("settings-of", "Settings in force"),
     ("rows", "Rows"),
 ];
+
+/// Numbers are masked, and lines lead to their pages.
+const TEXT: Text = Text { reveal: false, pages: Pages::Rows };
 
 pub(in crate::web) async fn batch(site: &Site, name: &str, query: &[(String, String)]) -> Rendered {
     let batch = find(site, name).await?;
@@ -39,60 +39,63 @@ pub(in crate::web) async fn batch(site: &Site, name: &str, query: &[(String, Str
         p.kicker { "Batch, in " (theirs(&site.store.address().to_string())) }
         h1 { (theirs(name)) }
         p.lede {
-            (theirs(&batch.source_name)) ", " (grouped(batch.rows)) " rows, to " (theirs(&batch.endpoint.to_string()))
-            ", service " (theirs(batch.service.as_str()))
+            (theirs(&batch.source_name)) ", " (words::counted(batch.rows.unsigned_abs(), "row")) ", to "
+            (theirs(&batch.endpoint.to_string())) ", service " span.nowrap { (theirs(batch.service.as_str())) }
             @if !batch.account.is_empty() { ", account " (theirs(&batch.account)) }
         }
         (layout::contents(&PLACES))
     };
-    let [standing, accounting, charts, troubles, questions, history] = &parts[..] else {
-        unreachable!("these are its parts")
-    };
     let body = html! {
-        (place(standing))
-        h2 id="accounting-of" { "Accounting" }
-        (place(accounting))
-        h2 id="charts-of" { "Charts" }
-        (place(charts))
-        h2 id="troubles-of" { "What went wrong" }
-        (place(troubles))
-        h2 id="questions-of" { "Open questions" }
-        (place(questions))
-        h2 id="history-of" { "Who did what" }
-        (place(history))
-        h2 id="settings-of" { "Settings" }
-        (history::settings(&batch))
+        @for (number, part) in parts.iter().enumerate() {
+            // The first stands by itself above the places.
+            @if let Some((id, heading)) = number.checked_sub(1).and_then(|number| PLACES.get(number)) {
+                h2 id=(id) { (heading) }
+            }
+            (place(part))
+        }
         (rows::section(&batch, &wanted, &found))
-        p.muted { "All rows, for a table: " (command(&format!("mep-batch export {name}"))) }
+        p.muted { "All rows, for a spreadsheet: " (command(&format!("mep-batch export {name}"))) "; this page as a file: "
+            (command(&format!("mep-batch report {name} -o {name}.html"))) }
     };
     let events = Some(format!("{}/events", address::batch(name)));
     Ok(Page { title: name, events, header, body }.answer(StatusCode::OK))
 }
 
+/// What is live: one part for each of the places before the rows, after the one above them.
 pub(super) async fn parts(site: &Site, batch: &Batch) -> Result<Vec<Part>, Trouble> {
     let standings = site.figures.one(batch.clone()).await?;
     let known = site.figures.known(batch.id).await;
-    let standing = Standing::of(&standings);
-    let runs = site.store.open_runs().await?;
+    let campaign = site.figures.campaign(&standings, &known).await?;
     let first = html! {
-        p.standing role="status" { (standing.badge()) }
+        p.standing role="status" { (Standing::of(&standings).badge()) }
         (progress(&standings))
         (legend(&standings))
         (now(&standings))
     };
-    let history = history::acts(site, &standings).await?;
+    let of_campaign = |section: &dyn Fn(&Campaign) -> Markup| match &campaign {
+        Some(campaign) => section(campaign),
+        None => html! { p.note { "Being read…" } },
+    };
+    let counted = |section: &dyn Fn(&Campaign) -> Markup| {
+        html! {
+            (counting(&known))
+            @if known.is_complete || known.tally.attempt_count() > 0 { (of_campaign(section)) }
+        }
+    };
     Ok(vec![
         Part { id: "standing", html: first },
         Part { id: "accounting", html: accounting::table(&standings) },
-        Part { id: "charts", html: html! { (counting(&known)) (course::charts(&standings, &known, &runs)) } },
-        Part { id: "troubles", html: html! { (counting(&known)) (troubles::table(batch, &known)) } },
-        Part { id: "questions", html: troubles::questions(&standings, &known) },
-        Part { id: "history", html: history },
+        Part { id: "course", html: counted(&|campaign| course::section(campaign, TEXT)) },
+        Part { id: "troubles", html: counted(&|campaign| troubles::section(campaign, TEXT)) },
+        Part { id: "questions", html: of_campaign(&|campaign| questions::section(campaign, TEXT)) },
+        Part { id: "acts", html: of_campaign(&|campaign| acts::section(campaign, TEXT)) },
+        Part { id: "runs", html: counted(&|campaign| runs::section(campaign, TEXT)) },
+        Part { id: "settings", html: of_campaign(&settings::section) },
     ])
 }
 
 /// How far the counting is, until each line has been counted once.
-fn counting(known: &Known) -> maud::Markup {
+fn counting(known: &Known) -> Markup {
     html! {
         @if !known.is_complete {
             p.note {

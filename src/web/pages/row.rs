@@ -9,7 +9,7 @@ use crate::report::masked_body;
 use crate::store::{ActionRecord, AttemptView, Batch, Filter, InvocationView, RowAction};
 use crate::validate::{body_sha256, mask_cell, without_phones};
 use crate::web::address;
-use crate::web::chart::swatch;
+use crate::web::chart::named;
 use crate::web::layout::scroll;
 use crate::web::site::Site;
 use crate::web::words::{self, grouped, theirs};
@@ -28,7 +28,7 @@ pub(in crate::web) async fn row(site: &Site, name: &str, line: &str) -> Rendered
     let header = html! {
         p.kicker { "Batch " a href=(address::batch(name)) { (theirs(name)) } }
         h1 { "Line " (grouped(i64::from(line))) }
-        p.lede { (swatch(row.state)) b { (row.state) } @if let Some(said) = &row.message { ": " (theirs(&without_phones(said))) } }
+        p.lede { b { (named(row.state, row.state.as_str())) } @if let Some(said) = &row.message { ": " (theirs(&without_phones(said))) } }
     };
     let body = html! {
         (facts(&batch, &row, &attempts))

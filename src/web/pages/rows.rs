@@ -10,7 +10,7 @@ use crate::report::{self, FieldValue, Found, Known};
 use crate::store::{self, Batch, Filter, InvocationView};
 use crate::validate::{mask_cell, without_phones};
 use crate::web::address;
-use crate::web::chart::swatch;
+use crate::web::chart::named;
 use crate::web::layout::scroll;
 use crate::web::site::Site;
 use crate::web::words::{self, grouped, theirs};
@@ -92,10 +92,9 @@ pub(super) async fn find(site: &Site, batch: &Batch, wanted: &Wanted, known: &Kn
     report::search(&site.store, batch, &wanted.filter, wanted.after, ROWS, known, WITHIN).await
 }
 
-/// The address of a batch's rows in a state, with a code.
-pub(super) fn address_of(name: &str, state: State, code: Option<u32>) -> String {
-    let code = code.map(|code| format!("&code={code}")).unwrap_or_default();
-    format!("{}?state={state}{code}#rows", address::batch(name))
+/// The address of a batch's rows in a state.
+pub(super) fn address_of(name: &str, state: State) -> String {
+    format!("{}?state={state}#rows", address::batch(name))
 }
 
 /// The form, and the rows that were found.
@@ -181,7 +180,7 @@ fn line(batch: &Batch, row: &InvocationView, has_code: bool, has_message: bool) 
     html! {
         tr {
             th scope="row" { a href=(address::row(&batch.name, row.line)) { "Line " (grouped(i64::from(row.line))) } }
-            td.nowrap data-name="state" { (swatch(row.state)) (row.state) }
+            td.nowrap data-name="state" { (named(row.state, row.state.as_str())) }
             td.nowrap data-name="phone number" { (theirs(&phone(batch, row))) }
             @if has_code { td.number data-name="code" { (number(row.code)) } }
             td.number data-name="attempts" { (row.attempt) }

@@ -4,11 +4,15 @@ use axum::http::StatusCode;
 use maud::{Markup, html};
 
 use super::{Page, Rendered, Trouble, command, place};
-use crate::store::RunView;
+use crate::store::{PastRun, RunView, STOPPED};
+use crate::validate::without_phones;
 use crate::web::events::Part;
 use crate::web::layout::scroll;
 use crate::web::site::Site;
 use crate::web::words::{self, grouped, theirs};
+
+/// Runs that are shown of those that have ended.
+const ENDED_SHOWN: u32 = 50;
 
 pub(in crate::web) async fn runs(site: &Site) -> Rendered {
     let parts = parts(site).await?;
@@ -22,6 +26,7 @@ pub(in crate::web) async fn runs(site: &Site) -> Rendered {
 
 pub(super) async fn parts(site: &Site) -> Result<Vec<Part>, Trouble> {
     let runs = site.store.open_runs().await?;
+    let ended = site.store.ended_runs(ENDED_SHOWN).await?;
     let is_shared = site.store.is_shared();
     let html = html! {
         h2 { "Not ended" }
@@ -42,6 +47,26 @@ pub(super) async fn parts(site: &Site) -> Result<Vec<Part>, Trouble> {
                         }
                     }
                     tbody { @for run in &runs { (line(run, is_shared)) } }
+                }
+            }))
+        }
+        @if !ended.is_empty() {
+            h2 { "Ended" }
+            (scroll("Runs that have ended", &html! {
+                table.cards {
+                    caption { "The last first, " (ENDED_SHOWN) " at most; times in UTC" }
+                    thead {
+                        tr {
+                            th.number scope="col" { "Run" }
+                            th scope="col" { "How it ended" }
+                            th scope="col" { "From" }
+                            th scope="col" { "To" }
+                            th scope="col" { "Process" }
+                            th scope="col" { "Who" }
+                            th scope="col" { "Version" }
+                        }
+                    }
+                    tbody { @for run in &ended { (ended_line(run)) } }
                 }
             }))
         }
@@ -73,6 +98,22 @@ fn line(run: &RunView, is_shared: bool) -> Markup {
             td.number data-name="in flight" { (grouped(run.sending)) }
             td.number data-name="a second" { (words::rate(run.rate)) }
             td data-name="since" { (words::time(run.started_at)) }
+        }
+    }
+}
+
+fn ended_line(run: &PastRun) -> Markup {
+    let (ended_at, how) = run.ended.as_ref().map_or((None, ""), |(at, how)| (Some(*at), how.as_str()));
+    let is_fault = how.starts_with(STOPPED) || how == "died";
+    html! {
+        tr {
+            th.number scope="row" data-name="run" { (run.id.0) }
+            td.alarm[is_fault] data-name="how it ended" { (theirs(&without_phones(how))) }
+            td data-name="from" { (words::time(run.started_at)) }
+            td data-name="to" { @if let Some(at) = ended_at { (words::time(at)) } }
+            td data-name="process" { (theirs(&run.host)) ", pid " (run.pid) }
+            td data-name="who" { (theirs(&run.who)) }
+            td data-name="version" { (theirs(&run.version)) }
         }
     }
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::invocation::State;
 use crate::report::{BatchStatus, Standings, next_steps};
-use crate::web::chart::swatch;
+use crate::web::chart::named;
 use crate::web::words::{self, grouped, share};
 
 use super::command;
@@ -154,7 +154,7 @@ fn order(standings: &Standings) -> impl Iterator<Item = (State, i64)> + '_ {
 pub(super) fn legend(standings: &Standings) -> Markup {
     html! {
         ul.legend {
-            @for (state, count) in order(standings) { li { (swatch(state)) (grouped(count)) " " (state) } }
+            @for (state, count) in order(standings) { li { (named(state, &format!("{} {state}", grouped(count)))) } }
         }
     }
 }
@@ -166,11 +166,13 @@ pub(super) fn now(standings: &Standings) -> Markup {
     };
     let lives = status.runs.iter().any(|run| run.alive);
     html! {
-        @if standings.is_open() && lives {
+        @if standings.is_open() && lives && (status.rate > 0.0 || status.eta.is_some()) {
             p {
-                b { (words::rate(status.rate)) } " a second"
-                @if let Some(limit) = status.rate_limit { " of " (words::rate(limit)) " at most" }
-                @if status.throttle.is_some() { ", as an operator throttled it" }
+                @if status.rate > 0.0 {
+                    b { (words::rate(status.rate)) } " a second"
+                    @if let Some(limit) = status.rate_limit { " of " (words::rate(limit)) " at most" }
+                    @if status.throttle.is_some() { ", as an operator throttled it" }
+                } @else { "Nothing leaves at this moment" }
                 @if let Some(eta) = &status.eta { "; done by about " b.nowrap { (minute(eta)) } }
                 "."
             }

@@ -2,10 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::invocation::State;
+use super::rows::address_of;
 use crate::report::Standings;
-use crate::web::chart::swatch;
-use crate::web::pages::rows::address_of;
+use crate::web::chart::named;
 use crate::web::words::{counted, grouped, share, theirs};
 
 pub(super) fn table(standings: &Standings) -> Markup {
@@ -19,15 +18,16 @@ pub(super) fn table(standings: &Standings) -> Markup {
             }
         }
         table.narrow {
-            thead {
-                tr { th scope="col" { "State" } th.number scope="col" { "Rows" } th.number scope="col" { "Share" } }
-            }
+            thead { tr { th scope="col" { "State" } th.number scope="col" { "Rows" } th.number scope="col" { "Share" } } }
             tbody {
                 @for (state, count) in counts.iter() {
                     tr {
                         th scope="row" {
-                            (swatch(state))
-                            @if count > 0 { a href=(address_of(&batch.name, state, None)) { (state) } } @else { (state) }
+                            @if count > 0 {
+                                a href=(address_of(&batch.name, state)) { (named(state, state.as_str())) }
+                            } @else {
+                                (named(state, state.as_str()))
+                            }
                         }
                         td.number { (grouped(count)) }
                         td.number { (share(count, total)) }
@@ -36,11 +36,9 @@ pub(super) fn table(standings: &Standings) -> Markup {
             }
             tfoot {
                 tr {
-                    th scope="row" {
-                        @if standings.adds_up() { "In all, as many as the rows in the file" } @else { "In all" }
-                    }
+                    th scope="row" { @if standings.adds_up() { "In all, as in the file" } @else { "In all" } }
                     td.number { (grouped(total)) }
-                    td {}
+                    td.number { @if total > 0 { (share(total, rows)) } }
                 }
             }
         }
@@ -65,14 +63,13 @@ fn more(standings: &Standings) -> Markup {
             h3 { "Canaries" }
             ul {
                 @for canary in &status.canaries {
-                    li { "To " (theirs(&canary.phone_number)) " at " (crate::web::pages::standing::minute(&canary.at)) ": " (theirs(fate(&canary.state, canary.arrived))) }
+                    li { "To " (theirs(&canary.phone_number)) " at " (super::standing::minute(&canary.at)) ": " (theirs(fate(&canary.state, canary.arrived))) }
                 }
             }
         }
-        @if let Some(at) = standings.batch.purge.as_ref() {
-            p.note { "Its phone numbers and texts were purged" @if at.finished_at.is_none() { ", or are being purged" } "." }
+        @if let Some(purge) = standings.batch.purge {
+            p.note { "Its phone numbers and texts " @if purge.finished_at.is_some() { "were purged." } @else { "are being purged." } }
         }
-        @if status.states[State::Skipped] > 0 && status.expired == 0 { p.muted { "Why rows were skipped stands below, in what went wrong." } }
     }
 }
 
