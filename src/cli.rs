@@ -29,6 +29,7 @@ mod list;
 mod logs;
 mod mapping;
 mod mapping_table;
+mod metrics_file;
 mod output;
 mod panics;
 mod phone_rules;

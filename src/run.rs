@@ -10,6 +10,7 @@ mod gatekeeper;
 mod heartbeat;
 mod hours;
 mod judge;
+mod measures;
 mod order;
 mod pace;
 mod patience;
@@ -35,6 +36,7 @@ use crate::store::{self, Actor, Batch, ClosedBecause, Notes, RunLock, Settled, S
 
 use heartbeat::Heartbeat;
 pub use judge::Judge;
+pub use measures::Measures;
 pub use routes::{Connections, ReadSuppressed, Routes};
 
 /// Rows of a batch that CIE is sent without a limit: it is not for load.
@@ -66,6 +68,8 @@ pub struct Options {
     pub store_grace: Duration,
     /// Where it is noted how far the run has come; `None`: nowhere.
     pub notes: Option<Notes>,
+    /// Where it counts what it does, for whoever watches; `None`: nowhere.
+    pub measures: Option<Measures>,
 }
 
 /// Which batches a run sends.
@@ -188,6 +192,9 @@ pub async fn run(
     let heartbeat = Heartbeat::start(&store, &run);
     let ending = engine.send_until_done().await;
     engine.end_note();
+    if let Some(measures) = &engine.options.measures {
+        measures.ended(engine.slots.in_flight());
+    }
     let how = match &ending {
         Ending::Done => "done".to_owned(),
         Ending::Waiting(_) => "waiting".to_owned(),

@@ -27,6 +27,7 @@ mod import_lock;
 mod intake;
 mod late;
 mod lock;
+mod monitor;
 mod note;
 mod noting;
 mod others;

@@ -1,4 +1,5 @@
-//! Pages for people who would rather look than read. Made of data that is gathered below; escaped as a whole by maud.
+//! Pages for people who would rather look than read, and figures for programs that watch. Made of data that is gathered below;
+//! escaped as a whole by maud.
 
 mod address;
 mod assets;
@@ -9,6 +10,7 @@ mod gate;
 mod headers;
 mod hosts;
 pub mod layout;
+mod monitoring;
 mod pages;
 mod patient;
 mod report;
@@ -21,5 +23,6 @@ mod style;
 pub mod words;
 
 pub use gate::Lock;
+pub use monitoring::Monitoring;
 pub use report::report;
 pub use server::Server;

@@ -17,6 +17,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::forecast::Forecast;
 use super::import::{self, Imported};
+use super::metrics_file::MetricsFile;
 use super::output::counted;
 use super::progress::Teller;
 use super::stand_in::StandIn;
@@ -28,7 +29,7 @@ use crate::client::{Credentials, Timeouts};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{BatchId, State, UnixMillis};
 use crate::mep::Endpoint;
-use crate::run::{self, Connections, Options, Routes, Which};
+use crate::run::{self, Connections, Ending, Measures, Options, Routes, Which};
 use crate::store::{self, ActionKind, Batch, Confirmation, RunLock, Store};
 
 /// Requests in flight where nothing is said: sibling APIs of the vendor allow 4 connections.
@@ -43,6 +44,7 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         return dry_run::dry_run(context, &args).await;
     }
     canary::check(&args)?;
+    let metrics = args.metrics_file.as_deref().map(MetricsFile::at).transpose()?;
     let has_file = args.what.iter().any(|what| what == STANDARD_INPUT || Path::new(what).exists());
     let mut store = if has_file { context.create_store().await? } else { context.open_store().await? };
     // First of all: a file that is imported here may be one that was sent, and a canary is a text too.
@@ -99,7 +101,9 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
         let detail = json!({ "limit": args.limit, "concurrency": concurrency.get() });
         store.record_action(batch.id, ActionKind::Run, &context.actor, UnixMillis::now(), &detail).await?;
     }
-    let options = Options { which, concurrency, limit: args.limit, wait: args.wait, store_grace: args.db_grace, notes };
+    let measures = metrics.is_some().then(|| Measures::new(UnixMillis::now()));
+    let (limit, wait, store_grace) = (args.limit, args.wait, args.db_grace);
+    let options = Options { which, concurrency, limit, wait, store_grace, notes, measures };
     let forecast = Forecast::default();
     let mut teller = Teller::new(context.out.is_quiet(), args.limit, context.paint[1], forecast.clone());
     let forecast_every = teller.wants_forecast_every();
@@ -108,8 +112,13 @@ pub(super) async fn run(context: &mut Context, args: RunArgs) -> anyhow::Result<
     store.wait_for_others(TURN_PATIENCE);
     let store = Arc::new(store);
     let reading = forecast_every.map(|every| forecast.read(&store, &options.which, every));
-    let mut ended =
-        run::run(Arc::clone(&store), lock, &context.actor, options, routes, interrupts, &mut observer).await?;
+    let writing = metrics.zip(options.measures.clone()).map(|(file, of_run)| file.keep(&store, &options.which, of_run));
+    let ended = run::run(Arc::clone(&store), lock, &context.actor, options, routes, interrupts, &mut observer).await;
+    if let Some(writing) = writing {
+        let may_read = ended.as_ref().is_ok_and(|ended| !matches!(ended.ending, Ending::StoreFailed(..)));
+        writing.end(may_read).await;
+    }
+    let mut ended = ended?;
     drop((reading, teller));
     stand_in.stop().await;
     ended.batches.extend(dead);

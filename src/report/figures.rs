@@ -2,6 +2,7 @@
 //! second at most for all who look.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use super::campaign::{Campaign, Past, past, put_together};
 use super::follow::Known;
 use super::followers::Followers;
 use super::latest::Latest;
+use super::metrics::Tallies;
 use super::status::{BatchStatus, status};
+use super::tally::Tally;
 use crate::invocation::{BatchId, Counts, State, UnixMillis};
 use crate::store::{self, Batch, Store};
 
@@ -22,13 +25,14 @@ const KEPT_MAX: usize = 1_000;
 /// The figures of all batches.
 pub struct Figures {
     store: Arc<Store>,
-    statuses: Kept<BatchStatus>,
-    pasts: Kept<Past>,
+    statuses: Kept<BatchId, BatchStatus>,
+    /// With the number of runs that it was read for.
+    pasts: Kept<(BatchId, usize), Past>,
     followers: Followers,
 }
 
 /// What is kept of each batch.
-type Kept<T> = Mutex<HashMap<BatchId, Latest<T>>>;
+type Kept<K, T> = Mutex<HashMap<K, Latest<T>>>;
 
 /// A batch as it stands.
 #[derive(Debug, Clone)]
@@ -112,14 +116,22 @@ impl Figures {
         let Some(status) = &standings.status else { return Ok(None) };
         let status =
             BatchStatus { states: standings.counts, adds_up: standings.adds_up(), ..BatchStatus::clone(status) };
-        let (id, runs) = (standings.batch.id, known.tally.runs.keys().copied().collect());
+        let id = standings.batch.id;
+        let runs: Vec<_> = known.tally.runs.keys().copied().collect();
+        let kept = latest_of(&self.pasts, (id, runs.len()));
         let store = Arc::clone(&self.store);
         let read = async move { past(&store, id, runs).await };
-        let past = latest_of(&self.pasts, id).get(PATIENCE, read).await.transpose()?;
+        let past = kept.get(PATIENCE, read).await.transpose()?;
         Ok(past.map(|past| {
-            let (batch, tally) = (standings.batch.clone(), known.tally.clone());
+            let (batch, tally) = (standings.batch.clone(), Tally::clone(&known.tally));
             put_together(&self.store, batch, status, tally, &past, UnixMillis::now())
         }))
+    }
+
+    /// What has been counted of the batches that somebody looks at.
+    #[must_use]
+    pub fn tallies(&self) -> Tallies {
+        self.followers.tallies()
     }
 
     async fn status(&self, batch: &Batch) -> Result<Option<Arc<BatchStatus>>, Arc<store::Error>> {
@@ -130,10 +142,10 @@ impl Figures {
     }
 }
 
-fn latest_of<T: Send + Sync + 'static>(kept: &Kept<T>, batch: BatchId) -> Latest<T> {
+fn latest_of<K: Eq + Hash, T: Send + Sync + 'static>(kept: &Kept<K, T>, key: K) -> Latest<T> {
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.len() >= KEPT_MAX && !kept.contains_key(&batch) {
+    if kept.len() >= KEPT_MAX && !kept.contains_key(&key) {
         kept.clear();
     }
-    kept.entry(batch).or_default().clone()
+    kept.entry(key).or_default().clone()
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use super::tally::{Tally, chunks};
 use crate::invocation::{BatchId, Counts, State};
@@ -18,7 +19,7 @@ pub type RowsOfLines = BTreeMap<(State, Option<u32>), i64>;
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     /// The figures of all lines that were counted.
-    pub tally: Tally,
+    pub tally: Arc<Tally>,
     /// The lines that were counted, in parts.
     pub parts: Vec<(RangeInclusive<u32>, RowsOfLines)>,
     /// Lines that were counted.
@@ -107,12 +108,14 @@ impl Counting {
     pub(super) fn known(&self) -> Known {
         let lines = self.chunks.last().map_or(0, |last| *last.lines.end());
         let mut known = Known { lines, is_complete: self.has_been_round, ..Known::default() };
+        let mut all = Tally::default();
         for chunk in &self.chunks {
             let Some(tally) = &chunk.tally else { continue };
-            known.tally.merge(tally);
+            all.merge(tally);
             known.parts.push((chunk.lines.clone(), tally.rows.clone()));
             known.lines_counted += chunk.lines.end() - chunk.lines.start() + 1;
         }
+        known.tally = Arc::new(all);
         known
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::follow::{Counting, Known, Step};
+use super::tally::Tally;
 use crate::invocation::BatchId;
 use crate::store::Store;
 
@@ -54,6 +55,15 @@ impl Followers {
             tokio::spawn(Arc::clone(followed).follow(Arc::clone(store)));
         }
         followed.known.subscribe()
+    }
+}
+
+impl Followers {
+    /// The figures of those whose lines were all counted.
+    pub(super) fn tallies(&self) -> HashMap<BatchId, Arc<Tally>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.values().map(|followed| (followed.batch, Arc::clone(&followed.known.borrow())));
+        known.filter(|(_, known)| known.is_complete).map(|(batch, known)| (batch, Arc::clone(&known.tally))).collect()
     }
 }
 

@@ -20,18 +20,22 @@ pub(super) fn waiting_for(batch: &Batch, due: i64, waiting: &[Waiting], now: Uni
             }
         }
     }
-    let reason = |hold| match hold {
-        None => "retry",
-        Some(Hold::Window) if batch.settings.schedule.not_before.is_some_and(|begin| begin > now) => "not-before",
-        Some(Hold::Window) => "window",
-        Some(Hold::TimeZone) => "time-zone",
-    };
     let told = |waiting: &Waiting| WaitingFor {
-        reason: reason(waiting.hold),
+        reason: reason(batch, waiting.hold, now),
         until: Some(waiting.next_due_at).filter(|at| *at < HELD_UNTIL).map(|at| at.to_string()),
         rows: waiting.rows,
     };
     waiting.iter().map(told).collect()
+}
+
+/// The word for why rows that were put off wait.
+pub(super) fn reason(batch: &Batch, hold: Option<Hold>, now: UnixMillis) -> &'static str {
+    match hold {
+        None => "retry",
+        Some(Hold::Window) if batch.settings.schedule.not_before.is_some_and(|begin| begin > now) => "not-before",
+        Some(Hold::Window) => "window",
+        Some(Hold::TimeZone) => "time-zone",
+    }
 }
 
 /// Until when no row of the batch may be sent, whatever it says itself; `None` where one may, or where rows name their zones.

@@ -22,6 +22,9 @@ impl Engine<'_> {
             }
         }
         progress.waiting = self.waits_for().filter(|_| self.is_waiting());
+        if let Some(measures) = &self.options.measures {
+            measures.progress(&progress);
+        }
         (self.observer)(Event::Progress(&progress));
     }
 

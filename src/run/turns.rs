@@ -128,11 +128,16 @@ impl Engine<'_> {
             let error = replaced();
             return Err(Failure { error, may_be_done: false });
         }
+        let began = Instant::now();
         let order = self.order(included, asks_unsettled);
         let making = order::make(Arc::clone(&self.store), order);
         // A turn's own failure is an answer too: only silence is not.
         let made = patiently(&self.store, "make a turn", async { Ok(making.await) }).await;
-        made.unwrap_or_else(|error| Err(Failure { error, may_be_done: true }))
+        let made = made.unwrap_or_else(|error| Err(Failure { error, may_be_done: true }));
+        if let Some(measures) = &self.options.measures {
+            measures.turned(&made, began.elapsed());
+        }
+        made
     }
 
     fn order(&self, included: usize, asks_unsettled: bool) -> Order {
@@ -179,6 +184,9 @@ impl Engine<'_> {
         self.waits_for_others = None;
         let sent = self.finished[..included].iter().filter(|finished| finished.settlement.sent_at.is_some());
         self.pace.note(sent.count(), self.turned);
+        if let Some(measures) = &self.options.measures {
+            measures.stored(&self.finished[..included]);
+        }
         for finished in self.finished.drain(..included) {
             if let Some(slot) = finished.slot {
                 self.slots.free_up(slot);

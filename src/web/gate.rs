@@ -320,8 +320,8 @@ mod tests {
         assert_eq!(judged(&gate, Method::POST, LOGIN, &[]), Verdict::Pass);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn wrong_passwords_take_their_time_and_few_are_tried_at_once() {
+    #[tokio::test]
+    async fn of_many_passwords_few_are_looked_at() {
         let gate = gate(Lock::Password("open sesame".to_owned()));
         let basic = format!("Basic {}", BASE64_STANDARD.encode("anybody:open sesame"));
         let tried = judged(&gate, Method::GET, "/", &[("authorization", &basic)]);
@@ -329,9 +329,8 @@ mod tests {
         assert_eq!(judged(&gate, Method::GET, "/", &[]), Verdict::AskPassword);
         assert!(!gate.url(address()).contains("open"));
         assert_eq!(gate.guess("open sesame").await, Guess::Right);
-        let began = tokio::time::Instant::now();
         let guesses = futures_util::future::join_all((0..10).map(|_| gate.guess("wrong"))).await;
         let looked_at = guesses.iter().filter(|guess| **guess == Guess::Wrong).count();
-        assert_eq!((looked_at, began.elapsed() >= WRONG_TAKES), (GUESSES_AT_ONCE, true));
+        assert_eq!(looked_at, GUESSES_AT_ONCE);
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::events::Topic;
 use super::form::pairs;
 use super::gate::{Guess, LOGIN, Verdict};
+use super::monitoring::Monitoring;
 use super::pages::{self, Rendered};
 use super::site::Site;
 use super::{address, assets, headers};
@@ -39,6 +40,8 @@ pub(super) struct Router {
 
 impl Router {
     pub(super) fn new(site: Arc<Site>) -> Router {
+        let counted = Arc::clone(&site);
+        let monitoring = Monitoring::new(Arc::clone(&site.store), move || counted.figures.tallies());
         let routes = axum::Router::new()
             .route("/", get(batches))
             .route("/events", get(events_of_batches))
@@ -50,7 +53,9 @@ impl Router {
             .route("/assets/{name}", get(asset))
             .route(LOGIN, get(login_page))
             .fallback(nothing)
-            .with_state(Arc::clone(&site));
+            .with_state(Arc::clone(&site))
+            .merge(monitoring.metrics())
+            .merge(monitoring.health());
         Router { site, routes: TowerToHyperService::new(routes) }
     }
 

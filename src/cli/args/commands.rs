@@ -79,6 +79,10 @@ pub(in crate::cli) struct RunArgs {
     /// A file that holds the password and that only its owner can read
     #[arg(long, value_name = "FILE", help_heading = "Process options")]
     pub(in crate::cli) password_file: Option<PathBuf>,
+    /// Keep figures for Prometheus in this file while it runs: written anew every 5 s and at the end, for node_exporter's textfile
+    /// collector
+    #[arg(long, value_name = "FILE", help_heading = "Process options")]
+    pub(in crate::cli) metrics_file: Option<PathBuf>,
     /// An HTTP proxy; the usual variables name none. A password in it: by MEP_BATCH_PROXY
     #[arg(long, value_name = "URL", hide_default_value = true, help_heading = "Process options")]
     pub(in crate::cli) proxy: Option<String>,
