@@ -40,14 +40,17 @@ mod progress;
 mod proxy;
 mod purge;
 mod reference;
+mod report;
 mod resend;
 mod resolve;
+mod results_file;
 mod retry;
 mod rolled_back;
 mod run;
 mod run_end;
 mod run_table;
 mod same_reading;
+mod serve;
 mod settings;
 mod show;
 mod signals;
@@ -137,12 +140,14 @@ async fn dispatch(context: &mut Context, command: Command, parser: &config::Pars
         Command::List(args) => list::list(context, args).await,
         Command::Show(args) => show::show(context, args).await,
         Command::Export(args) => export::export(context, args).await,
+        Command::Report(args) => report::report(context, args).await,
         Command::Retry(args) => retry::retry(context, args).await,
         Command::Resolve(args) => resolve::resolve(context, args).await,
         Command::Pause(args) => control::pause(context, args).await,
         Command::Resume(args) => control::resume(context, args).await,
         Command::Cancel(args) => control::cancel(context, args).await,
         Command::Throttle(args) => control::throttle(context, args).await,
+        Command::Serve(args) => serve::serve(context, args).await,
         Command::Simulate(args) => simulate::simulate(context, args).await,
         Command::Purge(args) => purge::purge(context, args).await,
         Command::Doctor(args) => doctor::doctor(context, args).await,

@@ -16,4 +16,5 @@ pub use message::MESSAGE_CHARS_MAX;
 pub use policy::Policy;
 pub use retry_after::{RETRY_AFTER_MAX, retry_after};
 pub use settlement::settle;
+pub use stop::configuration_fault;
 pub use verdict::classify;

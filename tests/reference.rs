@@ -162,6 +162,7 @@ fn of_rows(s: &Scenario, samples: &mut Samples) {
         "export --attempts --format ndjson",
         &s.mep("export first --attempts --format ndjson").exits(0).json_lines(),
     );
+    samples.add("report", &[s.mep("report campaign -o report.html --json").exits(0).json()]);
     for line in ["show first 2 --json", "show mistakes 5 --json", "show campaign 2 --json"] {
         samples.add("show", &[s.mep(line).exits(0).json()]);
     }

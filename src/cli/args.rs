@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use commands::{
-    CheckArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ResolveArgs, RetryArgs, RunArgs, ShowArgs,
-    SimulateArgs, StatusArgs, VerdictArg,
+    CheckArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ReportArgs, ResolveArgs, RetryArgs, RunArgs,
+    ServeArgs, ShowArgs, SimulateArgs, StatusArgs, VerdictArg,
 };
 pub(super) use control::{CancelArgs, ControlArgs, ThrottleArgs};
 pub(super) use hours::{HoursArgs, OrNone};
@@ -104,6 +104,8 @@ pub(super) enum Command {
     Show(ShowArgs),
     /// Write the results as CSV, NDJSON or JSON
     Export(ExportArgs),
+    /// Write all that came of a batch as one HTML page, to be read, printed and handed in
+    Report(ReportArgs),
     /// Put rejected, failed or skipped rows back to pending
     Retry(RetryArgs),
     /// Decide unknown rows; without `--as`, list them with what is known
@@ -116,6 +118,8 @@ pub(super) enum Command {
     Cancel(CancelArgs),
     /// Hold a batch to another rate until that is cleared
     Throttle(ThrottleArgs),
+    /// Show the status page on this machine, live and only to look at
+    Serve(ServeArgs),
     /// Stand in for the API on this machine
     Simulate(SimulateArgs),
     /// Make phone numbers and texts of old batches unreadable, or delete them; without `--apply`, say what would be done

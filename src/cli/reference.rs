@@ -150,25 +150,10 @@ fn push_exit_codes(text: &mut String) {
 fn push_states(text: &mut String) {
     text.push_str("## States of a row\n\n| state | meaning | what moves it out |\n|---|---|---|\n");
     for state in State::ALL {
-        let (meaning, way_out) = meaning_of(state);
+        let (meaning, way_out) = (state.meaning(), state.way_out());
         let _ = writeln!(text, "| `{state}` | {meaning} | {way_out} |");
     }
     text.push('\n');
-}
-
-fn meaning_of(state: State) -> (&'static str, &'static str) {
-    match state {
-        State::Pending => ("to be sent once it is due; also while it waits for a retry or its hours", "a run takes it"),
-        State::Sending => ("stored, and may be on the wire", "its outcome, or the proof that its run is dead"),
-        State::Accepted => ("202 with a request ID, or an operator's word for it", "final"),
-        State::Rejected => ("refused as invalid, by this tool or by the service", "`retry`"),
-        State::Failed => ("a permanent error, or its retry time ran out", "`retry`"),
-        State::Unknown => ("may or may not have been accepted", "`resolve`, or the late outcome of the same attempt"),
-        State::Skipped => {
-            ("never to be sent: a duplicate, already sent, suppressed, or expired", "`retry`; suppressed: never")
-        }
-        State::Cancelled => ("withdrawn, or abandoned after it was unknown", "final"),
-    }
 }
 
 fn headings(command: &Command) -> Vec<String> {

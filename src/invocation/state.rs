@@ -61,6 +61,36 @@ impl State {
         }
     }
 
+    /// What a row of this state is, in a few words.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            State::Pending => "to be sent once it is due; also while it waits for a retry or its hours",
+            State::Sending => "stored, and may be on the wire",
+            State::Accepted => "202 with a request ID, or an operator's word for it",
+            State::Rejected => "refused as invalid, by this tool or by the service",
+            State::Failed => "a permanent error, or its retry time ran out",
+            State::Unknown => "may or may not have been accepted",
+            State::Skipped => "never to be sent: a duplicate, already sent, suppressed, or expired",
+            State::Cancelled => "withdrawn, or abandoned after it was unknown",
+        }
+    }
+
+    /// What moves a row out of it, as Markdown.
+    #[must_use]
+    pub fn way_out(self) -> &'static str {
+        match self {
+            State::Pending => "a run takes it",
+            State::Sending => "its outcome, or the proof that its run is dead",
+            State::Accepted => "final",
+            State::Rejected => "`retry`",
+            State::Failed => "`retry`",
+            State::Unknown => "`resolve`, or the late outcome of the same attempt",
+            State::Skipped => "`retry`; suppressed: never",
+            State::Cancelled => "final",
+        }
+    }
+
     /// Where a row of this state goes when its last attempt turns out to have led to `outcome` after its run had been
     /// thought dead; `None` where it stays as it is.
     #[must_use]

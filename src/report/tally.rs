@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::invocation::{Outcome, State, UnixMillis};
+use crate::invocation::{Outcome, RunId, SkipReason, State, UnixMillis};
 use crate::store::{self, AttemptCount, Batch, Cause, LINES_NAMED, LineTally, Store, Trouble};
 
 /// Lines that are counted by one question to the database.
@@ -27,6 +27,8 @@ pub struct Tally {
     pub attempts: BTreeMap<(Outcome, Option<u16>, Option<u32>), i64>,
     /// Milliseconds from the start of a request to its outcome, and of how many answered attempts.
     pub answer_times: BTreeMap<u32, i64>,
+    /// How many attempts each run made.
+    pub runs: BTreeMap<RunId, i64>,
     /// Why rows are not accepted.
     pub troubles: BTreeMap<Cause, TroubleRows>,
     /// Rows of further causes, where there are too many to keep apart.
@@ -55,12 +57,22 @@ pub struct Span {
     pub outcomes: BTreeMap<Outcome, i64>,
 }
 
+impl Span {
+    fn add(&mut self, other: &Span) {
+        self.sent += other.sent;
+        for (outcome, attempts) in &other.outcomes {
+            *self.outcomes.entry(*outcome).or_default() += attempts;
+        }
+    }
+}
+
 impl Default for Tally {
     fn default() -> Tally {
         Tally {
             rows: BTreeMap::new(),
             attempts: BTreeMap::new(),
             answer_times: BTreeMap::new(),
+            runs: BTreeMap::new(),
             troubles: BTreeMap::new(),
             other_troubles: 0,
             last_accepted_at: None,
@@ -79,8 +91,38 @@ impl Tally {
         for (ms, attempts) in &part.answer_times {
             *self.answer_times.entry(*ms).or_default() += attempts;
         }
+        for (run, attempts) in &part.runs {
+            *self.runs.entry(*run).or_default() += attempts;
+        }
         part.troubles.iter().for_each(|trouble| self.add_trouble(trouble));
         part.attempts.iter().for_each(|count| self.add_attempts(count));
+    }
+
+    /// Adds the figures of other lines.
+    pub fn merge(&mut self, other: &Tally) {
+        for (key, rows) in &other.rows {
+            *self.rows.entry(*key).or_default() += rows;
+        }
+        for (key, attempts) in &other.attempts {
+            *self.attempts.entry(*key).or_default() += attempts;
+        }
+        for (ms, attempts) in &other.answer_times {
+            *self.answer_times.entry(*ms).or_default() += attempts;
+        }
+        for (run, attempts) in &other.runs {
+            *self.runs.entry(*run).or_default() += attempts;
+        }
+        for (cause, TroubleRows { rows, lines }) in &other.troubles {
+            self.add_trouble(&Trouble { cause: cause.clone(), rows: *rows, lines: lines.clone() });
+        }
+        self.other_troubles += other.other_troubles;
+        self.last_accepted_at = self.last_accepted_at.max(other.last_accepted_at);
+        while self.span_seconds < other.span_seconds && self.lengthen_spans() {}
+        for (start, span) in &other.spans {
+            let into = self.spans.entry(start.div_euclid(self.span_seconds) * self.span_seconds).or_default();
+            into.add(span);
+        }
+        while self.spans.len() > SPANS_MAX && self.lengthen_spans() {}
     }
 
     /// The figures of all attempts that were counted.
@@ -112,11 +154,12 @@ impl Tally {
     }
 
     fn add_trouble(&mut self, trouble: &Trouble) {
-        if !self.troubles.contains_key(&trouble.cause) && self.troubles.len() >= CAUSES_MAX {
+        let cause = general(&trouble.cause);
+        if !self.troubles.contains_key(&cause) && self.troubles.len() >= CAUSES_MAX {
             self.other_troubles += trouble.rows;
             return;
         }
-        let known = self.troubles.entry(trouble.cause.clone()).or_default();
+        let known = self.troubles.entry(cause).or_default();
         known.rows += trouble.rows;
         known.lines.extend(&trouble.lines);
         known.lines.sort_unstable();
@@ -147,15 +190,17 @@ impl Tally {
     fn lengthen_spans(&mut self) -> bool {
         let Some(longer) = SPAN_SECONDS.into_iter().find(|seconds| *seconds > self.span_seconds) else { return false };
         for (start, span) in std::mem::take(&mut self.spans) {
-            let into = self.spans.entry(start.div_euclid(longer) * longer).or_default();
-            into.sent += span.sent;
-            for (outcome, attempts) in span.outcomes {
-                *into.outcomes.entry(outcome).or_default() += attempts;
-            }
+            self.spans.entry(start.div_euclid(longer) * longer).or_default().add(&span);
         }
         self.span_seconds = longer;
         true
     }
+}
+
+/// The cause without the line or batch that its text names, where another row is the cause: each row has another one.
+fn general(cause: &Cause) -> Cause {
+    let reason = cause.reason.as_deref().and_then(|reason| reason.parse::<SkipReason>().ok());
+    Cause { message: reason.map(|reason| reason.to_string()).or_else(|| cause.message.clone()), ..cause.clone() }
 }
 
 /// The ranges of lines in which a batch is counted. A header, a title and empty lines have numbers too, so that the last line is
@@ -184,6 +229,7 @@ pub async fn tally(store: &Store, batch: &Batch) -> store::Result<Tally> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::RowCount;
 
     fn attempts(second: i64, outcome: Outcome, attempts: i64) -> AttemptCount {
         AttemptCount { second, outcome, http_status: None, code: None, is_sent: true, attempts }
@@ -228,6 +274,49 @@ mod tests {
         tally.add(&part(9, &[100, 101, 102, 103, 104]));
         tally.add(&part(2, &[7, 8]));
         assert_eq!(tally.troubles[&cause], TroubleRows { rows: 11, lines: vec![7, 8, 100, 101, 102] });
+    }
+
+    #[test]
+    fn figures_of_parts_are_those_of_the_whole() {
+        let part = |begin: i64, seconds: i64| LineTally {
+            attempts: (0..seconds).map(|second| attempts(begin + second, Outcome::Accepted, 3)).collect(),
+            answer_times: vec![(u32::try_from(begin % 7).expect("small"), seconds)],
+            rows: vec![RowCount { state: State::Accepted, code: None, rows: 3 * seconds }],
+            ..LineTally::default()
+        };
+        let parts = [part(1_800_000_000, 5_000), part(1_800_004_000, 90), part(1_799_999_990, 20)];
+        let (mut whole, mut merged) = (Tally::default(), Tally::default());
+        for part in &parts {
+            whole.add(part);
+            let mut alone = Tally::default();
+            alone.add(part);
+            merged.merge(&alone);
+        }
+        assert_eq!(merged, whole);
+        let mut other_way = Tally::default();
+        parts.iter().rev().for_each(|part| other_way.add(part));
+        assert_eq!(other_way.spans(60), merged.spans(60));
+    }
+
+    #[test]
+    fn rows_that_repeat_others_are_one_trouble_whichever_lines_they_repeat() {
+        let skipped = |line: u32| Trouble {
+            cause: Cause {
+                state: State::Skipped,
+                http_status: None,
+                code: None,
+                refused_by: None,
+                reason: Some("duplicate".to_owned()),
+                message: Some(format!("not sent: the same request as line {line}")),
+            },
+            rows: 1,
+            lines: vec![line + 10],
+        };
+        let mut tally = Tally::default();
+        tally.add(&LineTally { troubles: vec![skipped(2), skipped(3)], ..LineTally::default() });
+        let (cause, rows) = tally.troubles.first_key_value().expect("a trouble");
+        assert_eq!(cause.message.as_deref(), Some("not sent: an earlier row reaches the same person"));
+        assert_eq!((tally.troubles.len(), rows.rows, &rows.lines[..]), (1, 2, &[12, 13][..]));
     }
 
     #[test]

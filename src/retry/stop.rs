@@ -6,7 +6,7 @@ use crate::mep::{METHOD_NOT_ALLOWED, ROLE_NOT_ALLOWED};
 
 /// What the service refused for a fault of the configuration, what it said, and what to mend.
 pub(super) fn misconfigured(answer: &Answer) -> String {
-    let (what, hint) = fault(answer);
+    let (what, hint) = configuration_fault(answer.status, answer.code);
     told(answer, what, hint)
 }
 
@@ -25,8 +25,10 @@ fn told(answer: &Answer, what: &str, hint: &str) -> String {
     format!("{what} (HTTP {}{code}); it said: {}\nhint: {hint}", answer.status, said(answer))
 }
 
-fn fault(answer: &Answer) -> (&'static str, &'static str) {
-    match (answer.status, answer.code) {
+/// What is wrong with the configuration at an answer that says so, and what to mend.
+#[must_use]
+pub fn configuration_fault(status: u16, code: Option<u32>) -> (&'static str, &'static str) {
+    match (status, code) {
         (401, _) => {
             ("the service refused the credentials", "check the account ID and the password; both are case-sensitive")
         }

@@ -145,7 +145,7 @@ impl Store {
     }
 }
 
-fn read_action(row: &Row) -> sqlx::Result<ActionRecord> {
+pub(super) fn read_action(row: &Row) -> sqlx::Result<ActionRecord> {
     let actor = Actor { who: row.get("who")?, host: row.get("host")?, version: row.get("version")? };
     let at = UnixMillis(row.get("at")?);
     let (kind, reason, detail) = (row.get("kind")?, row.get("reason")?, row.get("detail")?);

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::statement::{Row, query};
 use super::{Result, Store};
-use crate::invocation::{BatchId, InvocationId, Outcome, State};
+use crate::invocation::{BatchId, InvocationId, Outcome, RunId, State};
 
 /// Lines that are named of each kind of trouble.
 pub const LINES_NAMED: u32 = 5;
@@ -21,6 +21,8 @@ pub struct LineTally {
     /// How long answers took: milliseconds from the start of the request to its outcome, and of how many attempts. Counted
     /// where an answer's head came.
     pub answer_times: Vec<(u32, i64)>,
+    /// How many attempts each run made.
+    pub runs: Vec<(RunId, i64)>,
 }
 
 /// Rows that stand alike.
@@ -79,6 +81,14 @@ pub struct AttemptCount {
     pub attempts: i64,
 }
 
+/// What tells that rows which had come to their end are other than they were: an operator's act, or what a run that was thought
+/// dead has told late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Afterthoughts {
+    last_action: i64,
+    late_attempts: i64,
+}
+
 const ROWS: &str = "SELECT state, code, COUNT(*) FROM invocation WHERE id BETWEEN $1 AND $2 GROUP BY state, code";
 
 const TROUBLES: &str = "SELECT line, state, http_status, code, refused_by, reason, message, alike FROM
@@ -96,6 +106,8 @@ const ATTEMPTS: &str = "SELECT finished_at / 1000 AS second, outcome, http_statu
 const ANSWER_TIMES: &str = "SELECT finished_at - sent_at AS ms, COUNT(*) FROM attempt
     WHERE invocation_id BETWEEN $1 AND $2 AND http_status IS NOT NULL AND sent_at IS NOT NULL GROUP BY 1";
 
+const RUNS: &str = "SELECT run_id, COUNT(*) FROM attempt WHERE invocation_id BETWEEN $1 AND $2 GROUP BY run_id";
+
 impl Store {
     /// Counts what came of the lines, each named by its number in the file.
     ///
@@ -108,6 +120,7 @@ impl Store {
         let rows = ask(ROWS).fetch_all(&readers).await.map_err(failed())?;
         let troubles = ask(TROUBLES).bind(i64::from(LINES_NAMED)).fetch_all(&readers).await.map_err(failed())?;
         let attempts = ask(ATTEMPTS).fetch_all(&readers).await.map_err(failed())?;
+        let runs = ask(RUNS).fetch_all(&readers).await.map_err(failed())?;
         let times = ask(ANSWER_TIMES).fetch_all(&readers).await.map_err(failed())?;
         Ok(LineTally {
             rows: rows.iter().map(|row| self.row_count(row)).collect::<Result<_>>()?,
@@ -117,6 +130,11 @@ impl Store {
             answer_times: times
                 .iter()
                 .map(|row| Ok((u32::try_from(row.get::<i64>(0)?.max(0)).unwrap_or(u32::MAX), row.get(1)?)))
+                .collect::<sqlx::Result<_>>()
+                .map_err(failed())?,
+            runs: runs
+                .iter()
+                .map(|row| Ok((RunId(row.get(0)?), row.get(1)?)))
                 .collect::<sqlx::Result<_>>()
                 .map_err(failed())?,
         })
@@ -142,6 +160,18 @@ impl Store {
             .await
             .map_err(self.failed("look for attempts"))?;
         Ok(found > 0)
+    }
+
+    /// What has come to a batch's rows after their end: other than before where any has changed.
+    pub async fn afterthoughts(&self, batch: BatchId) -> Result<Afterthoughts> {
+        const LAST: &str = "SELECT (SELECT COALESCE(MAX(id), 0) FROM action WHERE batch_id = $1
+                AND kind IN ('cancel', 'retry', 'resolve', 'rolled-back', 'purge')),
+            (SELECT COUNT(*) FROM attempt WHERE late = 1 AND invocation_id > $2 AND invocation_id < $3)";
+        let failed = || self.failed("look for what came to rows after their end");
+        let (start, end) = batch.row_bounds();
+        let found = query(LAST).bind(batch.0).bind(start).bind(end).fetch_one(&self.readers()).await;
+        let row = found.map_err(failed())?;
+        Ok(Afterthoughts { last_action: row.get(0).map_err(failed())?, late_attempts: row.get(1).map_err(failed())? })
     }
 
     fn row_count(&self, row: &Row) -> Result<RowCount> {

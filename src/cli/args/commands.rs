@@ -174,6 +174,18 @@ pub(in crate::cli) struct ExportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct ReportArgs {
+    /// The batch
+    pub(in crate::cli) batch: String,
+    /// Where to: one file that needs nothing else
+    #[arg(long, short, value_name = "FILE")]
+    pub(in crate::cli) output: PathBuf,
+    /// Show phone numbers in full
+    #[arg(long)]
+    pub(in crate::cli) reveal: bool,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct RetryArgs {
     /// The batch
     pub(in crate::cli) batch: String,
@@ -269,4 +281,15 @@ pub(in crate::cli) struct SimulateArgs {
     /// A file for one NDJSON line a request, written before the answer
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) receipts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ServeArgs {
+    /// The address; loopback unless you say otherwise; port 0: any that is free
+    #[arg(id = "serve_listen", long = "listen", value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub(in crate::cli) listen: std::net::SocketAddr,
+    /// A file with a password, which only its owner can read, that whoever looks has to know, instead of the token in the URL;
+    /// needed where other machines can look
+    #[arg(id = "serve_password_file", long = "password-file", value_name = "FILE")]
+    pub(in crate::cli) password_file: Option<PathBuf>,
 }
