@@ -6,6 +6,7 @@ mod either;
 mod page;
 mod scenario;
 
+#[expect(dead_code, reason = "each file of tests uses a part of it")]
 #[path = "secrets/echo.rs"]
 mod echo;
 
