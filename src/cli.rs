@@ -47,6 +47,7 @@ mod run;
 mod run_end;
 mod run_table;
 mod same_reading;
+mod serve;
 mod settings;
 mod show;
 mod signals;
@@ -142,6 +143,7 @@ async fn dispatch(context: &mut Context, command: Command, parser: &config::Pars
         Command::Resume(args) => control::resume(context, args).await,
         Command::Cancel(args) => control::cancel(context, args).await,
         Command::Throttle(args) => control::throttle(context, args).await,
+        Command::Serve(args) => serve::serve(context, args).await,
         Command::Simulate(args) => simulate::simulate(context, args).await,
         Command::Purge(args) => purge::purge(context, args).await,
         Command::Doctor(args) => doctor::doctor(context, args).await,

@@ -3,6 +3,7 @@
 //! No I/O and no clock: times come in as [`UnixMillis`]. The rules of time zones alone are looked up, in the system's
 //! database or the one that is built in.
 
+mod about;
 mod attempt;
 mod counted;
 mod findings;
@@ -16,11 +17,13 @@ mod schedule;
 mod settings;
 mod skip;
 mod state;
+mod steering;
 mod suppressed;
 mod time;
 mod verdict;
 mod window;
 
+pub use about::about;
 pub use attempt::{
     Answer, Attempt, Effect, Finding, GivenBack, NoAnswer, Outcome, RefusedBy, Settlement, Taken, UnknownOutcome,
 };
@@ -38,6 +41,7 @@ pub use schedule::{HELD_UNTIL, Hold, Leave, Schedule, time_zone};
 pub use settings::{Expressions, Settings};
 pub use skip::{SkipReason, already_sent};
 pub use state::{Counts, State, UnknownState};
+pub use steering::is_steering;
 pub use suppressed::Suppressed;
 pub use time::UnixMillis;
 pub use verdict::{FiledWord, UnknownVerdict, Verdict, Word};

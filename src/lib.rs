@@ -12,4 +12,5 @@ pub mod run;
 pub mod simulator;
 pub mod store;
 pub mod validate;
+pub mod web;
 pub mod worker;

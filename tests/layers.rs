@@ -15,13 +15,14 @@ const LAYERS: [&[&str]; 7] = [
 ];
 
 /// Libraries that some modules alone may know.
-const KEPT: [(&str, &[&str]); 7] = [
+const KEPT: [(&str, &[&str]); 8] = [
     ("sqlx", &["store"]),
     ("reqwest", &["client"]),
     ("hyper", &["client", "web", "simulator"]),
     ("hyper_util", &["client", "web", "simulator"]),
     ("http_body_util", &["client", "web", "simulator"]),
     ("axum", &["web", "simulator"]),
+    ("maud", &["web"]),
     ("clap", &["cli"]),
 ];
 

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use commands::{
-    CheckArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ResolveArgs, RetryArgs, RunArgs, ShowArgs,
-    SimulateArgs, StatusArgs, VerdictArg,
+    CheckArgs, ExportArgs, FormatArg, ImportArgs, ListArgs, ReasonArg, ResolveArgs, RetryArgs, RunArgs, ServeArgs,
+    ShowArgs, SimulateArgs, StatusArgs, VerdictArg,
 };
 pub(super) use control::{CancelArgs, ControlArgs, ThrottleArgs};
 pub(super) use hours::{HoursArgs, OrNone};
@@ -116,6 +116,8 @@ pub(super) enum Command {
     Cancel(CancelArgs),
     /// Hold a batch to another rate until that is cleared
     Throttle(ThrottleArgs),
+    /// Show the status page on this machine, live and only to look at
+    Serve(ServeArgs),
     /// Stand in for the API on this machine
     Simulate(SimulateArgs),
     /// Make phone numbers and texts of old batches unreadable, or delete them; without `--apply`, say what would be done

@@ -48,8 +48,14 @@ pub(super) const TYPED_ONLY: [&str; 17] = [
     "yes",
 ];
 
-/// The flag that says what an operator wants at this moment, though another command has a setting of its name.
-const NO_SETTING: &str = "throttle_rate";
+/// Flags that say what an operator wants at this moment, though another command has a setting of their name: the password of the
+/// vendor's account is not to become the status page's.
+const NO_SETTING: [&str; 3] = ["throttle_rate", "serve_listen", "serve_password_file"];
+
+/// Whether a flag is one of them.
+fn is_no_setting(arg: &Arg) -> bool {
+    NO_SETTING.contains(&arg.get_id().as_str())
+}
 
 /// The parser, and what was put into it.
 #[derive(Debug, Clone)]
@@ -195,7 +201,7 @@ fn bound_of(key: &str) -> Option<&str> {
 
 fn set_default(command: Command, key: &str, values: &[String]) -> Command {
     let command = command.mut_args(|arg: Arg| {
-        let is_it = arg.get_long() == Some(key) && arg.get_id() != NO_SETTING;
+        let is_it = arg.get_long() == Some(key) && !is_no_setting(&arg);
         if is_it { arg.default_values(values.to_vec()) } else { arg }
     });
     command.mut_subcommands(|sub| set_default(sub, key, values))

@@ -55,6 +55,18 @@ pub(super) fn source(file: Option<&Path>) -> anyhow::Result<Option<String>> {
     Ok(std::env::var_os("MEP_PASSWORD").map(|_| "the password is in MEP_PASSWORD".to_owned()))
 }
 
+/// The password of the status page, from a file that only its owner can read.
+pub(super) fn page_password(file: &Path) -> anyhow::Result<String> {
+    let password = read_file(file)?;
+    if password.is_empty() {
+        bail!(Usage(format!(
+            "the password file `{}` is empty\nhint: put a password into it, in one line",
+            file.display()
+        )));
+    }
+    Ok(password)
+}
+
 fn read_file(file: &Path) -> anyhow::Result<String> {
     let shown = file.display();
     let unreadable = || Usage(format!("cannot read the password file `{shown}`"));

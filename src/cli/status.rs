@@ -13,7 +13,7 @@ use super::output::{counted, grouped};
 use super::watch::watch;
 use super::{rolled_back, run_table};
 use crate::invocation::{State, UnixMillis};
-use crate::report::{self, BatchStatus, Standing};
+use crate::report::{self, BatchStatus, NextStep, Standing};
 use crate::store::{Address, Store};
 
 pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::Result<Exit> {
@@ -128,33 +128,16 @@ pub(super) fn accounting(status: &BatchStatus, database: &Address, paint: Paint)
         let _ = writeln!(text, "{count} of the skipped were not sent in time (`--not-after`)");
     }
     let _ = writeln!(text, "Results: mep-batch export {name}   (in {})", database);
-    for (state, what, command) in [
-        (State::Unknown, "what nobody can know", format!("mep-batch resolve {name}")),
-        (State::Rejected, "what was refused", format!("mep-batch list {name} --state rejected")),
-        (State::Failed, "what failed", format!("mep-batch list {name} --state failed")),
-        match status.paused_at {
-            Some(_) => (State::Pending, "to end the pause", format!("mep-batch resume {name}")),
-            None => (State::Pending, "what is left to send", format!("mep-batch run {name}")),
-        },
-    ] {
-        let is_being_sent =
-            state == State::Pending && status.paused_at.is_none() && status.runs.iter().any(|run| run.alive);
-        let held = if state == State::Pending { held_rows(status) } else { 0 };
-        if status.states[state] > held && !is_being_sent {
-            let _ = writeln!(text, "Next, {what}: {command}");
-        }
+    for NextStep { what, command } in report::next_steps(status) {
+        let _ = writeln!(text, "Next, {what}: {command}");
     }
     text.push_str(&held_text(status));
     text
 }
 
-fn held_rows(status: &BatchStatus) -> i64 {
-    status.waiting_for.iter().filter(|waiting| waiting.reason == "time-zone").map(|waiting| waiting.rows).sum()
-}
-
 /// How many rows are held because their zone is not known, and what lets them go.
 fn held_text(status: &BatchStatus) -> String {
-    let (name, held) = (&status.batch, held_rows(status));
+    let (name, held) = (&status.batch, report::held_rows(status));
     if held == 0 {
         return String::new();
     }
@@ -207,21 +190,8 @@ fn canaries(status: &BatchStatus) -> String {
 fn details(status: &BatchStatus, database: &Address) -> String {
     let mut text = pace(status);
     for waiting in &status.waiting_for {
-        let why = match waiting.reason {
-            "paused" => "because an operator paused the batch (`mep-batch resume` lets it go on)",
-            "confirmation" => "for an operator's confirmation (`mep-batch run` says how)",
-            "max-unknown" => "because too many rows are unknown (`mep-batch resolve`)",
-            "throttled" => "because the service asked to wait (429)",
-            "unreachable" => "because the endpoint could not be reached",
-            "ambiguous" => "because three of the last twenty answers left open whether a text was sent",
-            "retry" => "for a retry",
-            "window" => "for their window to open",
-            "not-before" => "because nothing is sent earlier (`--not-before`)",
-            "time-zone" => "because their time zone is not known",
-            other => other,
-        };
         let until = waiting.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
-        let _ = writeln!(text, "{:>10}  wait{until} {why}", grouped(waiting.rows));
+        let _ = writeln!(text, "{:>10}  wait{until} {}", grouped(waiting.rows), waiting.why());
     }
     if let Some(why) = status.last_stop.as_ref().filter(|_| status.states[State::Pending] > 0) {
         let _ = writeln!(text, "The last run stopped: {why}");

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::colour;
+use crate::invocation::is_steering;
 
 /// How a character is written that must not reach a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,15 +54,6 @@ fn push_escaped(shown: &mut String, c: char, escape: Escape) {
         Escape::Text => shown.extend(c.escape_unicode()),
         // All of them lie in the plane of four digits.
         Escape::Json => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
-    }
-}
-
-fn is_steering(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        // The marks and embeddings of right-to-left scripts: a text would be read in another order than it is written.
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        c => c.is_control(),
     }
 }
 

@@ -117,6 +117,66 @@ pub struct WaitingFor {
     pub rows: i64,
 }
 
+impl WaitingFor {
+    /// Why they wait, in words that go on from 'they wait'.
+    #[must_use]
+    pub fn why(&self) -> &'static str {
+        match self.reason {
+            "paused" => "because an operator paused the batch (`mep-batch resume` lets it go on)",
+            "confirmation" => "for an operator's confirmation (`mep-batch run` says how)",
+            "max-unknown" => "because too many rows are unknown (`mep-batch resolve`)",
+            "throttled" => "because the service asked to wait (429)",
+            "unreachable" => "because the endpoint could not be reached",
+            "ambiguous" => "because three of the last twenty answers left open whether a text was sent",
+            "retry" => "for a retry",
+            "window" => "for their window to open",
+            "not-before" => "because nothing is sent earlier (`--not-before`)",
+            "time-zone" => "because their time zone is not known",
+            other => other,
+        }
+    }
+}
+
+/// What an operator may type next, and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextStep {
+    /// What it is for: goes on from 'next'.
+    pub what: &'static str,
+    /// The command.
+    pub command: String,
+}
+
+/// What an operator may type next.
+#[must_use]
+pub fn next_steps(status: &BatchStatus) -> Vec<NextStep> {
+    let name = &status.batch;
+    let is_paused = status.paused_at.is_some();
+    let pending = match is_paused {
+        true => (State::Pending, "to end the pause", format!("mep-batch resume {name}")),
+        false => (State::Pending, "what is left to send", format!("mep-batch run {name}")),
+    };
+    let steps = [
+        (State::Unknown, "what nobody can know", format!("mep-batch resolve {name}")),
+        (State::Rejected, "what was refused", format!("mep-batch list {name} --state rejected")),
+        (State::Failed, "what failed", format!("mep-batch list {name} --state failed")),
+        pending,
+    ];
+    let is_being_sent = !is_paused && status.runs.iter().any(|run| run.alive);
+    let is_next = |state: State| match state {
+        State::Pending => status.states[state] > held_rows(status) && !is_being_sent,
+        State::Sending | State::Accepted | State::Rejected | State::Failed | State::Unknown => status.states[state] > 0,
+        State::Skipped | State::Cancelled => false,
+    };
+    let next = steps.into_iter().filter(|(state, _, _)| is_next(*state));
+    next.map(|(_, what, command)| NextStep { what, command }).collect()
+}
+
+/// How many rows are held because their zone is not known.
+#[must_use]
+pub fn held_rows(status: &BatchStatus) -> i64 {
+    status.waiting_for.iter().filter(|waiting| waiting.reason == "time-zone").map(|waiting| waiting.rows).sum()
+}
+
 /// What the counts of a batch say, worst first: the order in which exit codes win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {

@@ -55,6 +55,15 @@ pub struct Span {
     pub outcomes: BTreeMap<Outcome, i64>,
 }
 
+impl Span {
+    fn add(&mut self, other: &Span) {
+        self.sent += other.sent;
+        for (outcome, attempts) in &other.outcomes {
+            *self.outcomes.entry(*outcome).or_default() += attempts;
+        }
+    }
+}
+
 impl Default for Tally {
     fn default() -> Tally {
         Tally {
@@ -81,6 +90,30 @@ impl Tally {
         }
         part.troubles.iter().for_each(|trouble| self.add_trouble(trouble));
         part.attempts.iter().for_each(|count| self.add_attempts(count));
+    }
+
+    /// Adds the figures of other lines.
+    pub fn merge(&mut self, other: &Tally) {
+        for (key, rows) in &other.rows {
+            *self.rows.entry(*key).or_default() += rows;
+        }
+        for (key, attempts) in &other.attempts {
+            *self.attempts.entry(*key).or_default() += attempts;
+        }
+        for (ms, attempts) in &other.answer_times {
+            *self.answer_times.entry(*ms).or_default() += attempts;
+        }
+        for (cause, TroubleRows { rows, lines }) in &other.troubles {
+            self.add_trouble(&Trouble { cause: cause.clone(), rows: *rows, lines: lines.clone() });
+        }
+        self.other_troubles += other.other_troubles;
+        self.last_accepted_at = self.last_accepted_at.max(other.last_accepted_at);
+        while self.span_seconds < other.span_seconds && self.lengthen_spans() {}
+        for (start, span) in &other.spans {
+            let into = self.spans.entry(start.div_euclid(self.span_seconds) * self.span_seconds).or_default();
+            into.add(span);
+        }
+        while self.spans.len() > SPANS_MAX && self.lengthen_spans() {}
     }
 
     /// The figures of all attempts that were counted.
@@ -147,11 +180,7 @@ impl Tally {
     fn lengthen_spans(&mut self) -> bool {
         let Some(longer) = SPAN_SECONDS.into_iter().find(|seconds| *seconds > self.span_seconds) else { return false };
         for (start, span) in std::mem::take(&mut self.spans) {
-            let into = self.spans.entry(start.div_euclid(longer) * longer).or_default();
-            into.sent += span.sent;
-            for (outcome, attempts) in span.outcomes {
-                *into.outcomes.entry(outcome).or_default() += attempts;
-            }
+            self.spans.entry(start.div_euclid(longer) * longer).or_default().add(&span);
         }
         self.span_seconds = longer;
         true
@@ -184,6 +213,7 @@ pub async fn tally(store: &Store, batch: &Batch) -> store::Result<Tally> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::RowCount;
 
     fn attempts(second: i64, outcome: Outcome, attempts: i64) -> AttemptCount {
         AttemptCount { second, outcome, http_status: None, code: None, is_sent: true, attempts }
@@ -228,6 +258,28 @@ mod tests {
         tally.add(&part(9, &[100, 101, 102, 103, 104]));
         tally.add(&part(2, &[7, 8]));
         assert_eq!(tally.troubles[&cause], TroubleRows { rows: 11, lines: vec![7, 8, 100, 101, 102] });
+    }
+
+    #[test]
+    fn figures_of_parts_are_those_of_the_whole() {
+        let part = |begin: i64, seconds: i64| LineTally {
+            attempts: (0..seconds).map(|second| attempts(begin + second, Outcome::Accepted, 3)).collect(),
+            answer_times: vec![(u32::try_from(begin % 7).expect("small"), seconds)],
+            rows: vec![RowCount { state: State::Accepted, code: None, rows: 3 * seconds }],
+            ..LineTally::default()
+        };
+        let parts = [part(1_800_000_000, 5_000), part(1_800_004_000, 90), part(1_799_999_990, 20)];
+        let (mut whole, mut merged) = (Tally::default(), Tally::default());
+        for part in &parts {
+            whole.add(part);
+            let mut alone = Tally::default();
+            alone.add(part);
+            merged.merge(&alone);
+        }
+        assert_eq!(merged, whole);
+        let mut other_way = Tally::default();
+        parts.iter().rev().for_each(|part| other_way.add(part));
+        assert_eq!(other_way.spans(60), merged.spans(60));
     }
 
     #[test]

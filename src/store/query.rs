@@ -20,6 +20,18 @@ pub(super) const REPEATED: &str = "SELECT COUNT(*) FROM
 impl Store {
     /// The next rows of a batch after a line that the filter selects, in the order of lines; empty at the end.
     pub async fn page(&self, batch: BatchId, filter: &Filter, after: u32, limit: u32) -> Result<Vec<InvocationView>> {
+        self.page_up_to(batch, filter, after, u32::MAX, limit).await
+    }
+
+    /// Likewise, of the lines up to `last`: so that who asks for what is rare can say how many rows are looked at.
+    pub async fn page_up_to(
+        &self,
+        batch: BatchId,
+        filter: &Filter,
+        after: u32,
+        last: u32,
+        limit: u32,
+    ) -> Result<Vec<InvocationView>> {
         macro_rules! page {
             ($from:literal, $join:literal) => {
                 concat!(
@@ -47,12 +59,9 @@ impl Store {
             "FROM fingerprint AS f CROSS JOIN invocation AS i",
             " AND f.phone = $6 AND f.invocation_id > $1 AND f.invocation_id < $2 AND i.id = f.invocation_id"
         );
-        let (first, last) = (filter.lines.iter().min(), filter.lines.iter().max());
+        let (first, last_wanted) = (filter.lines.iter().min(), filter.lines.iter().max());
         let after = first.map_or(after, |first| after.max(first.saturating_sub(1)));
-        let end = match last {
-            Some(last) => InvocationId::new(batch, *last).0 + 1,
-            None => batch.row_bounds().1,
-        };
+        let end = InvocationId::new(batch, last_wanted.map_or(last, |wanted| last.min(*wanted))).0 + 1;
         let states: Vec<_> = filter.states.iter().map(|state| [state.as_str()]).collect();
         let lines = || ids_text(filter.lines.iter().map(|line| i64::from(*line)));
         let statement = if filter.phone.is_some() { PAGE_OF_PHONE } else { PAGE };

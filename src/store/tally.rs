@@ -79,6 +79,14 @@ pub struct AttemptCount {
     pub attempts: i64,
 }
 
+/// What tells that rows which had come to their end are other than they were: an operator's act, or what a run that was thought
+/// dead has told late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Afterthoughts {
+    last_action: i64,
+    late_attempts: i64,
+}
+
 const ROWS: &str = "SELECT state, code, COUNT(*) FROM invocation WHERE id BETWEEN $1 AND $2 GROUP BY state, code";
 
 const TROUBLES: &str = "SELECT line, state, http_status, code, refused_by, reason, message, alike FROM
@@ -142,6 +150,18 @@ impl Store {
             .await
             .map_err(self.failed("look for attempts"))?;
         Ok(found > 0)
+    }
+
+    /// What has come to a batch's rows after their end: other than before where any has changed.
+    pub async fn afterthoughts(&self, batch: BatchId) -> Result<Afterthoughts> {
+        const LAST: &str = "SELECT (SELECT COALESCE(MAX(id), 0) FROM action WHERE batch_id = $1
+                AND kind IN ('cancel', 'retry', 'resolve', 'rolled-back', 'purge')),
+            (SELECT COUNT(*) FROM attempt WHERE late = 1 AND invocation_id > $2 AND invocation_id < $3)";
+        let failed = || self.failed("look for what came to rows after their end");
+        let (start, end) = batch.row_bounds();
+        let found = query(LAST).bind(batch.0).bind(start).bind(end).fetch_one(&self.readers()).await;
+        let row = found.map_err(failed())?;
+        Ok(Afterthoughts { last_action: row.get(0).map_err(failed())?, late_attempts: row.get(1).map_err(failed())? })
     }
 
     fn row_count(&self, row: &Row) -> Result<RowCount> {

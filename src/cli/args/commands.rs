@@ -266,3 +266,14 @@ pub(in crate::cli) struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) receipts: Option<PathBuf>,
 }
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ServeArgs {
+    /// The address; loopback unless you say otherwise; port 0: any that is free
+    #[arg(id = "serve_listen", long = "listen", value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub(in crate::cli) listen: std::net::SocketAddr,
+    /// A file with a password, which only its owner can read, that whoever looks has to know, instead of the token in the URL;
+    /// needed where other machines can look
+    #[arg(id = "serve_password_file", long = "password-file", value_name = "FILE")]
+    pub(in crate::cli) password_file: Option<PathBuf>,
+}

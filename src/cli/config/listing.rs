@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
 use super::origin::{Origin, fault_of, is_switch, origin_of};
-use super::{Parser, TYPED_ONLY, typed_value, variable_of};
+use super::{Parser, TYPED_ONLY, is_no_setting, typed_value, variable_of};
 use crate::cli::args::Cli;
 use crate::cli::proxy;
 use crate::store::Address;
@@ -63,7 +63,7 @@ fn is_of_commands(setting: &Listed) -> bool {
 }
 
 fn collect(command: &Command, found: &mut Vec<Arg>, commands_of: &mut BTreeMap<String, Vec<String>>) {
-    for arg in command.get_arguments() {
+    for arg in command.get_arguments().filter(|arg| !is_no_setting(arg)) {
         let Some(long) = arg.get_long().filter(|long| !["help", "version"].contains(long)) else { continue };
         commands_of.entry(long.to_owned()).or_default().push(command.get_name().to_owned());
         if !found.iter().any(|other| other.get_long() == Some(long)) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::{Arg, Command};
 
-use super::NO_SETTING;
+use super::is_no_setting;
 use super::near::closest;
 
 /// The account's is the vendor's own.
@@ -18,7 +18,7 @@ const OF_THE_TESTS: [&str; 2] = ["MEP_BATCH_TEST_", "MEP_BATCH_AUDIT_"];
 /// The variable of a flag: `--rate` is `MEP_BATCH_RATE`.
 pub(in crate::cli) fn variable_of(arg: &Arg) -> Option<String> {
     match arg.get_long()? {
-        _ if arg.get_id() == NO_SETTING => None,
+        _ if is_no_setting(arg) => None,
         "help" | "version" => None,
         "accept-history" | "apply" | "canary" | "delete" => None, // said once, by somebody who has looked
         "account" => Some(ACCOUNT.to_owned()),

@@ -1,0 +1,112 @@
+//! The figures of all batches for who looks at them again and again: what costs little is read each time, what costs more once a
+//! second at most for all who look.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::follow::Known;
+use super::followers::Followers;
+use super::latest::Latest;
+use super::status::{BatchStatus, status};
+use crate::invocation::{BatchId, Counts, State, UnixMillis};
+use crate::store::{self, Batch, Store};
+
+/// How long a page waits for figures that it can do without: it has 0.3 s in all.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// Batches of which the status is kept.
+const KEPT_MAX: usize = 1_000;
+
+/// The figures of all batches.
+pub struct Figures {
+    store: Arc<Store>,
+    statuses: Mutex<HashMap<BatchId, Latest<BatchStatus>>>,
+    followers: Followers,
+}
+
+/// A batch as it stands.
+#[derive(Debug, Clone)]
+pub struct Standings {
+    /// The batch.
+    pub batch: Batch,
+    /// Its rows by state.
+    pub counts: Counts,
+    /// All else; `None` while that is being read, and where it is at its end and only the counts are wanted.
+    pub status: Option<Arc<BatchStatus>>,
+}
+
+impl Standings {
+    /// Whether rows are still to be sent or on their way.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.counts[State::Pending] + self.counts[State::Sending] > 0
+    }
+
+    /// Whether the states add up to the rows in the file.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        self.counts.total() == self.batch.rows
+    }
+}
+
+impl Figures {
+    /// The figures of what is in that store.
+    #[must_use]
+    pub fn new(store: Arc<Store>) -> Figures {
+        Figures { store, statuses: Mutex::default(), followers: Followers::default() }
+    }
+
+    /// Every batch: those with rows that are still to be sent with all that is known, the others with their counts.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn all(&self) -> Result<Vec<Standings>, Arc<store::Error>> {
+        let batches = self.store.batches().await.map_err(Arc::new)?;
+        let ids: Vec<_> = batches.iter().map(|batch| batch.id).collect();
+        let counts = self.store.counts(&ids).await.map_err(Arc::new)?;
+        let mut all: Vec<Standings> =
+            batches.into_iter().zip(counts).map(|(batch, counts)| Standings { batch, counts, status: None }).collect();
+        for open in all.iter_mut().filter(|standings| standings.is_open()) {
+            open.status = self.status(&open.batch).await?;
+        }
+        Ok(all)
+    }
+
+    /// One batch, with all that is known.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn one(&self, batch: Batch) -> Result<Standings, Arc<store::Error>> {
+        let counts = self.store.counts_of(batch.id).await.map_err(Arc::new)?;
+        let status = self.status(&batch).await?;
+        Ok(Standings { batch, counts, status })
+    }
+
+    /// What came of the rows of a batch, as far as they are counted. From now on that is kept up for a while.
+    ///
+    /// Who looks first at a small batch has it at once.
+    pub async fn known(&self, batch: BatchId) -> Arc<Known> {
+        let mut known = self.followers.look(&self.store, batch);
+        if !known.borrow().is_complete && known.borrow().lines == 0 {
+            // It is late: then nothing is known yet.
+            let _ = tokio::time::timeout(PATIENCE, known.changed()).await;
+        }
+        let latest = Arc::clone(&known.borrow());
+        latest
+    }
+
+    async fn status(&self, batch: &Batch) -> Result<Option<Arc<BatchStatus>>, Arc<store::Error>> {
+        let latest = {
+            let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+            if statuses.len() >= KEPT_MAX {
+                statuses.clear();
+            }
+            statuses.entry(batch.id).or_default().clone()
+        };
+        let (store, batch) = (Arc::clone(&self.store), batch.clone());
+        latest.get(PATIENCE, async move { status(&store, &batch, UnixMillis::now()).await }).await.transpose()
+    }
+}
