@@ -7,6 +7,8 @@ mod rounds;
 mod scenario;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cluster::Database;
@@ -37,7 +39,9 @@ fn main() -> ExitCode {
                 where_another_user_has_sent_every_pending_row_may_have_been_sent,
                 without_a_note_a_backup_is_as_good_as_any_database,
                 runs_that_have_nothing_to_send_leave_no_note,
-                a_note_that_is_torn_says_nothing,
+                a_torn_note_of_a_run_that_is_known_says_nothing,
+                a_torn_note_of_a_run_that_is_not_known_says_that_the_database_is_older,
+                notes_that_cannot_be_read_are_not_taken_for_none,
             ],
         ),
         (On::Postgres, facts![runs_that_go_on_side_by_side_are_not_behind_each_others_notes]),
@@ -290,16 +294,53 @@ fn runs_that_have_nothing_to_send_leave_no_note(database: Database) {
     assert_eq!((notes(), sim.received()), (1, 6));
 }
 
-fn a_note_that_is_torn_says_nothing(database: Database) {
+/// The only note.
+fn note_of(s: &Scenario) -> PathBuf {
+    s.files().into_keys().find(|file| file.starts_with(s.path(".local"))).expect("a note")
+}
+
+fn a_torn_note_of_a_run_that_is_known_says_nothing(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
     s.campaign(6).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
     s.mep("run campaign --limit 2 --wait 0").exits(5);
-    let note = s.files().into_keys().find(|file| file.starts_with(s.path(".local"))).expect("a note");
+    let note = note_of(&s);
     std::fs::write(&note, vec![0; 100]).expect("a note");
     s.mep("run campaign").exits(0);
     assert!(!note.exists(), "it stays");
     s.audit_unknown(6, 0);
+}
+
+fn a_torn_note_of_a_run_that_is_not_known_says_that_the_database_is_older(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    sent_since(&s, &sim, 20, 0, 5);
+    let note = note_of(&s);
+    std::fs::write(&note, vec![0; 100]).expect("a note");
+    s.mep("run campaign").exits(9).says("at least 1 turn is missing");
+    let told = s.mep("resolve --rolled-back --apply").exits(0);
+    assert!(told.stdout.contains("Not all that was sent is noted here"), "{}", told.stdout);
+    assert_eq!((s.states().as_str(), note.exists(), sim.received()), ("20 unknown", false, 5));
+    s.mep("run campaign --max-unknown 20").exits(4);
+}
+
+fn notes_that_cannot_be_read_are_not_taken_for_none(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    sent_since(&s, &sim, 20, 2, 5);
+    s.write("other.csv", campaign(100..105));
+    let (note, kept) = (note_of(&s), s.path("kept"));
+    std::fs::rename(&note, &kept).expect("a note");
+    // Not even root can follow it.
+    symlink(&note, &note).expect("a link");
+    for line in ["run", "run campaign", "import other.csv --endpoint simulator", "resolve --rolled-back --apply"] {
+        s.mep(line).exits(9).says("cannot be read").says("hint:");
+    }
+    s.mep("status").exits(0).says("cannot be read");
+    assert!(s.mep("doctor").exits(9).stdout.contains("cannot be read"));
+    std::fs::rename(&kept, &note).expect("a note");
+    s.mep("run campaign").exits(9).says(OLDER);
+    assert_eq!((s.states().as_str(), sim.received()), ("2 accepted, 18 pending", 7));
 }
 
 fn runs_that_go_on_side_by_side_are_not_behind_each_others_notes(database: Database) {

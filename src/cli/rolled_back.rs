@@ -13,7 +13,7 @@ use super::output::{counted, grouped};
 use super::silent_runs;
 use crate::import::FileFault;
 use crate::invocation::UnixMillis;
-use crate::store::{InDoubt, NotedBatch, Notes, Rollback, Store, WhyAll};
+use crate::store::{self, InDoubt, NotedBatch, Notes, Rollback, Store, WhyAll};
 
 /// Why, where the operator does not say.
 const REASON: &str = "the database is older than what was sent from it";
@@ -52,20 +52,28 @@ pub(super) async fn refuse_import(context: &Context, store: &Store) -> anyhow::R
 
 /// Says that the database lacks what was noted.
 pub(super) async fn tell(context: &mut Context, store: &Store) -> anyhow::Result<()> {
-    if let Some(notes) = notes(context, store).await?
-        && let Some(missing) = store.missing(&notes).await?
-    {
-        context.out.note(&format!(
+    let Some(notes) = notes(context, store).await? else { return Ok(()) };
+    match store.missing(&notes).await {
+        Ok(None) => {}
+        Ok(Some(missing)) => context.out.note(&format!(
             "warning: this database is older than what was sent from it: {missing}; nothing is sent from it\n\
              hint: `mep-batch resolve --rolled-back` says which rows may have been sent, and makes them unknown\n"
-        ));
+        )),
+        // How things stand is told all the same.
+        Err(error @ store::Error::Unsuitable { .. }) => {
+            context.out.note(&format!("warning: nothing is sent from this database: {error}\n"));
+        }
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }
 
 /// The batch of that content of which it is known that this database has lost it.
 pub(super) async fn lost_batch(context: &Context, store: &Store, sha256: &str) -> anyhow::Result<Option<NotedBatch>> {
-    Ok(notes(context, store).await?.and_then(|notes| Store::lost_batch(&notes, sha256)))
+    match notes(context, store).await? {
+        Some(notes) => Ok(store.lost_batch(&notes, sha256)?),
+        None => Ok(None),
+    }
 }
 
 /// Why a file is not imported that was a batch which the database has lost.
@@ -153,7 +161,7 @@ fn text_of(rollback: &Rollback, applied: bool) -> String {
             "Other machines may have sent from it too, which have notes of their own: every pending row may have been sent.\n"
         }
         Some(WhyAll::NotAllNoted) => {
-            "Not all that was sent is noted here (another user sent, or a power cut came between): every pending row may have been sent.\n"
+            "Not all that was sent is noted here (another user sent, or a power cut or a full disk came between): every pending row may have been sent.\n"
         }
         None => "",
     });

@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::file::{FILE_MODE, FOLDER_MODE, shared_file_system};
-use super::run::Run;
+use super::run::{Run, TOKEN_CHARS};
 use crate::invocation::BatchId;
 
 /// Batches that a note names at most, those that are lost included: so many fit into a slot whatever their names are.
 const BATCHES_MAX: usize = 128;
 /// Those of them that are lost, at most.
 const LOST_MAX: usize = 32;
+
+/// How often the notes are read at most where some of them go away meanwhile, as they do once for each run.
+const READ_MAX: usize = 20;
 
 /// A note is written into one of two places in its file, in turn, so that the other one is whole whatever ends the writing.
 const SLOT_BYTES: usize = 32 * 1024;
@@ -78,11 +81,43 @@ impl NotedBatch {
     }
 }
 
+/// What was read of the notes about a database.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    pub(super) found: Vec<Found>,
+    pub(super) torn: Vec<Torn>,
+}
+
 /// A note with the file that it was read from.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) file: PathBuf,
     pub(super) note: Note,
+}
+
+/// A file that has no whole note, as a power cut or a full disk may leave it: only that its run was is known of it.
+#[derive(Debug)]
+pub(super) struct Torn {
+    pub(super) file: PathBuf,
+    /// The run's, by the file's name.
+    pub(super) token: String,
+}
+
+impl Noted {
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.torn.is_empty()
+    }
+
+    /// The tokens of all runs that left something.
+    pub(super) fn tokens(&self) -> Vec<&str> {
+        let found = self.found.iter().map(|found| found.note.token.as_str());
+        found.chain(self.torn.iter().map(|torn| torn.token.as_str())).collect()
+    }
+
+    /// All that was read.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.found.iter().map(|found| &found.file).chain(self.torn.iter().map(|torn| &torn.file))
+    }
 }
 
 impl Notes {
@@ -107,25 +142,43 @@ impl Notes {
         Ok(())
     }
 
-    /// All that can be read, and the files that cannot: a power cut may leave such a one, and it says nothing.
-    pub(super) fn read(&self) -> (Vec<Found>, Vec<PathBuf>) {
-        let entries = match std::fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                if error.kind() != ErrorKind::NotFound {
-                    tracing::warn!("the notes in `{}` cannot be read: {error}", self.folder.display());
-                }
-                return Default::default();
-            }
-        };
-        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
-        for file in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            match std::fs::read(&file).ok().as_deref().and_then(newest) {
-                Some((_, note)) => found.push(Found { file, note }),
-                None => unreadable.push(file),
+    /// All that is noted. An error means that nobody could look: what could not be read may say anything.
+    ///
+    /// Files that are not named as notes are, are somebody else's.
+    pub(super) fn read(&self) -> io::Result<Noted> {
+        for _ in 0..READ_MAX {
+            if let Some(noted) = self.read_once()? {
+                return Ok(noted);
             }
         }
-        (found, unreadable)
+        Err(io::Error::other(format!("`{}`: what is there changes all the time", self.folder.display())))
+    }
+
+    /// Likewise; `None` where a note went away meanwhile: another one has taken its place, which was perhaps not seen.
+    fn read_once(&self) -> io::Result<Option<Noted>> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            // What is no folder holds no notes.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Some(Noted::default()));
+            }
+            Err(error) => return Err(naming(&self.folder, &error)),
+        };
+        let mut noted = Noted::default();
+        for entry in entries {
+            let file = entry.map_err(|error| naming(&self.folder, &error))?.path();
+            let Some(token) = token_of(&file) else { continue };
+            let content = match std::fs::read(&file) {
+                Ok(content) => content,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(naming(&file, &error)),
+            };
+            match newest(&content) {
+                Some((_, note)) => noted.found.push(Found { file, note }),
+                None => noted.torn.push(Torn { file, token }),
+            }
+        }
+        Ok(Some(noted))
     }
 
     /// The file of a run's note.
@@ -226,6 +279,17 @@ pub(super) enum Reach {
     All,
 }
 
+/// The run's token in the name of a note's file, as [`Notes::file_of`] makes it.
+fn token_of(file: &Path) -> Option<String> {
+    let (run, token) = file.file_name()?.to_str()?.split_once('-')?;
+    let is_token = token.len() == TOKEN_CHARS && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_token && run.parse::<i64>().is_ok()).then(|| token.to_owned())
+}
+
+fn naming(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("`{}`: {error}", path.display()))
+}
+
 fn open(file: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(file)
 }
@@ -279,12 +343,12 @@ mod tests {
     #[test]
     fn the_newest_note_is_read_and_an_older_one_where_that_is_cut_anywhere() {
         let (_folder, notes) = folder();
-        let file = notes.file_of(&Run { id: RunId(7), token: "t".to_owned() });
+        let file = notes.file_of(&Run { id: RunId(7), token: "t".repeat(TOKEN_CHARS) });
         for number in 1..=4 {
             notes.write(&file, number, &note(i64::try_from(number).expect("a turn")), number == 1).expect("written");
-            let (found, unreadable) = notes.read();
-            assert_eq!(unreadable, Vec::<PathBuf>::new());
-            assert_eq!((found.len(), found[0].note.turn), (1, i64::try_from(number).expect("a turn")));
+            let Noted { found, torn } = notes.read().expect("the notes");
+            assert_eq!((torn.len(), found.len()), (0, 1));
+            assert_eq!(found[0].note.turn, i64::try_from(number).expect("a turn"));
         }
         let whole = std::fs::read(&file).expect("the file");
         let length = slot(4, &note(4)).len();
@@ -296,6 +360,27 @@ mod tests {
         }
         assert_eq!(newest(b""), None);
         assert_eq!(newest(&vec![0; 2 * SLOT_BYTES]), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_and_only_what_was_read_is_torn() {
+        let (folder, notes) = folder();
+        assert!(notes.read().expect("no folder holds no notes").is_empty());
+        notes.prepare().expect("a folder");
+        let (token, other) = ("t".repeat(TOKEN_CHARS), "u".repeat(TOKEN_CHARS));
+        for name in [format!("7-{token}"), "7-short".to_owned(), format!("x-{token}"), ".nfs0001".to_owned()] {
+            std::fs::write(notes.folder().join(name), [0; 9]).expect("a file");
+        }
+        let noted = notes.read().expect("the notes");
+        assert_eq!((noted.tokens(), noted.found.len(), noted.files().count()), (vec![token.as_str()], 0, 1));
+        // What is a note by its name, and cannot be read as a file.
+        std::fs::create_dir(notes.folder().join(format!("8-{other}"))).expect("a folder");
+        let error = notes.read().expect_err("nobody could look").to_string();
+        assert!(error.contains(&other), "{error}");
+        // A folder of that name which cannot be opened, whoever asks: a link that leads to itself.
+        let looping = Notes::new(folder.path(), "loop");
+        std::os::unix::fs::symlink(looping.folder(), looping.folder()).expect("a link");
+        looping.read().expect_err("nobody could look");
     }
 
     #[test]

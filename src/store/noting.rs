@@ -66,11 +66,12 @@ impl Store {
     /// Begins the note of a run, with what the notes of earlier runs know. Nothing is written before its first turn.
     pub async fn begin_noting(&self, notes: Notes, run: &Run) -> Result<Noting> {
         const TURNS: &str = "SELECT CAST(COALESCE(SUM(turn), 0) AS BIGINT) FROM run WHERE id <> $1";
-        let (found, mut superseded) = notes.read();
+        let noted = self.read_notes(&notes)?;
+        let found = &noted.found;
         let failed = || self.failed("read what was noted");
         let others_turns = query(TURNS).bind(run.id.0).fetch_value(&self.readers()).await.map_err(failed())?;
         let tokens: Vec<&str> = found.iter().map(|found| found.note.token.as_str()).collect();
-        let known = self.noted_runs(&tokens).await?;
+        let known = self.noted_runs(&noted.tokens()).await?;
         let mut note = Note {
             run: run.id.0,
             token: run.token.clone(),
@@ -83,14 +84,16 @@ impl Store {
             batches: Vec::new(),
             lost: Vec::new(),
         };
-        for found in &found {
+        let is_over =
+            |token: &str, turn| known.iter().any(|run| run.token == token && run.has_ended && run.turn >= turn);
+        let mut superseded = Vec::new();
+        for found in found {
             note.learn(&found.note);
-            let is_over =
-                |run: &NotedRun| run.token == found.note.token && run.has_ended && run.turn >= found.note.turn;
-            if known.iter().any(is_over) {
+            if is_over(&found.note.token, found.note.turn) {
                 superseded.push(found.file.clone());
             }
         }
+        superseded.extend(noted.torn.iter().filter(|torn| is_over(&torn.token, 0)).map(|torn| torn.file.clone()));
         // What was deleted is sent by nobody, and a database that has lost it is told of by those that are left.
         let there = self.batches().await?;
         note.batches.retain(|noted| there.iter().any(|batch| noted.is_same(&noted_batch(batch))));
