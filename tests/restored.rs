@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use cluster::Database;
 use either::{On, facts};
 use rounds::rounds;
-use scenario::{Running, Scenario, Simulator, campaign};
+use scenario::{Running, Scenario, Simulator, campaign, until};
 
 /// What a run of such a database says.
 const OLDER: &str = "older than what was sent from it";
@@ -41,6 +41,8 @@ fn main() -> ExitCode {
                 runs_that_have_nothing_to_send_leave_no_note,
                 a_torn_note_of_a_run_that_is_known_says_nothing,
                 a_torn_note_of_a_run_that_is_not_known_says_that_the_database_is_older,
+                a_copy_that_has_looked_before_the_original_sent_sends_nothing,
+                of_two_that_begin_at_once_one_sends_at_most,
                 notes_that_cannot_be_read_are_not_taken_for_none,
             ],
         ),
@@ -322,6 +324,44 @@ fn a_torn_note_of_a_run_that_is_not_known_says_that_the_database_is_older(databa
     assert!(told.stdout.contains("Not all that was sent is noted here"), "{}", told.stdout);
     assert_eq!((s.states().as_str(), note.exists(), sim.received()), ("20 unknown", false, 5));
     s.mep("run campaign --max-unknown 20").exits(4);
+}
+
+/// It has looked for notes when it waits for its database; when it goes on the other one is done.
+fn a_copy_that_has_looked_before_the_original_sent_sends_nothing(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(12).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.mep("run campaign --limit 2 --wait 0").exits(5);
+    let copy = s.back_up();
+    let copied = |sql: &'static str| copy.query(&s, sql);
+    let run = copy.hold(|copy| {
+        let run = copy.start(&s, "run campaign");
+        until("the copy's run", || copy.mep(&s, "doctor").stdout.contains("held by pid"));
+        s.mep("run campaign --limit 4 --wait 0").exits(5);
+        run
+    });
+    run.finish().exits(9).says(OLDER).says("--rolled-back");
+    assert_eq!(sim.received(), 6);
+    // It gives back what it had taken, and there is no note of what it did not do.
+    assert_eq!(copied("SELECT CAST(count(*) AS TEXT) FROM invocation WHERE state = 'pending'"), ["10"]);
+    s.mep("run campaign").exits(0);
+    nobody_was_texted_twice(&sim);
+    s.audit_unknown(12, 0);
+}
+
+fn of_two_that_begin_at_once_one_sends_at_most(database: Database) {
+    for _ in 0..4 {
+        let s = Scenario::on(database);
+        let sim = s.simulate("");
+        s.campaign(12).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+        let copy = s.back_up();
+        let runs = [copy.start(&s, "run campaign"), s.start("run campaign")].map(Running::finish);
+        let mut ends = runs.map(|done| done.code);
+        ends.sort_unstable();
+        assert!(ends == [0, 9] || ends == [9, 9], "{ends:?}");
+        assert_eq!(sim.received(), if ends[0] == 0 { 12 } else { 0 });
+        nobody_was_texted_twice(&sim);
+    }
 }
 
 fn notes_that_cannot_be_read_are_not_taken_for_none(database: Database) {

@@ -29,6 +29,9 @@ pub struct Noting {
     note: Note,
     /// The turns of all runs but this one, as it began.
     others_turns: i64,
+    /// Whether the run has looked once more for notes that its database does not know: before that this note takes the place of
+    /// no other one.
+    has_looked: bool,
     /// Files that this note takes the place of.
     superseded: Vec<PathBuf>,
     /// How many times it was written, or tried.
@@ -156,6 +159,7 @@ impl Noting {
             notes,
             others_turns: note.turns,
             note,
+            has_looked: false,
             superseded,
             tried: 0,
             is_there: false,
@@ -183,6 +187,26 @@ impl Noting {
         let is_fresh = self.written_at.is_some_and(|at| now.saturating_duration_since(at) < NOTE_EVERY);
         if is_behind || !is_fresh || !self.is_noted {
             self.write(now);
+        }
+    }
+
+    /// The notes to look at before the first row is handed out, now that others can see this one: of two that begin at once from
+    /// one database and its copy, each had seen none of the other, and from here on one of them sees it. `None`: it was done.
+    #[must_use]
+    pub fn to_look_at(&self) -> Option<Notes> {
+        (!self.has_looked).then(|| self.notes.clone())
+    }
+
+    /// The run has looked, and goes on.
+    pub fn goes_on(&mut self) {
+        self.has_looked = true;
+        self.supersede();
+    }
+
+    /// The run has looked, and sends nothing: so it has nothing to note.
+    pub fn withdraw(self) {
+        if let Err(error) = std::fs::remove_file(&self.file) {
+            tracing::debug!("the note of a run that sent nothing stays: `{}`: {error}", self.file.display());
         }
     }
 
@@ -234,6 +258,14 @@ impl Noting {
             return;
         }
         self.is_there = true;
+        self.supersede();
+    }
+
+    /// Takes the place of the notes whose place it is to take.
+    fn supersede(&mut self) {
+        if !self.is_there || !self.has_looked {
+            return;
+        }
         for file in self.superseded.drain(..) {
             if let Err(error) = std::fs::remove_file(&file) {
                 tracing::debug!("an old note stays: `{}`: {error}", file.display());
