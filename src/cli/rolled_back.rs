@@ -78,12 +78,24 @@ pub(super) async fn lost_batch(context: &Context, store: &Store, sha256: &str) -
 
 /// Why a file is not imported that was a batch which the database has lost.
 pub(super) fn fault(lost: &NotedBatch) -> FileFault {
-    let NotedBatch { name, up_to, .. } = lost;
     FileFault::new(
-        format!("it was batch `{name}`, which this database has lost since (a backup was put back): rows up to line {up_to} were sent"),
-        "take out the rows that were sent, and import what is left; `--again` imports all, and those people are texted once more"
+        format!(
+            "it was batch `{}`, which this database has lost since (a backup was put back): {}",
+            lost.name,
+            may_have_been_sent(lost)
+        ),
+        "ask the vendor which rows it got, take those out, and import what is left; `--again` imports all, and those people are \
+         texted once more"
             .to_owned(),
     )
+}
+
+/// Which rows of a lost batch may have been sent: not all that were taken were.
+fn may_have_been_sent(lost: &NotedBatch) -> String {
+    match lost.last_line() {
+        Some(line) => format!("no row behind line {line} of its file was sent; those up to it may have been"),
+        None => "any row of its file may have been sent".to_owned(),
+    }
 }
 
 /// Says what may have been sent, and with `--apply` makes it unknown.
@@ -143,7 +155,7 @@ fn tell_nothing_missing(context: &mut Context, notes: &Notes) -> Exit {
 
 fn json_of(rollback: &Rollback, applied: bool) -> Value {
     let batch = |doubtful: &InDoubt| json!({ "batch": doubtful.batch.name, "rows": doubtful.rows, "upToLine": doubtful.up_to, "left": doubtful.left });
-    let lost = |lost: &NotedBatch| json!({ "batch": lost.name, "sha256": lost.sha256, "upToLine": lost.up_to });
+    let lost = |lost: &NotedBatch| json!({ "batch": lost.name, "sha256": lost.sha256, "upToLine": lost.last_line() });
     json!({
         "missingTurns": rollback.missing.turns,
         "atLeast": rollback.missing.at_least,
@@ -175,14 +187,30 @@ fn text_of(rollback: &Rollback, applied: bool) -> String {
     if rollback.batches.is_empty() {
         text.push_str("No pending row of it may have been sent.\n");
     }
-    for NotedBatch { name, up_to, .. } in &rollback.lost {
+    for lost in &rollback.lost {
+        let (name, which) = (&lost.name, may_have_been_sent(lost));
         let _ = writeln!(
             text,
-            "  batch {name} is lost, with its import: rows up to line {up_to} of its file were sent. Do not import it as it is"
+            "  batch {name} is lost, with its import: {which}. Ask the vendor which it got, and do not import it as it is"
+        );
+    }
+    if !rollback.left_out.is_empty() {
+        let names: Vec<&str> = rollback.left_out.iter().map(|lost| lost.name.as_str()).collect();
+        let _ = writeln!(
+            text,
+            "There is no room to note that all of these are lost; nothing stops the import of: {}",
+            names.join(", ")
+        );
+    }
+    if rollback.why_all.is_none() {
+        text.push_str(
+            "This is what this user has noted on this machine: if anybody else may have sent since, `mep-batch pause` every batch \
+             first.\n",
         );
     }
     text.push_str(
-        "What operators said since (pauses, cancellations, settings, suppressions) is lost too: say it again.\n",
+        "What operators said since (pauses, cancellations, settings, suppressions) is lost too: say it again, but no `retry` and no \
+         `resolve`: what they put back may have been sent.\n",
     );
     text.push_str(&next(rollback, applied));
     text

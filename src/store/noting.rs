@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::note::{Note, NotedBatch, Notes, boot};
+use super::note::{Note, NotedBatch, boot};
+use super::note_folder::Notes;
 use super::run::Run;
 use super::statement::{Row, query};
 use super::{Batch, Result, Store, json_text};
@@ -314,7 +315,8 @@ mod tests {
 
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
-    use super::super::note::{Reach, newest};
+    use super::super::note::Reach;
+    use super::super::note_folder::newest;
     use super::*;
     use crate::invocation::{BatchId, RunId};
 

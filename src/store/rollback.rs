@@ -6,15 +6,13 @@ use serde_json::json;
 
 use super::action::{ActionKind, Actor, record};
 use super::connection::Tx;
-use super::note::{Found, Note, Noted, NotedBatch, Notes, Reach, boot};
+use super::note::{LINE_MAX, Note, NotedBatch, Reach, boot};
+use super::note_folder::{Found, Noted, Notes};
 use super::noting::noted_batch;
 use super::run::{Run, random_token};
 use super::statement::{Sql, query};
 use super::{Batch, Error, Result, Store, control, counts};
 use crate::invocation::{BatchId, Counts, InvocationId, NoAnswer, RunId, State, UnixMillis};
-
-/// The highest line that a row can have.
-const LINE_MAX: u32 = u32::MAX;
 
 /// What is missing of a database, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +34,8 @@ pub struct Rollback {
     pub batches: Vec<InDoubt>,
     /// The batches that the notes name and the database has not.
     pub lost: Vec<NotedBatch>,
+    /// Those of them, and of what was lost earlier, for which a note has no room: nothing stops their import.
+    pub left_out: Vec<NotedBatch>,
 }
 
 /// Why the notes do not tell which rows may have been sent.
@@ -77,6 +77,17 @@ impl Store {
         Ok(self.held_against(&noted).await?.map(|behind| behind.missing))
     }
 
+    /// Whether anything is noted.
+    pub fn has_notes(&self, notes: &Notes) -> Result<bool> {
+        Ok(!self.read_notes(notes)?.found.is_empty())
+    }
+
+    /// Whether any run has made a turn in it.
+    pub async fn has_sent(&self) -> Result<bool> {
+        const SENT: &str = "SELECT EXISTS (SELECT 1 FROM run WHERE turn > 0)";
+        query(SENT).fetch_value(&self.readers()).await.map_err(self.failed("read the runs"))
+    }
+
     /// All that is noted. Who cannot look does not know that nothing is missing.
     pub(super) fn read_notes(&self, notes: &Notes) -> Result<Noted> {
         notes.read().map_err(|error| Error::Unsuitable {
@@ -106,7 +117,7 @@ impl Store {
     pub async fn rollback(&self, notes: &Notes) -> Result<Option<Rollback>> {
         let noted = self.read_notes(notes)?;
         let Some(behind) = self.held_against(&noted).await? else { return Ok(None) };
-        let known = merged(&noted.found);
+        let mut known = merged(&noted.found);
         let there = self.batches().await?;
         let mut batches = Vec::new();
         for batch in &there {
@@ -125,15 +136,19 @@ impl Store {
             }
         }
         let is_lost = |noted: &NotedBatch| !there.iter().any(|batch| noted.is_same(&noted_batch(batch)));
-        let lost = known.batches.into_iter().filter(is_lost).collect();
-        Ok(Some(Rollback { missing: behind.missing, why_all: behind.why_all, batches, lost }))
+        let lost: Vec<NotedBatch> = std::mem::take(&mut known.batches).into_iter().filter(is_lost).collect();
+        // Others may have come further in them.
+        let up_to = |lost: &NotedBatch| if behind.why_all.is_some() { LINE_MAX } else { lost.up_to };
+        let lost: Vec<NotedBatch> = lost.into_iter().map(|lost| NotedBatch { up_to: up_to(&lost), ..lost }).collect();
+        let left_out = known.lose(lost.iter().cloned());
+        Ok(Some(Rollback { missing: behind.missing, why_all: behind.why_all, batches, lost, left_out }))
     }
 
     /// Makes the rows unknown that may have been sent, with an attempt each that this takes the blame for, and lets the next
     /// run go on. The caller has seen to it that no run lives.
     ///
-    /// All in one transaction. The note of it comes after: where a crash comes between, it is to be done once more, and finds
-    /// no rows.
+    /// All in one transaction. It is noted before the commit: where that does not come, the database stays behind its notes, by
+    /// one more, and this is to be done once more. The notes that say so are removed only behind the commit.
     pub async fn resolve_rollback(
         &self,
         notes: &Notes,
@@ -165,8 +180,6 @@ impl Store {
         };
         let turns: i64 =
             query("SELECT CAST(SUM(turn) AS BIGINT) FROM run").fetch_value(&mut tx).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
-        drop(writer);
         let mut note = merged(&noted.found);
         note.batches.retain(|noted| !rollback.lost.iter().any(|lost| lost.is_same(noted)));
         note.lose(rollback.lost.iter().cloned());
@@ -178,10 +191,13 @@ impl Store {
         let renamed = identity.map(|identity| Notes::new(state_folder, &identity));
         for place in renamed.iter().chain([notes]) {
             place.prepare().and_then(|()| place.write(&place.file_of(&run), 1, &note, true)).map_err(|error| {
-                let why = format!("what was done cannot be noted in `{}`: {error}", place.folder().display());
+                let why =
+                    format!("nothing was changed, for it cannot be noted in `{}`: {error}", place.folder().display());
                 Error::Unsuitable { place: self.place.clone(), why }
             })?;
         }
+        tx.commit().await.map_err(failed())?;
+        drop(writer);
         for file in noted.files() {
             if let Err(error) = std::fs::remove_file(file) {
                 tracing::warn!("an old note stays: `{}`: {error}", file.display());
