@@ -12,7 +12,7 @@ use cluster::Database;
 use either::{On, facts};
 use rustix::process::Signal;
 use scenario::sending::send;
-use scenario::{Done, Scenario, campaign};
+use scenario::{Done, Running, Scenario, campaign};
 use serde_json::Value;
 
 fn main() -> ExitCode {
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
                 where_all_is_well_each_check_says_so,
                 no_database_is_a_line_of_its_own_and_none_is_made,
                 counts_that_have_drifted_are_found,
+                what_is_not_noted_is_to_be_looked_at,
                 what_contradicts_itself_is_found,
                 what_belongs_to_no_row_is_found,
                 a_password_that_others_can_read_is_found,
@@ -105,6 +106,23 @@ fn no_database_is_a_line_of_its_own_and_none_is_made(database: Database) {
     assert!(database == Database::Postgres || text.contains(&s.address()), "{text}");
     assert_eq!(found(&told, "credentials").0, "ok");
     assert_eq!(s.files().len(), 0);
+}
+
+fn what_is_not_noted_is_to_be_looked_at(database: Database) {
+    let s = Scenario::on(database);
+    s.campaign(3).mep("import campaign.csv --endpoint simulator").exits(0);
+    let told = |state: &str| {
+        let done = Running::start(s.command("doctor --json").env("XDG_STATE_HOME", s.path(state)), b"").finish();
+        found(&done.exits(0).json(), "notes")
+    };
+    assert_eq!(told("state"), ("ok".to_owned(), "nothing was sent from it yet".to_owned()));
+    s.mep("run").exits(0);
+    let (verdict, text) = told("another-state");
+    assert!(verdict == "warning" && text.contains("has no note"), "{text}");
+    s.write("no-folder", "");
+    let (verdict, text) = told("no-folder");
+    assert!(verdict == "warning" && text.contains("cannot be noted"), "{text}");
+    assert!(!s.path("another-state").exists(), "a folder was made");
 }
 
 fn counts_that_have_drifted_are_found(database: Database) {

@@ -13,7 +13,7 @@ use super::output::{counted, grouped};
 use super::silent_runs;
 use crate::import::FileFault;
 use crate::invocation::UnixMillis;
-use crate::store::{InDoubt, NotedBatch, Notes, Rollback, Store, WhyAll};
+use crate::store::{self, InDoubt, NotedBatch, Notes, Rollback, Store, WhyAll};
 
 /// Why, where the operator does not say.
 const REASON: &str = "the database is older than what was sent from it";
@@ -52,30 +52,50 @@ pub(super) async fn refuse_import(context: &Context, store: &Store) -> anyhow::R
 
 /// Says that the database lacks what was noted.
 pub(super) async fn tell(context: &mut Context, store: &Store) -> anyhow::Result<()> {
-    if let Some(notes) = notes(context, store).await?
-        && let Some(missing) = store.missing(&notes).await?
-    {
-        context.out.note(&format!(
+    let Some(notes) = notes(context, store).await? else { return Ok(()) };
+    match store.missing(&notes).await {
+        Ok(None) => {}
+        Ok(Some(missing)) => context.out.note(&format!(
             "warning: this database is older than what was sent from it: {missing}; nothing is sent from it\n\
              hint: `mep-batch resolve --rolled-back` says which rows may have been sent, and makes them unknown\n"
-        ));
+        )),
+        // How things stand is told all the same.
+        Err(error @ store::Error::Unsuitable { .. }) => {
+            context.out.note(&format!("warning: nothing is sent from this database: {error}\n"));
+        }
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }
 
 /// The batch of that content of which it is known that this database has lost it.
 pub(super) async fn lost_batch(context: &Context, store: &Store, sha256: &str) -> anyhow::Result<Option<NotedBatch>> {
-    Ok(notes(context, store).await?.and_then(|notes| Store::lost_batch(&notes, sha256)))
+    match notes(context, store).await? {
+        Some(notes) => Ok(store.lost_batch(&notes, sha256)?),
+        None => Ok(None),
+    }
 }
 
 /// Why a file is not imported that was a batch which the database has lost.
 pub(super) fn fault(lost: &NotedBatch) -> FileFault {
-    let NotedBatch { name, up_to, .. } = lost;
     FileFault::new(
-        format!("it was batch `{name}`, which this database has lost since (a backup was put back): rows up to line {up_to} were sent"),
-        "take out the rows that were sent, and import what is left; `--again` imports all, and those people are texted once more"
+        format!(
+            "it was batch `{}`, which this database has lost since (a backup was put back): {}",
+            lost.name,
+            may_have_been_sent(lost)
+        ),
+        "ask the vendor which rows it got, take those out, and import what is left; `--again` imports all, and those people are \
+         texted once more"
             .to_owned(),
     )
+}
+
+/// Which rows of a lost batch may have been sent: not all that were taken were.
+fn may_have_been_sent(lost: &NotedBatch) -> String {
+    match lost.last_line() {
+        Some(line) => format!("no row behind line {line} of its file was sent; those up to it may have been"),
+        None => "any row of its file may have been sent".to_owned(),
+    }
 }
 
 /// Says what may have been sent, and with `--apply` makes it unknown.
@@ -135,7 +155,7 @@ fn tell_nothing_missing(context: &mut Context, notes: &Notes) -> Exit {
 
 fn json_of(rollback: &Rollback, applied: bool) -> Value {
     let batch = |doubtful: &InDoubt| json!({ "batch": doubtful.batch.name, "rows": doubtful.rows, "upToLine": doubtful.up_to, "left": doubtful.left });
-    let lost = |lost: &NotedBatch| json!({ "batch": lost.name, "sha256": lost.sha256, "upToLine": lost.up_to });
+    let lost = |lost: &NotedBatch| json!({ "batch": lost.name, "sha256": lost.sha256, "upToLine": lost.last_line() });
     json!({
         "missingTurns": rollback.missing.turns,
         "atLeast": rollback.missing.at_least,
@@ -153,7 +173,7 @@ fn text_of(rollback: &Rollback, applied: bool) -> String {
             "Other machines may have sent from it too, which have notes of their own: every pending row may have been sent.\n"
         }
         Some(WhyAll::NotAllNoted) => {
-            "Not all that was sent is noted here (another user sent, or a power cut came between): every pending row may have been sent.\n"
+            "Not all that was sent is noted here (another user sent, or a power cut or a full disk came between): every pending row may have been sent.\n"
         }
         None => "",
     });
@@ -167,14 +187,30 @@ fn text_of(rollback: &Rollback, applied: bool) -> String {
     if rollback.batches.is_empty() {
         text.push_str("No pending row of it may have been sent.\n");
     }
-    for NotedBatch { name, up_to, .. } in &rollback.lost {
+    for lost in &rollback.lost {
+        let (name, which) = (&lost.name, may_have_been_sent(lost));
         let _ = writeln!(
             text,
-            "  batch {name} is lost, with its import: rows up to line {up_to} of its file were sent. Do not import it as it is"
+            "  batch {name} is lost, with its import: {which}. Ask the vendor which it got, and do not import it as it is"
+        );
+    }
+    if !rollback.left_out.is_empty() {
+        let names: Vec<&str> = rollback.left_out.iter().map(|lost| lost.name.as_str()).collect();
+        let _ = writeln!(
+            text,
+            "There is no room to note that all of these are lost; nothing stops the import of: {}",
+            names.join(", ")
+        );
+    }
+    if rollback.why_all.is_none() {
+        text.push_str(
+            "This is what this user has noted on this machine: if anybody else may have sent since, `mep-batch pause` every batch \
+             first.\n",
         );
     }
     text.push_str(
-        "What operators said since (pauses, cancellations, settings, suppressions) is lost too: say it again.\n",
+        "What operators said since (pauses, cancellations, settings, suppressions) is lost too: say it again, but no `retry` and no \
+         `resolve`: what they put back may have been sent.\n",
     );
     text.push_str(&next(rollback, applied));
     text

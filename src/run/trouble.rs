@@ -130,7 +130,7 @@ impl Engine<'_> {
                 Made::Before => self.committed(included),
                 Made::Now(done) => {
                     self.committed(included);
-                    self.take_over(*done);
+                    self.take_over(*done).await;
                 }
             }
             self.set_unconfirmed(None);
@@ -143,7 +143,7 @@ impl Engine<'_> {
                 let strays: Vec<Attempt> =
                     done.unsettled.iter().copied().filter(|attempt| !self.slots.hold(attempt)).collect();
                 self.committed(included);
-                self.take_over(*done);
+                self.take_over(*done).await;
                 self.give_back(&strays);
             }
         }
@@ -171,7 +171,7 @@ impl Engine<'_> {
     }
 
     /// Rows that were taken and never handed to a slot: their requests were not sent.
-    fn give_back(&mut self, rows: &[Attempt]) {
+    pub(super) fn give_back(&mut self, rows: &[Attempt]) {
         for attempt in rows {
             let Some(sending) = self.batch_of(attempt.id) else {
                 continue; // of a batch that is not sent by this process any more

@@ -12,8 +12,8 @@ use super::order::{self, Done, Failure, Keep, Made, Order, Outcome, Took, Wanted
 use super::patience::patiently;
 use super::sending::{Due, Sending};
 use super::{Ending, Event};
-use crate::invocation::{State, UnixMillis};
-use crate::store::{self, TakenUpTo};
+use crate::invocation::{Attempt, State, UnixMillis};
+use crate::store::{self, Noting, TakenUpTo};
 use crate::worker::SellBy;
 
 /// A turn comes at least this often: what other processes changed is read with it.
@@ -92,7 +92,7 @@ impl Engine<'_> {
             Ok(Made::Now(done)) => {
                 self.committed(included);
                 let has_jumped = done.jump_ms.is_some();
-                self.take_over(*done);
+                self.take_over(*done).await;
                 if has_jumped {
                     self.let_go().await;
                 }
@@ -195,7 +195,7 @@ impl Engine<'_> {
     }
 
     /// Takes over what a turn has made: the gates as they stand now, and the rows that it has taken.
-    pub(super) fn take_over(&mut self, done: Done) {
+    pub(super) async fn take_over(&mut self, done: Done) {
         let jump_ms = self.clock.and_then(|earlier| done.clock.jump_since(earlier));
         (self.clock_ahead_ms, self.clock) = (done.clock_ahead_ms, Some(done.clock));
         if jump_ms.is_some_and(|jump_ms| jump_ms < 0) {
@@ -212,7 +212,12 @@ impl Engine<'_> {
         done.swings.into_iter().for_each(|(place, swing)| self.tell_swing(place, swing));
         done.kept.into_iter().for_each(|kept| self.take_over_hours(kept));
         self.note(&done.taken);
-        done.taken.into_iter().for_each(|took| self.hand_out(took, done.sell_by));
+        if self.is_alone().await {
+            done.taken.into_iter().for_each(|took| self.hand_out(took, done.sell_by));
+        } else {
+            let rows: Vec<Attempt> = done.taken.iter().flat_map(|took| &took.rows).map(|row| row.attempt).collect();
+            self.give_back(&rows);
+        }
         if let Some(jump_ms) = done.jump_ms {
             self.end(Ending::Stopped(jumped(jump_ms, self.store.is_shared())));
         }
@@ -241,6 +246,29 @@ impl Engine<'_> {
             Some(TakenUpTo { batch: &batches[*place].batch, line })
         });
         noting.turned(self.turns, up_to, std::time::Instant::now());
+    }
+
+    /// Whether nobody has sent from another copy of the database, for all that is noted by now. Asked once, after the first note
+    /// and before the first row is handed out; where somebody has, or nobody can tell, the run ends.
+    async fn is_alone(&mut self) -> bool {
+        let Some(notes) = self.noting.as_ref().and_then(Noting::to_look_at) else { return true };
+        let store = Arc::clone(&self.store);
+        let look = async move { store.refuse_rolled_back(&notes).await };
+        match patiently(&self.store, "hold it against what was noted", look).await {
+            Ok(()) => {
+                if let Some(noting) = &mut self.noting {
+                    noting.goes_on();
+                }
+                true
+            }
+            Err(error) => {
+                if let Some(noting) = self.noting.take() {
+                    noting.withdraw();
+                }
+                self.end(Ending::StoreFailed(error.to_string(), 0));
+                false
+            }
+        }
     }
 
     /// Notes how far the run has come in the end.

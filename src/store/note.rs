@@ -1,34 +1,13 @@
 //! Notes of what was sent from a database, in a folder of its user's own: a database that is older than they are was put back.
-//!
-//! Each run leaves a file of its own, so that two that write at once need not know of each other.
-
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::file::{FILE_MODE, FOLDER_MODE, shared_file_system};
-use super::run::Run;
 use crate::invocation::BatchId;
 
 /// Batches that a note names at most, those that are lost included: so many fit into a slot whatever their names are.
 const BATCHES_MAX: usize = 128;
 /// Those of them that are lost, at most.
 const LOST_MAX: usize = 32;
-
-/// A note is written into one of two places in its file, in turn, so that the other one is whole whatever ends the writing.
-const SLOT_BYTES: usize = 32 * 1024;
-/// What every note begins with; its number, its length and its SHA-256 follow.
-const MAGIC: &str = "mep-batch-note-1";
-
-/// The notes of one user about one database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notes {
-    folder: PathBuf,
-}
 
 /// What a run has noted: only what was durable by then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,89 +46,23 @@ pub struct NotedBatch {
     pub name: String,
     /// SHA-256 of its content, in hex.
     pub sha256: String,
-    /// No row behind this line was ever taken.
+    /// No row behind this line was ever taken; the highest there is where nobody knows.
     pub up_to: u32,
 }
 
+/// The highest line that a row can have.
+pub(super) const LINE_MAX: u32 = u32::MAX;
+
 impl NotedBatch {
+    /// No row behind this line was ever taken; `None`: nobody knows how far it had come.
+    #[must_use]
+    pub fn last_line(&self) -> Option<u32> {
+        Some(self.up_to).filter(|line| *line < LINE_MAX)
+    }
+
     /// Whether both speak of the same batch.
     pub(super) fn is_same(&self, other: &NotedBatch) -> bool {
         (self.id, self.imported_at) == (other.id, other.imported_at)
-    }
-}
-
-/// A note with the file that it was read from.
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub(super) file: PathBuf,
-    pub(super) note: Note,
-}
-
-impl Notes {
-    /// The notes about the database of that identity, beneath the program's folder for what it keeps for a user.
-    pub(super) fn new(state_folder: &Path, identity: &str) -> Notes {
-        Notes { folder: state_folder.join(identity) }
-    }
-
-    /// Where they lie.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Makes their folder, for its owner alone; why nothing can be noted there.
-    pub fn prepare(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.folder)?;
-        if let Some(name) = shared_file_system(&self.folder)? {
-            return Err(io::Error::other(format!("it lies on {name}, which may keep a run waiting")));
-        }
-        rustix::fs::access(&self.folder, rustix::fs::Access::WRITE_OK)?;
-        Ok(())
-    }
-
-    /// All that can be read, and the files that cannot: a power cut may leave such a one, and it says nothing.
-    pub(super) fn read(&self) -> (Vec<Found>, Vec<PathBuf>) {
-        let entries = match std::fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                if error.kind() != ErrorKind::NotFound {
-                    tracing::warn!("the notes in `{}` cannot be read: {error}", self.folder.display());
-                }
-                return Default::default();
-            }
-        };
-        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
-        for file in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            match std::fs::read(&file).ok().as_deref().and_then(newest) {
-                Some((_, note)) => found.push(Found { file, note }),
-                None => unreadable.push(file),
-            }
-        }
-        (found, unreadable)
-    }
-
-    /// The file of a run's note.
-    pub(super) fn file_of(&self, run: &Run) -> PathBuf {
-        self.folder.join(format!("{}-{}", run.id.0, run.token))
-    }
-
-    /// Writes the note of that number. Overwrites in place, and makes the file where it is not there.
-    pub(super) fn write(&self, file: &Path, number: u64, note: &Note, durably: bool) -> io::Result<()> {
-        let opened = open(file).or_else(|error| {
-            // Whoever cleans up may have taken the folder away.
-            if error.kind() != ErrorKind::NotFound {
-                return Err(error);
-            }
-            DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.folder)?;
-            open(file)
-        })?;
-        let place = if number.is_multiple_of(2) { 0 } else { SLOT_BYTES as u64 };
-        opened.write_all_at(&slot(number, note), place)?;
-        if durably {
-            opened.sync_all()?;
-            File::open(&self.folder)?.sync_all()?;
-        }
-        Ok(())
     }
 }
 
@@ -179,16 +92,17 @@ impl Note {
         self.lose(other.lost.iter().cloned());
     }
 
-    /// Adds batches that the database has lost.
-    pub(super) fn lose(&mut self, batches: impl IntoIterator<Item = NotedBatch>) {
+    /// Adds batches that the database has lost. Where there are too many for a note the first ones are left out: those.
+    pub(super) fn lose(&mut self, batches: impl IntoIterator<Item = NotedBatch>) -> Vec<NotedBatch> {
         for batch in batches {
             if !self.lost.iter().any(|lost| lost.is_same(&batch)) {
                 self.lost.push(batch);
             }
         }
         let too_many = self.lost.len().saturating_sub(LOST_MAX);
-        self.lost.drain(..too_many);
+        let left_out = self.lost.drain(..too_many).collect();
         self.forget_oldest();
+        left_out
     }
 
     /// Leaves out the batches of the lowest numbers where there are too many for a note, but never the last one.
@@ -226,85 +140,27 @@ pub(super) enum Reach {
     All,
 }
 
-fn open(file: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(file)
-}
-
-fn slot(number: u64, note: &Note) -> Vec<u8> {
-    let text = super::json_text(note);
-    debug_assert!(text.len() < SLOT_BYTES - 200, "{} bytes are too many", text.len());
-    format!("{MAGIC} {number} {} {:x}\n{text}\n", text.len(), Sha256::digest(&text)).into_bytes()
-}
-
-/// The newer of the two notes in a file, with its number.
-pub(super) fn newest(content: &[u8]) -> Option<(u64, Note)> {
-    let (first, second) = content.split_at(content.len().min(SLOT_BYTES));
-    [first, second].into_iter().filter_map(read_slot).max_by_key(|(number, _)| *number)
-}
-
-fn read_slot(slot: &[u8]) -> Option<(u64, Note)> {
-    let end = slot.iter().position(|byte| *byte == b'\n')?;
-    let head = std::str::from_utf8(&slot[..end]).ok()?;
-    let mut words = head.split(' ');
-    if words.next() != Some(MAGIC) {
-        return None;
-    }
-    let (number, length): (u64, usize) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    let text = slot.get(end + 1..end.checked_add(1)?.checked_add(length)?)?;
-    let is_whole = words.next()? == format!("{:x}", Sha256::digest(text));
-    if is_whole { Some((number, serde_json::from_slice(text).ok()?)) } else { None }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::invocation::RunId;
 
-    fn note(turn: i64) -> Note {
+    pub(in super::super) fn note(turn: i64) -> Note {
         let (token, batches, lost) = ("t".repeat(32), Vec::new(), Vec::new());
         let boot = "a".to_owned();
         Note { run: 7, token, turn, turns: 20 + turn, is_over: false, boot, since_run: 0, unnamed: 0, batches, lost }
     }
 
-    fn batch(id: i64) -> NotedBatch {
+    pub(in super::super) fn batch(id: i64) -> NotedBatch {
         NotedBatch { id, imported_at: i64::MAX, name: "n".repeat(64), sha256: "f".repeat(64), up_to: u32::MAX }
-    }
-
-    fn folder() -> (tempfile::TempDir, Notes) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let notes = Notes::new(folder.path(), "0123");
-        (folder, notes)
-    }
-
-    #[test]
-    fn the_newest_note_is_read_and_an_older_one_where_that_is_cut_anywhere() {
-        let (_folder, notes) = folder();
-        let file = notes.file_of(&Run { id: RunId(7), token: "t".to_owned() });
-        for number in 1..=4 {
-            notes.write(&file, number, &note(i64::try_from(number).expect("a turn")), number == 1).expect("written");
-            let (found, unreadable) = notes.read();
-            assert_eq!(unreadable, Vec::<PathBuf>::new());
-            assert_eq!((found.len(), found[0].note.turn), (1, i64::try_from(number).expect("a turn")));
-        }
-        let whole = std::fs::read(&file).expect("the file");
-        let length = slot(4, &note(4)).len();
-        for cut in 0..length {
-            let mut torn = whole.clone();
-            torn[cut..length].fill(0);
-            let turn = newest(&torn).expect("the note before").1.turn;
-            assert!(turn == 3 || cut == length - 1, "cut at {cut}: turn {turn}");
-        }
-        assert_eq!(newest(b""), None);
-        assert_eq!(newest(&vec![0; 2 * SLOT_BYTES]), None);
     }
 
     #[test]
     fn as_many_batches_as_are_kept_fit_and_what_is_left_out_is_told_of() {
         let mut full = Note { turn: i64::MAX, turns: i64::MAX, ..note(1) };
-        full.lose((0..40).map(|id| batch(i64::MAX - 1_000 + id)));
+        let left_out = full.lose((0..40).map(|id| batch(i64::MAX - 1_000 + id)));
+        assert_eq!((left_out.len(), left_out[7].id), (8, i64::MAX - 993));
         (1..=200).for_each(|id| full.batch_mut(&batch(id)).up_to = u32::MAX);
         assert_eq!((full.batches.len(), full.lost.len(), full.unnamed), (96, 32, 104));
-        assert!(slot(u64::MAX, &full).len() < SLOT_BYTES, "{} bytes", slot(u64::MAX, &full).len());
         assert_eq!(full.reach(BatchId(104), i64::MAX), Reach::All);
         assert_eq!(full.reach(BatchId(105), i64::MAX), Reach::UpTo(u32::MAX));
         assert_eq!(full.reach(BatchId(105), 5), Reach::None);

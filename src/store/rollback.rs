@@ -6,15 +6,13 @@ use serde_json::json;
 
 use super::action::{ActionKind, Actor, record};
 use super::connection::Tx;
-use super::note::{Found, Note, NotedBatch, Notes, Reach, boot};
+use super::note::{LINE_MAX, Note, NotedBatch, Reach, boot};
+use super::note_folder::{Found, Noted, Notes};
 use super::noting::noted_batch;
 use super::run::{Run, random_token};
 use super::statement::{Sql, query};
 use super::{Batch, Error, Result, Store, control, counts};
 use crate::invocation::{BatchId, Counts, InvocationId, NoAnswer, RunId, State, UnixMillis};
-
-/// The highest line that a row can have.
-const LINE_MAX: u32 = u32::MAX;
 
 /// What is missing of a database, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +34,8 @@ pub struct Rollback {
     pub batches: Vec<InDoubt>,
     /// The batches that the notes name and the database has not.
     pub lost: Vec<NotedBatch>,
+    /// Those of them, and of what was lost earlier, for which a note has no room: nothing stops their import.
+    pub left_out: Vec<NotedBatch>,
 }
 
 /// Why the notes do not tell which rows may have been sent.
@@ -43,7 +43,7 @@ pub struct Rollback {
 pub enum WhyAll {
     /// Other machines share the database, and each has notes of its own.
     Shared,
-    /// Another user has sent from it too, or somebody without notes; or a power cut may have taken the last of them.
+    /// Another user has sent from it too, or somebody without notes; or a power cut or a full disk may have taken the last of them.
     NotAllNoted,
 }
 
@@ -73,8 +73,31 @@ impl Store {
     ///
     /// The notes are read first: a run that goes on meanwhile is ahead of them, never behind.
     pub async fn missing(&self, notes: &Notes) -> Result<Option<Missing>> {
-        let (found, _) = notes.read();
-        Ok(self.held_against(&found).await?.map(|behind| behind.missing))
+        let noted = self.read_notes(notes)?;
+        Ok(self.held_against(&noted).await?.map(|behind| behind.missing))
+    }
+
+    /// Whether anything is noted.
+    pub fn has_notes(&self, notes: &Notes) -> Result<bool> {
+        Ok(!self.read_notes(notes)?.found.is_empty())
+    }
+
+    /// Whether any run has made a turn in it.
+    pub async fn has_sent(&self) -> Result<bool> {
+        const SENT: &str = "SELECT EXISTS (SELECT 1 FROM run WHERE turn > 0)";
+        query(SENT).fetch_value(&self.readers()).await.map_err(self.failed("read the runs"))
+    }
+
+    /// All that is noted. Who cannot look does not know that nothing is missing.
+    pub(super) fn read_notes(&self, notes: &Notes) -> Result<Noted> {
+        notes.read().map_err(|error| Error::Unsuitable {
+            place: self.place.clone(),
+            why: format!(
+                "whether it is older than what was sent from it cannot be told, for the notes of that cannot be read: {error}\n\
+                 hint: see that this user can read what is there, and that its disk is well; or XDG_STATE_HOME names another \
+                 folder, where nothing is known of what was sent"
+            ),
+        })
     }
 
     /// Refuses to go on where the database lacks what was noted.
@@ -92,9 +115,9 @@ impl Store {
 
     /// What is to be done where the database lacks what was noted; `None`: it lacks nothing.
     pub async fn rollback(&self, notes: &Notes) -> Result<Option<Rollback>> {
-        let (found, _) = notes.read();
-        let Some(behind) = self.held_against(&found).await? else { return Ok(None) };
-        let known = merged(&found);
+        let noted = self.read_notes(notes)?;
+        let Some(behind) = self.held_against(&noted).await? else { return Ok(None) };
+        let mut known = merged(&noted.found);
         let there = self.batches().await?;
         let mut batches = Vec::new();
         for batch in &there {
@@ -113,15 +136,19 @@ impl Store {
             }
         }
         let is_lost = |noted: &NotedBatch| !there.iter().any(|batch| noted.is_same(&noted_batch(batch)));
-        let lost = known.batches.into_iter().filter(is_lost).collect();
-        Ok(Some(Rollback { missing: behind.missing, why_all: behind.why_all, batches, lost }))
+        let lost: Vec<NotedBatch> = std::mem::take(&mut known.batches).into_iter().filter(is_lost).collect();
+        // Others may have come further in them.
+        let up_to = |lost: &NotedBatch| if behind.why_all.is_some() { LINE_MAX } else { lost.up_to };
+        let lost: Vec<NotedBatch> = lost.into_iter().map(|lost| NotedBatch { up_to: up_to(&lost), ..lost }).collect();
+        let left_out = known.lose(lost.iter().cloned());
+        Ok(Some(Rollback { missing: behind.missing, why_all: behind.why_all, batches, lost, left_out }))
     }
 
     /// Makes the rows unknown that may have been sent, with an attempt each that this takes the blame for, and lets the next
     /// run go on. The caller has seen to it that no run lives.
     ///
-    /// All in one transaction. The note of it comes after: where a crash comes between, it is to be done once more, and finds
-    /// no rows.
+    /// All in one transaction. It is noted before the commit: where that does not come, the database stays behind its notes, by
+    /// one more, and this is to be done once more. The notes that say so are removed only behind the commit.
     pub async fn resolve_rollback(
         &self,
         notes: &Notes,
@@ -130,7 +157,7 @@ impl Store {
         actor: &Actor,
         reason: &str,
     ) -> Result<()> {
-        let (found, unreadable) = notes.read();
+        let noted = self.read_notes(notes)?;
         let failed = || self.failed("make rows unknown");
         let now = self.now().await?;
         let token = random_token();
@@ -153,9 +180,7 @@ impl Store {
         };
         let turns: i64 =
             query("SELECT CAST(SUM(turn) AS BIGINT) FROM run").fetch_value(&mut tx).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())?;
-        drop(writer);
-        let mut note = merged(&found);
+        let mut note = merged(&noted.found);
         note.batches.retain(|noted| !rollback.lost.iter().any(|lost| lost.is_same(noted)));
         note.lose(rollback.lost.iter().cloned());
         (note.run, note.token, note.turn, note.turns, note.is_over) = (run.id.0, token, 1, turns, true);
@@ -166,11 +191,14 @@ impl Store {
         let renamed = identity.map(|identity| Notes::new(state_folder, &identity));
         for place in renamed.iter().chain([notes]) {
             place.prepare().and_then(|()| place.write(&place.file_of(&run), 1, &note, true)).map_err(|error| {
-                let why = format!("what was done cannot be noted in `{}`: {error}", place.folder().display());
+                let why =
+                    format!("nothing was changed, for it cannot be noted in `{}`: {error}", place.folder().display());
                 Error::Unsuitable { place: self.place.clone(), why }
             })?;
         }
-        for file in found.iter().map(|found| &found.file).chain(&unreadable) {
+        tx.commit().await.map_err(failed())?;
+        drop(writer);
+        for file in noted.files() {
             if let Err(error) = std::fs::remove_file(file) {
                 tracing::warn!("an old note stays: `{}`: {error}", file.display());
             }
@@ -179,21 +207,21 @@ impl Store {
     }
 
     /// The batch of that content of which it is known that the database has lost it.
-    #[must_use]
-    pub fn lost_batch(notes: &Notes, sha256: &str) -> Option<NotedBatch> {
-        notes.read().0.into_iter().flat_map(|found| found.note.lost).find(|lost| lost.sha256 == sha256)
+    pub fn lost_batch(&self, notes: &Notes, sha256: &str) -> Result<Option<NotedBatch>> {
+        let found = self.read_notes(notes)?.found;
+        Ok(found.into_iter().flat_map(|found| found.note.lost).find(|lost| lost.sha256 == sha256))
     }
 
-    async fn held_against(&self, found: &[Found]) -> Result<Option<Behind>> {
+    async fn held_against(&self, noted: &Noted) -> Result<Option<Behind>> {
         const RUNS: &str = "SELECT CAST(COALESCE(SUM(turn), 0) AS BIGINT), COALESCE(MAX(id), 0),
             COALESCE(MIN(CASE WHEN ended_at IS NULL THEN id END), COALESCE(MAX(id), 0) + 1), COALESCE(MIN(id), 1),
             COALESCE(MAX(CASE WHEN turn > 0 THEN id END), 0) FROM run";
-        if found.is_empty() {
+        if noted.is_empty() {
             return Ok(None);
         }
         let failed = || self.failed("hold it against what was noted");
-        let tokens: Vec<&str> = found.iter().map(|found| found.note.token.as_str()).collect();
-        let known = self.noted_runs(&tokens).await?;
+        let found = &noted.found;
+        let known = self.noted_runs(&noted.tokens()).await?;
         let runs = query(RUNS).fetch_one(&self.readers()).await.map_err(failed())?;
         let number = |place: usize| runs.get::<i64>(place).map_err(failed());
         let (turns, last, open, first, last_sent) = (number(0)?, number(1)?, number(2)?, number(3)?, number(4)?);
@@ -212,6 +240,11 @@ impl Store {
             behind.at_least |= has_gone_on;
             more = more.max(note.turns - turns);
             are_known &= note.is_whole(&boot) && note.since_run <= if has_gone_on { first } else { open };
+        }
+        // Of a run that left nothing whole, and is not known here, there was a turn at least.
+        for _ in noted.torn.iter().filter(|torn| !known.iter().any(|run| run.token == torn.token)) {
+            (is_behind, are_known, behind.at_least) = (true, false, true);
+            behind.turns += 1;
         }
         if !is_behind {
             return Ok(None);

@@ -66,6 +66,9 @@ pub struct SignOfLife {
     pub turn: i64,
 }
 
+/// Characters of a run's token.
+pub(super) const TOKEN_CHARS: usize = 32;
+
 /// A token for a new run.
 #[must_use]
 pub fn random_token() -> String {

@@ -134,7 +134,7 @@ PARTS = {
         ("summer_time::",),
     ),
     "restored": Tests(
-        "a run killed up to four times and the backup of a random moment put back: found, resolved, and the rest sent",
+        "a run killed up to four times and the backup of a random moment, of a live run too, put back: found but for a quarter second",
         200,
         "restored",
         ("sqlite::a_killed_run_and_a_backup_put_back_text_nobody_twice_and_no_honest_file_is_doubted",),

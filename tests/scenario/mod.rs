@@ -42,7 +42,22 @@ pub(crate) struct Backup(String);
 impl Backup {
     /// Runs the program on the backup itself, as the same user.
     pub(crate) fn mep(&self, s: &Scenario, line: &str) -> Done {
-        Running::start(s.command_without_database(line).env("MEP_BATCH_DB", &self.0), b"").finish()
+        self.start(s, line).finish()
+    }
+
+    /// Likewise, and lets it run.
+    pub(crate) fn start(&self, s: &Scenario, line: &str) -> Running {
+        Running::start(s.command_without_database(line).env("MEP_BATCH_DB", &self.0), b"")
+    }
+
+    /// The first column of what a query finds in it.
+    pub(crate) fn query(&self, s: &Scenario, sql: &str) -> Vec<String> {
+        s.queue.query(&self.0, sql)
+    }
+
+    /// Does something while nobody else can write into it, which is a file.
+    pub(crate) fn hold<T>(&self, does: impl FnOnce(&Backup) -> T) -> T {
+        queue::hold(&self.0, || does(self))
     }
 }
 

@@ -80,6 +80,16 @@ impl Drop for Queue {
     }
 }
 
+/// Does something while nobody else can write into that file of SQLite.
+pub(super) fn hold<T>(database: &str, does: impl FnOnce() -> T) -> T {
+    within_sqlite(database, async |connection| {
+        sqlx::raw_sql("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE").execute(&mut *connection).await?;
+        let done = does();
+        sqlx::raw_sql("ROLLBACK").execute(connection).await?;
+        Ok(done)
+    })
+}
+
 fn within_sqlite<T>(database: &str, work: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let done = runtime.block_on(async {

@@ -139,7 +139,22 @@ async fn notes(store: &Store, state_folder: Option<&Path>) -> store::Result<Chec
         let text = format!("it is older than what was sent from it: {missing}");
         return Ok(Check::broken("notes", text, "`mep-batch resolve --rolled-back` says what may have been sent"));
     }
-    Ok(Check::well("notes", "as far as this user has noted that it was"))
+    if let Err(error) = notes.check() {
+        let text = format!("what is sent cannot be noted, so that a backup put back would not be known: {error}");
+        return Ok(Check::doubtful("notes", text, "XDG_STATE_HOME names a folder of this user's"));
+    }
+    if store.has_notes(&notes)? {
+        return Ok(Check::well("notes", "as far as this user has noted that it was"));
+    }
+    if !store.has_sent().await? {
+        return Ok(Check::well("notes", "nothing was sent from it yet"));
+    }
+    let text = "this user has no note of what was sent from it, on this machine: a backup put back would not be known";
+    Ok(Check::doubtful(
+        "notes",
+        text,
+        "ask as the user who sends; after a restore, `mep-batch pause` every batch first",
+    ))
 }
 
 async fn moments(store: &Store) -> store::Result<Check> {
