@@ -11,10 +11,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use audit::{Audit, receipts_of};
+use audit::{Audit, Input, receipts_of};
 use cluster::Database;
 use either::{On, facts};
-use scenario::Scenario;
+use scenario::{SERVICE, Scenario, phone};
 
 fn main() -> ExitCode {
     if let Ok(database) = std::env::var("MEP_BATCH_AUDIT_DB") {
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
                 each_broken_invariant_is_told,
                 a_row_with_a_receipt_too_many_is_told,
                 a_lost_receipt_is_told,
+                what_is_stored_and_was_not_in_the_file_is_told,
                 more_unknown_rows_than_explained_are_told,
                 a_late_outcome_settles_its_row_and_nothing_else_does,
             ],
@@ -38,13 +39,11 @@ fn main() -> ExitCode {
 /// Judges a database that nothing is alive on any more, against all receipts there are.
 #[expect(clippy::print_stdout, reason = "whoever asks for a verdict reads it")]
 fn judge(database: String) -> ExitCode {
-    let files = std::env::var_os("MEP_BATCH_AUDIT_RECEIPTS").unwrap_or_default();
-    let receipts: Vec<PathBuf> = std::env::split_paths::<OsString>(&files).collect();
-    for file in &receipts {
-        assert!(file.is_file(), "`{}` in MEP_BATCH_AUDIT_RECEIPTS is no file", file.display());
-    }
+    let receipts = paths("MEP_BATCH_AUDIT_RECEIPTS");
+    let files = paths("MEP_BATCH_AUDIT_FILES");
+    let files = files.iter().map(|file| Input::new(file, std::fs::read(file).expect("the file can be read"))).collect();
     let rows = std::env::var("MEP_BATCH_AUDIT_ROWS").ok().map(|rows| rows.parse().expect("a number of rows"));
-    let audit = Audit { database, receipts, rows, is_settled: true, unknown_max: None };
+    let audit = Audit { receipts, files, are_all_imported: true, rows, ..Audit::of(database) };
     for line in audit.summary() {
         println!("{line}");
     }
@@ -54,6 +53,16 @@ fn judge(database: String) -> ExitCode {
     }
     println!("{} violations", violations.len());
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The files that a variable names, which have to be there.
+fn paths(variable: &str) -> Vec<PathBuf> {
+    let paths = std::env::var_os(variable).unwrap_or_default();
+    let paths: Vec<PathBuf> = std::env::split_paths::<OsString>(&paths).collect();
+    for path in &paths {
+        assert!(path.is_file(), "`{}` in {variable} is no file", path.display());
+    }
+    paths
 }
 
 /// A campaign of six, of which a few were refused, and one row was decided by an operator.
@@ -72,14 +81,15 @@ fn sent(database: Database) -> Scenario {
 
 fn violations(s: &Scenario, is_settled: bool, unknown_max: Option<usize>) -> String {
     let receipts = vec![s.path("receipts-0.ndjson"), s.path("receipts-1.ndjson")];
-    let audit = Audit { database: s.address(), receipts, rows: Some(6), is_settled, unknown_max };
+    let (files, rows) = (s.inputs(), Some(6));
+    let audit = Audit { receipts, files, rows, is_settled, unknown_max, ..Audit::of(s.address()) };
     audit.violations().join("\n")
 }
 
 /// What is wrong with a campaign of so many rows that one stand-in has received.
 fn violations_of(s: &Scenario, rows: u64) -> String {
     let receipts = vec![s.path("receipts-0.ndjson")];
-    let audit = Audit { database: s.address(), receipts, rows: Some(rows), is_settled: true, unknown_max: None };
+    let audit = Audit { receipts, files: s.inputs(), rows: Some(rows), ..Audit::of(s.address()) };
     audit.violations().join("\n")
 }
 
@@ -114,6 +124,55 @@ fn each_broken_invariant_is_told(database: Database) {
         s.execute(sql);
         let found = violations(&s, true, None);
         assert!(found.lines().any(|line| line.starts_with(number)), "after `{sql}`:\n{found}");
+    }
+}
+
+/// Line 3 says what line 4 says, as after an import that has lost one row and stored the next twice.
+const TWICE: &str = "DELETE FROM fingerprint WHERE invocation_id = 4294967299;
+    UPDATE content SET phone = (SELECT phone FROM content WHERE invocation_id = 4294967300),
+        body = (SELECT body FROM content WHERE invocation_id = 4294967300) WHERE invocation_id = 4294967299;
+    INSERT INTO fingerprint (phone, request_hash, invocation_id) SELECT phone, request_hash, 4294967299
+        FROM fingerprint WHERE invocation_id = 4294967300";
+
+/// Line 3 stands at another line.
+const ELSEWHERE: &str = "UPDATE invocation SET id = 4294967396, line = 100 WHERE id = 4294967299;
+    UPDATE content SET invocation_id = 4294967396 WHERE invocation_id = 4294967299;
+    UPDATE fingerprint SET invocation_id = 4294967396 WHERE invocation_id = 4294967299";
+
+/// Five rows that can be sent and one that cannot, which nothing is wrong with, by a file of each kind.
+fn what_is_stored_and_was_not_in_the_file_is_told(database: Database) {
+    let rows = |format: fn(u32, &str) -> String| {
+        (2..8)
+            .map(|line| format(line, &if line == 5 { "1.25155E+10".to_owned() } else { phone(line) }))
+            .collect::<String>()
+    };
+    let object = |line, number: &str| format!("{{\"phoneNumber\":\"{number}\",\"session.a\":\"{line}\"}}\n");
+    for (name, content) in [
+        ("campaign.csv", format!("phoneNumber,session.a\n{}", rows(|line, number| format!("+{number},{line}\n")))),
+        ("campaign.csv", format!("session.a;phoneNumber\r\n{}", rows(|line, number| format!("{line};{number}.0\r\n")))),
+        ("campaign.ndjson", format!("\n{}", rows(object))),
+    ] {
+        let s = Scenario::on(database);
+        s.write(name, content.replace("1.25155E+10.0", "1.25155E+10"));
+        s.mep(&format!("import {name} --service {SERVICE} --endpoint http://127.0.0.1:9")).exits(3);
+        s.audit(6);
+        for (sql, said) in [
+            (TWICE, vec!["1: line 3 of `campaign` (pending) has another number than that line of"]),
+            (ELSEWHERE, vec!["1: line 100 of `campaign` (pending) is not in", "1: line 3 of"]),
+            ("UPDATE content SET cells = replace(cells, 'E+10', 'E+11') WHERE body IS NULL", vec!["1: line 5 of"]),
+        ] {
+            let damaged = s.copy();
+            damaged.execute(sql);
+            let found = violations_of(&damaged, 6);
+            let is_told = |said: &&str| found.lines().any(|line| line.starts_with(said));
+            assert!(found.lines().count() == said.len() && said.iter().all(is_told), "{name}: {sql}:\n{found}");
+        }
+        let audit = |files| Audit { files, ..Audit::of(s.address()) };
+        assert_eq!(audit(vec![]).summary()[1], "6 rows were held against no file");
+        let other = Input::new(&s.path(name), b"phoneNumber\n".to_vec());
+        let found = Audit { are_all_imported: true, ..audit(vec![other]) }.violations();
+        assert!(found[0].starts_with("1: `campaign` was made of another content than"), "{found:?}");
+        assert!(found[1].starts_with("1: nothing was made of"), "{found:?}");
     }
 }
 

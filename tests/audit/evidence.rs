@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::tables::Tables;
 
 /// Everything that the database says.
 pub(super) struct Evidence {
-    /// Rows of each batch, as the importer counted them.
-    pub(super) batches: Vec<i64>,
+    pub(super) batches: Vec<Batch>,
     pub(super) rows: Vec<Row>,
     pub(super) counts: BTreeMap<(i64, String), i64>,
     /// Runs that nobody has ended; on PostgreSQL one may stay that was killed and left nothing in flight.
@@ -24,10 +24,37 @@ pub(super) struct Evidence {
 }
 
 #[derive(Deserialize)]
+pub(super) struct Batch {
+    pub(super) id: i64,
+    pub(super) name: String,
+    /// The file as the operator named it.
+    pub(super) source_name: String,
+    /// Rows, as the importer counted them.
+    pub(super) row_count: i64,
+    #[serde(deserialize_with = "object")]
+    pub(super) settings: Value,
+    /// What its import recorded.
+    #[serde(deserialize_with = "object")]
+    import: Value,
+}
+
+impl Batch {
+    /// Of the file's bytes.
+    pub(super) fn file_sha256(&self) -> Option<&str> {
+        self.import["fileSha256"].as_str()
+    }
+
+    /// Whether a country code is put before numbers that lack it.
+    pub(super) fn completes_numbers(&self) -> bool {
+        self.settings["phones"]["national"].is_object()
+    }
+}
+
+#[derive(Deserialize)]
 pub(super) struct Row {
     id: i64,
     name: String,
-    line: i64,
+    pub(super) line: i64,
     pub(super) batch: i64,
     pub(super) endpoint: String,
     pub(super) service: String,
@@ -42,6 +69,10 @@ pub(super) struct Row {
     pub(super) is_refused_by_tool: bool,
     pub(super) body: Option<String>,
     pub(super) phone: i64,
+    /// The cells of a refused row: pairs of column and text, as JSON.
+    pub(super) cells: Option<String>,
+    #[serde(deserialize_with = "flag")]
+    pub(super) is_purged: bool,
     /// Whether a later import finds it by its number.
     #[serde(deserialize_with = "flag")]
     pub(super) has_fingerprint: bool,
@@ -81,13 +112,17 @@ pub(super) struct Act {
     pub(super) attempt: i64,
 }
 
-const BATCHES: &str = "SELECT row_count FROM batch WHERE name IS NOT NULL";
+const BATCHES: &str = "SELECT CAST(json_object('id', b.id, 'name', b.name, 'source_name', b.source_name,
+        'row_count', b.row_count, 'settings', b.settings, 'import', (SELECT CAST(detail AS TEXT) FROM action
+            WHERE batch_id = b.id AND kind = 'import' ORDER BY id LIMIT 1)) AS TEXT)
+    FROM batch AS b WHERE name IS NOT NULL ORDER BY b.id";
 /// One JSON object a row, so that the fields are found by their names.
 const ROWS: &str = "SELECT CAST(json_object('id', i.id, 'name', b.name, 'line', i.line, 'batch', b.id,
         'endpoint', b.endpoint, 'service', b.service_id, 'state', i.state, 'attempt', i.attempt, 'reason', i.reason,
         'message', i.message, 'request_id', i.request_id, 'possible_duplicate', i.possible_duplicate,
         'is_refused_by_tool', CASE WHEN i.refused_by = 'mep-batch' THEN 1 ELSE 0 END, 'body', c.body,
-        'phone', COALESCE(c.phone, 0), 'has_fingerprint', CASE WHEN EXISTS (SELECT 1 FROM fingerprint AS f
+        'phone', COALESCE(c.phone, 0), 'cells', c.cells,
+        'is_purged', CASE WHEN c.purged_at IS NOT NULL THEN 1 ELSE 0 END, 'has_fingerprint', CASE WHEN EXISTS (SELECT 1 FROM fingerprint AS f
             WHERE f.phone = c.phone AND f.invocation_id = i.id) THEN 1 ELSE 0 END) AS TEXT)
     FROM invocation AS i JOIN batch AS b ON b.id = i.batch_id JOIN content AS c ON c.invocation_id = i.id
     WHERE b.name IS NOT NULL ORDER BY i.id";
@@ -117,7 +152,7 @@ impl Evidence {
         }
         let counts = tables.objects::<Count>(COUNTS);
         Evidence {
-            batches: tables.numbers(BATCHES),
+            batches: tables.objects(BATCHES),
             rows: tables.objects(ROWS),
             counts: counts.into_iter().map(|count| ((count.batch, count.state), count.invocations)).collect(),
             open_runs: if tables.has_many_runs() { Vec::new() } else { tables.numbers(OPEN_RUNS) },
@@ -142,6 +177,12 @@ struct Count {
     batch: i64,
     state: String,
     invocations: i64,
+}
+
+/// An object that is stored as text; null where there is none.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text).map_err(serde::de::Error::custom))
 }
 
 /// A truth value that is stored as 0 or 1.

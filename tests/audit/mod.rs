@@ -1,9 +1,11 @@
-//! The checker: judges a database, the receipts and the number of rows that went in, whatever happened in between.
+//! The checker: judges a database by the receipts and the files that went in, whatever happened in between.
 //!
 //! It knows the tables and the promise, and nothing of the engine's code. The numbers in the violations are those of
 //! the invariants that the project's test programme lists.
 
 mod evidence;
+mod input;
+mod origin;
 mod receipt;
 mod summary;
 mod tables;
@@ -12,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use evidence::{Act, Attempt, Evidence, Row};
+pub(crate) use input::Input;
+use origin::{files_without_batch, rows_are_those_of_the_files};
 pub(crate) use receipt::{Receipt, receipts_of};
 
 /// Outcomes after which the promise lets a row be sent again without an operator's word.
@@ -22,6 +26,10 @@ pub(crate) struct Audit {
     /// A path, or a URL of PostgreSQL.
     pub(crate) database: String,
     pub(crate) receipts: Vec<PathBuf>,
+    /// The files that batches may have been made of, as they were then.
+    pub(crate) files: Vec<Input>,
+    /// Whether each of them was imported, and its batch is still there.
+    pub(crate) are_all_imported: bool,
     /// Rows in all files that were imported; `None`: as many as the importer counted.
     pub(crate) rows: Option<u64>,
     /// Whether no process is alive and a last `run` has ended.
@@ -31,6 +39,19 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
+    /// Of a database that nothing is alive on any more, against nothing yet.
+    pub(crate) fn of(database: String) -> Audit {
+        Audit {
+            database,
+            receipts: Vec::new(),
+            files: Vec::new(),
+            are_all_imported: false,
+            rows: None,
+            is_settled: true,
+            unknown_max: None,
+        }
+    }
+
     /// What is wrong, a line each; empty where the promise holds.
     pub(crate) fn violations(&self) -> Vec<String> {
         // A run may be alive: what was received before the database is read is known there, and what is accepted there
@@ -40,6 +61,10 @@ impl Audit {
         let after = self.receipts_now();
         let mut found = evidence.damage.clone();
         self.rows_are_accounted_for(&evidence, &mut found);
+        rows_are_those_of_the_files(&evidence, &self.files, &mut found);
+        if self.are_all_imported {
+            files_without_batch(&evidence, &self.files, &mut found);
+        }
         counts_equal_rows(&evidence, &mut found);
         for row in &evidence.rows {
             let (attempts, acts) = (evidence.attempts_of(row), evidence.acts_of(row));
@@ -66,7 +91,7 @@ impl Audit {
     }
 
     fn rows_are_accounted_for(&self, evidence: &Evidence, found: &mut Vec<String>) {
-        let counted = evidence.batches.iter().sum::<i64>().cast_unsigned();
+        let counted = evidence.batches.iter().map(|batch| batch.row_count).sum::<i64>().cast_unsigned();
         let rows = self.rows.unwrap_or(counted);
         if counted != rows || evidence.rows.len() as u64 != rows {
             let there = evidence.rows.len();

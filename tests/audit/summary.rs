@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::evidence::{Evidence, Row};
+use super::origin::unread_rows;
 use super::{Audit, Receipt, receipts_of};
 
 impl Audit {
@@ -12,6 +13,10 @@ impl Audit {
         let receipts: Vec<Receipt> = self.receipts.iter().flat_map(|file| receipts_of(file)).collect();
         let states = tally(evidence.rows.iter().map(|row| row.state.clone()));
         let mut told = vec![format!("{} rows: {}", evidence.rows.len(), listed(&states))];
+        match unread_rows(&evidence, &self.files) {
+            0 => {}
+            count => told.push(format!("{count} rows were held against no file")),
+        }
         let attempts = || evidence.rows.iter().flat_map(|row| evidence.attempts_of(row));
         told.push(format!(
             "{} attempts, {} of them sent, {} judged by another run, {} of those with a late outcome",

@@ -113,7 +113,7 @@ fn audit(s: &Scenario, server: &Server, rows: &[(String, Behaviour)]) {
     }
     s.write("receipts.ndjson", receipts);
     let (receipts, rows) = (vec![s.path("receipts.ndjson")], Some(u64::from(ROWS)));
-    let audit = Audit { database: s.address(), receipts, rows, is_settled: true, unknown_max: None };
+    let audit = Audit { receipts, files: s.inputs(), rows, ..Audit::of(s.address()) };
     let violations = audit.violations();
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
