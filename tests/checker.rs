@@ -27,6 +27,8 @@ fn main() -> ExitCode {
                 each_broken_invariant_is_told,
                 a_row_with_a_receipt_too_many_is_told,
                 a_lost_receipt_is_told,
+                a_repetition_that_the_receiver_gave_no_leave_for_is_told,
+                a_row_that_was_decided_and_sent_again_is_judged_again,
                 what_is_stored_and_was_not_in_the_file_is_told,
                 more_unknown_rows_than_explained_are_told,
                 a_late_outcome_settles_its_row_and_nothing_else_does,
@@ -106,6 +108,10 @@ fn each_broken_invariant_is_told(database: Database) {
             "2:",
         ),
         ("UPDATE attempt SET sent_at = NULL", "3:"),
+        ("UPDATE attempt SET outcome = 'retry' WHERE outcome = 'unknown'", "3:"),
+        ("UPDATE attempt SET outcome = 'throttled' WHERE outcome = 'unknown'", "3:"),
+        ("UPDATE attempt SET outcome = 'misconfigured' WHERE outcome = 'unknown'", "3:"),
+        ("UPDATE attempt SET outcome = 'unreached' WHERE outcome = 'unknown'", "3:"),
         ("UPDATE invocation SET request_id = 'OTHER' WHERE state = 'accepted'", "4:"),
         ("UPDATE content SET phone = phone + 1", "4:"),
         (
@@ -194,6 +200,69 @@ fn a_lost_receipt_is_told(database: Database) {
     let s = sent(database);
     s.write("receipts-1.ndjson", "");
     assert!(violations(&s, true, None).contains("4: "));
+}
+
+fn a_repetition_that_the_receiver_gave_no_leave_for_is_told(database: Database) {
+    let quick = "--vendor-retry 1ms --retry-initial 1ms --probe-after 1ms";
+    for (fault, status, flag, sql) in [
+        (
+            "1010",
+            500,
+            "",
+            "UPDATE batch SET settings = replace(settings, '\"vendorRetryMs\":1,', '\"vendorRetryMs\":null,')",
+        ),
+        (
+            "503",
+            503,
+            "--retry-503",
+            "UPDATE batch SET settings = replace(settings, '\"retry503\":true', '\"retry503\":false')",
+        ),
+        ("429-bare", 429, "", ""),
+    ] {
+        let s = Scenario::on(database);
+        let sim = s.simulate(&format!("--fault {fault}=40%"));
+        s.campaign(6).mep(&format!("run campaign.csv --endpoint {sim} --concurrency 2 {quick} {flag}")).exits(0);
+        assert!(sim.received() > 6, "nothing was repeated");
+        s.audit(6);
+        if !sql.is_empty() {
+            let forbidden = s.copy();
+            forbidden.execute(sql);
+            assert!(violations_of(&forbidden, 6).starts_with("3:"), "{fault}: {}", violations_of(&forbidden, 6));
+        }
+        let receipts = s.read("receipts-0.ndjson");
+        let (status, fault) = (format!("\"status\":{status}"), format!("\"fault\":\"{fault}\""));
+        for other in ["\"status\":500", "\"status\":null", "\"status\":202"] {
+            let unsaid = receipts.replace(&status, other).replace(&fault, "\"fault\":null");
+            s.write("receipts-0.ndjson", unsaid);
+            let found = violations_of(&s, 6);
+            assert!(found.contains("3: request") && found.contains("3: attempt"), "{fault}: {other}: {found}");
+        }
+    }
+}
+
+fn a_row_that_was_decided_and_sent_again_is_judged_again(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--fault close=1");
+    s.campaign(1).mep(&format!("run campaign.csv --endpoint {sim}")).exits(4);
+    s.mep("resolve campaign --all --as not-sent --reason asked --yes").exits(0);
+    let port = sim.to_string();
+    drop(sim);
+    let _sim = s.simulate_at(&port, "");
+    s.mep("run campaign").exits(0);
+    s.audit(1);
+    s.execute(
+        "UPDATE attempt SET request_id = NULL, outcome = 'failed' WHERE number = 2;
+         UPDATE invocation SET request_id = NULL, state = 'failed', message = 'x'",
+    );
+    let files = || s.inputs();
+    let receipts = ["receipts-0.ndjson", "receipts-1.ndjson"].map(|name| s.path(name));
+    let found = |receipts: &[PathBuf]| {
+        Audit { receipts: receipts.to_vec(), files: files(), ..Audit::of(s.address()) }.violations().join("\n")
+    };
+    let all = found(&receipts);
+    assert!(all.contains("5: request 1 was answered 202") && all.contains("5: attempt 2 of"), "{all}");
+    // The first one never came: nobody knows that, and it explains nothing that came of the second.
+    assert!(found(&receipts[1..]).contains("5: attempt 2 of"), "{}", found(&receipts[1..]));
 }
 
 fn more_unknown_rows_than_explained_are_told(database: Database) {

@@ -19,6 +19,7 @@ pub(super) struct Evidence {
     pub(super) damage: Vec<String>,
     /// Texts that operators sent to handsets of their own: requests of no row.
     pub(super) canaries: Vec<Canary>,
+    pub(super) changes: Vec<Change>,
     attempts: HashMap<i64, Vec<Attempt>>,
     acts: HashMap<i64, Vec<Act>>,
 }
@@ -91,6 +92,7 @@ pub(super) struct Attempt {
     #[serde(deserialize_with = "flag")]
     pub(super) late: bool,
     pub(super) outcome: String,
+    pub(super) http_status: Option<u16>,
     pub(super) message: Option<String>,
     pub(super) request_id: Option<String>,
 }
@@ -100,6 +102,14 @@ pub(super) struct Attempt {
 pub(super) struct Canary {
     pub(super) phone_number: u64,
     pub(super) request_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Change {
+    pub(super) batch: i64,
+    pub(super) kind: String,
+    #[serde(deserialize_with = "object")]
+    pub(super) detail: Value,
 }
 
 #[derive(Deserialize)]
@@ -128,11 +138,15 @@ const ROWS: &str = "SELECT CAST(json_object('id', i.id, 'name', b.name, 'line', 
     WHERE b.name IS NOT NULL ORDER BY i.id";
 const ATTEMPTS: &str = "SELECT CAST(json_object('row', invocation_id, 'number', number,
         'was_sent', CASE WHEN sent_at IS NOT NULL THEN 1 ELSE 0 END, 'judged', judged, 'late', late,
-        'outcome', outcome, 'message', message, 'request_id', request_id) AS TEXT)
+        'outcome', outcome, 'http_status', http_status, 'message', message, 'request_id', request_id) AS TEXT)
     FROM attempt ORDER BY invocation_id, number";
 const ACTS: &str = "SELECT CAST(json_object('row', invocation_id, 'kind', kind, 'who', who, 'was', was,
         'became', became, 'attempt', attempt) AS TEXT)
     FROM action_row JOIN action ON action.id = action_id ORDER BY action_id";
+/// What batches were told of how they are sent.
+const CHANGES: &str =
+    "SELECT CAST(json_object('batch', batch_id, 'kind', kind, 'detail', CAST(detail AS TEXT)) AS TEXT)
+    FROM action WHERE kind IN ('settings', 'throttle') AND batch_id IS NOT NULL ORDER BY id";
 const CANARIES: &str = "SELECT CAST(detail AS TEXT) FROM action WHERE kind = 'canary' ORDER BY id";
 const COUNTS: &str = "SELECT CAST(json_object('batch', batch_id, 'state', state, 'invocations', invocations) AS TEXT)
     FROM state_count WHERE batch_id IN (SELECT id FROM batch WHERE name IS NOT NULL)";
@@ -156,6 +170,7 @@ impl Evidence {
             rows: tables.objects(ROWS),
             counts: counts.into_iter().map(|count| ((count.batch, count.state), count.invocations)).collect(),
             open_runs: if tables.has_many_runs() { Vec::new() } else { tables.numbers(OPEN_RUNS) },
+            changes: tables.objects(CHANGES),
             canaries: tables.objects(CANARIES),
             damage: tables.damage(),
             attempts,
@@ -165,6 +180,13 @@ impl Evidence {
 
     pub(super) fn attempts_of(&self, row: &Row) -> &[Attempt] {
         self.attempts.get(&row.id).map_or(&[], Vec::as_slice)
+    }
+
+    /// All settings that a batch has or had.
+    pub(super) fn settings_of(&self, batch: i64) -> impl Iterator<Item = &Value> {
+        let changes = self.changes.iter().filter(move |change| change.batch == batch && change.kind == "settings");
+        let was = changes.map(|change| &change.detail["was"]["settings"]);
+        was.chain(self.batches.iter().filter(move |of| of.id == batch).map(|of| &of.settings))
     }
 
     pub(super) fn acts_of(&self, row: &Row) -> &[Act] {
@@ -188,6 +210,13 @@ fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error>
 /// A truth value that is stored as 0 or 1.
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(u8::deserialize(deserializer)? == 1)
+}
+
+impl Row {
+    /// Whether what is received of it is written down: the stand-in within the program writes no receipts.
+    pub(super) fn has_receipts(&self) -> bool {
+        self.endpoint != "simulator"
+    }
 }
 
 /// A row as a violation names it.

@@ -7,18 +7,21 @@ mod evidence;
 mod input;
 mod origin;
 mod receipt;
+mod received;
 mod summary;
 mod tables;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use evidence::{Act, Attempt, Evidence, Row};
 pub(crate) use input::Input;
 use origin::{files_without_batch, rows_are_those_of_the_files};
 pub(crate) use receipt::{Receipt, receipts_of};
+use received::{accepted_is_proved, receipts_match_attempts, without_canaries};
 
-/// Outcomes after which the promise lets a row be sent again without an operator's word.
+/// Outcomes after which the promise lets a row be sent again without an operator's word; that the receiver said so, or received
+/// nothing, is judged by its receipts.
 const REPEATABLE: [&str; 5] = ["retry", "throttled", "misconfigured", "unreached", "given-back"];
 
 /// What is audited, and against what.
@@ -77,7 +80,7 @@ impl Audit {
                 found.push(format!("1: {row} is not found by its number"));
             }
         }
-        receipts_match_attempts(&evidence, &without_canaries(&evidence, before), &mut found);
+        receipts_match_attempts(&evidence, &without_canaries(&evidence, before), &after, &mut found);
         accepted_is_proved(&evidence, &after, &mut found);
         let unknown = evidence.rows.iter().filter(|row| row.state == "unknown").count();
         if self.unknown_max.is_some_and(|max| unknown > max) {
@@ -223,85 +226,5 @@ fn skipped_is_never_sent(row: &Row, attempts: &[Attempt], found: &mut Vec<String
     }
     for attempt in attempts.iter().filter(|attempt| attempt.outcome == "skipped" && attempt.was_sent) {
         found.push(format!("6: {row} was skipped by attempt {}, which was sent", attempt.number));
-    }
-}
-
-/// What was received of rows: of each canary at most one request, to its number, is taken out.
-fn without_canaries(evidence: &Evidence, mut receipts: Vec<Receipt>) -> Vec<Receipt> {
-    for canary in &evidence.canaries {
-        let phone = canary.phone_number.to_string();
-        let is_its_own = |receipt: &Receipt| match &canary.request_id {
-            Some(id) => receipt.accepted_as() == Some(id) && receipt.phone_number.as_ref() == Some(&phone),
-            None => receipt.phone_number.as_ref() == Some(&phone),
-        };
-        if let Some(place) = receipts.iter().position(is_its_own) {
-            receipts.remove(place);
-        }
-    }
-    receipts
-}
-
-/// Rows are told apart by what was sent: rows of equal service and body share their receipts.
-fn receipts_match_attempts(evidence: &Evidence, receipts: &[Receipt], found: &mut Vec<String>) {
-    let mut rows: HashMap<(&str, &str), Vec<&Row>> = HashMap::new();
-    for row in evidence.rows.iter().filter(|row| row.endpoint != "simulator") {
-        if let Some(body) = &row.body {
-            rows.entry((&row.service, body)).or_default().push(row);
-        }
-    }
-    let mut received: HashMap<(&str, &str), Vec<&Receipt>> = HashMap::new();
-    for receipt in receipts {
-        let key = (receipt.service_id.as_deref().unwrap_or_default(), receipt.body.as_str());
-        if rows.contains_key(&key) {
-            received.entry(key).or_default().push(receipt);
-        } else {
-            found.push(format!("10: request {} has a body that no row has: {}", receipt.n, receipt.body));
-        }
-    }
-    for (key, rows) in &rows {
-        judge_receipts(evidence, rows, received.get(key).map_or(&[], Vec::as_slice), found);
-    }
-}
-
-fn judge_receipts(evidence: &Evidence, rows: &[&Row], receipts: &[&Receipt], found: &mut Vec<String>) {
-    let attempts = || rows.iter().flat_map(|row| evidence.attempts_of(row));
-    let acts = || rows.iter().flat_map(|row| evidence.acts_of(row));
-    let in_flight = rows.iter().filter(|row| row.state == "sending").count();
-    let on_wire = attempts().filter(|attempt| attempt.was_sent).count() + in_flight;
-    let repeats = attempts().filter(|attempt| attempt.was_sent && REPEATABLE.contains(&attempt.outcome.as_str()));
-    let asked_for = acts().filter(|act| act.became == "pending").count();
-    let never_due = |row: &&&Row| row.state == "skipped" && row.attempt == 0 && evidence.acts_of(row).is_empty();
-    let allowed = rows.len() - rows.iter().filter(never_due).count() + repeats.count() + asked_for;
-    if receipts.len() > on_wire || receipts.len() > allowed {
-        let got = receipts.len();
-        found.push(format!("3: {} has {got} receipts, {on_wire} attempts on the wire, {allowed} allowed", rows[0]));
-    }
-    let ids: BTreeSet<&str> = attempts().filter_map(|attempt| attempt.request_id.as_deref()).collect();
-    let is_open = in_flight > 0 || attempts().any(|attempt| attempt.outcome == "unknown");
-    for receipt in receipts {
-        if rows.iter().all(|row| Some(row.phone.to_string()) != receipt.phone_number) {
-            found.push(format!("4: request {} went to another number than {}", receipt.n, rows[0]));
-        }
-        let Some(id) = receipt.accepted_as() else { continue };
-        if !ids.contains(id) && !is_open {
-            found
-                .push(format!("5: request {} was answered 202 ({id}), and {} knows nothing of it", receipt.n, rows[0]));
-        }
-    }
-}
-
-/// What is accepted, and not by an operator's word, was answered so: the receipt of that very request has its ID.
-fn accepted_is_proved(evidence: &Evidence, receipts: &[Receipt], found: &mut Vec<String>) {
-    let answered: HashSet<(&str, &str, &str)> = receipts
-        .iter()
-        .filter_map(|receipt| Some((receipt.service_id.as_deref()?, receipt.body.as_str(), receipt.accepted_as()?)))
-        .collect();
-    for row in evidence.rows.iter().filter(|row| row.state == "accepted" && row.endpoint != "simulator") {
-        let by_operator = evidence.acts_of(row).iter().rfind(|act| act.attempt == row.attempt);
-        let key = |id| (row.service.as_str(), row.body.as_deref().unwrap_or_default(), id);
-        let is_proved = row.request_id.as_deref().is_some_and(|id| answered.contains(&key(id)));
-        if by_operator.is_none() && !is_proved {
-            found.push(format!("4: {row} has no receipt with its request ID {:?}", row.request_id));
-        }
     }
 }
