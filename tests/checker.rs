@@ -29,6 +29,7 @@ fn main() -> ExitCode {
                 a_lost_receipt_is_told,
                 a_repetition_that_the_receiver_gave_no_leave_for_is_told,
                 a_row_that_was_decided_and_sent_again_is_judged_again,
+                what_came_too_fast_or_at_a_wrong_hour_is_told,
                 what_is_stored_and_was_not_in_the_file_is_told,
                 more_unknown_rows_than_explained_are_told,
                 a_late_outcome_settles_its_row_and_nothing_else_does,
@@ -263,6 +264,36 @@ fn a_row_that_was_decided_and_sent_again_is_judged_again(database: Database) {
     assert!(all.contains("5: request 1 was answered 202") && all.contains("5: attempt 2 of"), "{all}");
     // The first one never came: nobody knows that, and it explains nothing that came of the second.
     assert!(found(&receipts[1..]).contains("5: attempt 2 of"), "{}", found(&receipts[1..]));
+}
+
+fn what_came_too_fast_or_at_a_wrong_hour_is_told(database: Database) {
+    let now = jiff::Timestamp::now();
+    let hour = |hours: i64| (now + jiff::SignedDuration::from_hours(hours)).strftime("%H:00").to_string();
+    let at = |hours: i64| (now + jiff::SignedDuration::from_hours(hours)).as_millisecond();
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    let import =
+        format!("import campaign.csv --endpoint {sim} --rate 1000 --window {}-{} --time-zone UTC", hour(-2), hour(3));
+    s.campaign(20).mep(&import).exits(0);
+    s.mep("run campaign").exits(0);
+    s.audit(20);
+    let changed = |from: &str, to: &str| {
+        let s = s.copy();
+        s.execute(&format!("UPDATE batch SET settings = replace(settings, '{from}', '{to}')"));
+        violations_of(&s, 20)
+    };
+    let found = changed("\"rate\":1000.0", "\"rate\":1.0");
+    assert_eq!(found, "14: 20 requests of `campaign` came within 10 s at 1 a second");
+    let closed = format!("{}-{}", hour(2), hour(4));
+    for (from, to) in [
+        (format!("{}-{}", hour(-2), hour(3)), closed),
+        ("\"timeZone\":\"UTC\"".to_owned(), "\"timeZone\":null".to_owned()),
+        ("\"notBeforeMs\":null".to_owned(), format!("\"notBeforeMs\":{}", at(1))),
+        ("\"notAfterMs\":null".to_owned(), format!("\"notAfterMs\":{}", at(-1))),
+    ] {
+        let found = changed(&from, &to);
+        assert_eq!(found.lines().filter(|line| line.starts_with("14: ")).count(), 20, "{to}:\n{found}");
+    }
 }
 
 fn more_unknown_rows_than_explained_are_told(database: Database) {

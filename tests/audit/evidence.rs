@@ -70,6 +70,7 @@ pub(super) struct Row {
     pub(super) is_refused_by_tool: bool,
     pub(super) body: Option<String>,
     pub(super) phone: i64,
+    pub(super) time_zone: Option<String>,
     /// The cells of a refused row: pairs of column and text, as JSON.
     pub(super) cells: Option<String>,
     #[serde(deserialize_with = "flag")]
@@ -131,7 +132,7 @@ const ROWS: &str = "SELECT CAST(json_object('id', i.id, 'name', b.name, 'line', 
         'endpoint', b.endpoint, 'service', b.service_id, 'state', i.state, 'attempt', i.attempt, 'reason', i.reason,
         'message', i.message, 'request_id', i.request_id, 'possible_duplicate', i.possible_duplicate,
         'is_refused_by_tool', CASE WHEN i.refused_by = 'mep-batch' THEN 1 ELSE 0 END, 'body', c.body,
-        'phone', COALESCE(c.phone, 0), 'cells', c.cells,
+        'phone', COALESCE(c.phone, 0), 'time_zone', c.time_zone, 'cells', c.cells,
         'is_purged', CASE WHEN c.purged_at IS NOT NULL THEN 1 ELSE 0 END, 'has_fingerprint', CASE WHEN EXISTS (SELECT 1 FROM fingerprint AS f
             WHERE f.phone = c.phone AND f.invocation_id = i.id) THEN 1 ELSE 0 END) AS TEXT)
     FROM invocation AS i JOIN batch AS b ON b.id = i.batch_id JOIN content AS c ON c.invocation_id = i.id

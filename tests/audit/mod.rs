@@ -1,11 +1,12 @@
 //! The checker: judges a database by the receipts and the files that went in, whatever happened in between.
 //!
-//! It knows the tables and the promise, and nothing of the engine's code. The numbers in the violations are those of
-//! the invariants that the project's test programme lists.
+//! It knows the tables and the promise, and nothing of the engine's code. The numbers in the violations are those of the
+//! invariants that CONTRIBUTING.md lists, where it says too where those are judged that no single look can judge.
 
 mod evidence;
 mod input;
 mod origin;
+mod pace;
 mod receipt;
 mod received;
 mod summary;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use evidence::{Act, Attempt, Evidence, Row};
 pub(crate) use input::Input;
 use origin::{files_without_batch, rows_are_those_of_the_files};
+use pace::keeps_rate_and_hours;
 pub(crate) use receipt::{Receipt, receipts_of};
 use received::{accepted_is_proved, receipts_match_attempts, without_canaries};
 
@@ -37,6 +39,8 @@ pub(crate) struct Audit {
     pub(crate) rows: Option<u64>,
     /// Whether no process is alive and a last `run` has ended.
     pub(crate) is_settled: bool,
+    /// Whether the receiver's clock is the one by which rows were sent.
+    pub(crate) is_one_clock: bool,
     /// Unknown rows that the kills and the ambiguous answers explain.
     pub(crate) unknown_max: Option<usize>,
 }
@@ -51,6 +55,7 @@ impl Audit {
             are_all_imported: false,
             rows: None,
             is_settled: true,
+            is_one_clock: true,
             unknown_max: None,
         }
     }
@@ -80,7 +85,11 @@ impl Audit {
                 found.push(format!("1: {row} is not found by its number"));
             }
         }
-        receipts_match_attempts(&evidence, &without_canaries(&evidence, before), &after, &mut found);
+        let before = without_canaries(&evidence, before);
+        receipts_match_attempts(&evidence, &before, &after, &mut found);
+        if self.is_one_clock {
+            keeps_rate_and_hours(&evidence, &before, &mut found);
+        }
         accepted_is_proved(&evidence, &after, &mut found);
         let unknown = evidence.rows.iter().filter(|row| row.state == "unknown").count();
         if self.unknown_max.is_some_and(|max| unknown > max) {

@@ -244,11 +244,24 @@ impl Scenario {
         self.audit_with(rows, false, None);
     }
 
+    /// Likewise, after runs by another clock than the stand-in's.
+    #[track_caller]
+    pub(crate) fn audit_of_other_clock(&self, rows: u64) {
+        self.holds(&Audit { is_one_clock: false, ..self.audit_of(rows) });
+    }
+
     #[track_caller]
     fn audit_with(&self, rows: u64, is_settled: bool, unknown_max: Option<usize>) {
+        self.holds(&Audit { is_settled, unknown_max, ..self.audit_of(rows) });
+    }
+
+    fn audit_of(&self, rows: u64) -> Audit {
         let receipts = (0..self.simulators.get()).map(|n| self.path(&format!("receipts-{n}.ndjson"))).collect();
-        let (files, rows) = (self.inputs(), Some(rows));
-        let audit = Audit { receipts, files, rows, is_settled, unknown_max, ..Audit::of(self.address()) };
+        Audit { receipts, files: self.inputs(), rows: Some(rows), ..Audit::of(self.address()) }
+    }
+
+    #[track_caller]
+    fn holds(&self, audit: &Audit) {
         let violations = audit.violations();
         assert!(violations.is_empty(), "{}\n{}", violations.join("\n"), audit.summary().join("\n"));
     }
