@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use audit::{Audit, Input, receipts_of};
 use cluster::Database;
 use either::{On, facts};
-use scenario::{SERVICE, Scenario, phone};
+use scenario::{SERVICE, Scenario, campaign, phone};
 
 fn main() -> ExitCode {
     if let Ok(database) = std::env::var("MEP_BATCH_AUDIT_DB") {
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
                 a_lost_receipt_is_told,
                 a_repetition_that_the_receiver_gave_no_leave_for_is_told,
                 a_row_that_was_decided_and_sent_again_is_judged_again,
+                what_nothing_is_held_against_is_told,
                 what_came_too_fast_or_at_a_wrong_hour_is_told,
                 what_is_stored_and_was_not_in_the_file_is_told,
                 more_unknown_rows_than_explained_are_told,
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
 /// Judges a database that nothing is alive on any more, against all receipts there are.
 #[expect(clippy::print_stdout, reason = "whoever asks for a verdict reads it")]
 fn judge(database: String) -> ExitCode {
-    let receipts = paths("MEP_BATCH_AUDIT_RECEIPTS");
+    let receipts = std::env::var_os("MEP_BATCH_AUDIT_RECEIPTS").map(|_| paths("MEP_BATCH_AUDIT_RECEIPTS"));
     let files = paths("MEP_BATCH_AUDIT_FILES");
     let files = files.iter().map(|file| Input::new(file, std::fs::read(file).expect("the file can be read"))).collect();
     let rows = std::env::var("MEP_BATCH_AUDIT_ROWS").ok().map(|rows| rows.parse().expect("a number of rows"));
@@ -83,7 +84,7 @@ fn sent(database: Database) -> Scenario {
 }
 
 fn violations(s: &Scenario, is_settled: bool, unknown_max: Option<usize>) -> String {
-    let receipts = vec![s.path("receipts-0.ndjson"), s.path("receipts-1.ndjson")];
+    let receipts = Some(vec![s.path("receipts-0.ndjson"), s.path("receipts-1.ndjson")]);
     let (files, rows) = (s.inputs(), Some(6));
     let audit = Audit { receipts, files, rows, is_settled, unknown_max, ..Audit::of(s.address()) };
     audit.violations().join("\n")
@@ -91,7 +92,7 @@ fn violations(s: &Scenario, is_settled: bool, unknown_max: Option<usize>) -> Str
 
 /// What is wrong with a campaign of so many rows that one stand-in has received.
 fn violations_of(s: &Scenario, rows: u64) -> String {
-    let receipts = vec![s.path("receipts-0.ndjson")];
+    let receipts = Some(vec![s.path("receipts-0.ndjson")]);
     let audit = Audit { receipts, files: s.inputs(), rows: Some(rows), ..Audit::of(s.address()) };
     audit.violations().join("\n")
 }
@@ -258,12 +259,31 @@ fn a_row_that_was_decided_and_sent_again_is_judged_again(database: Database) {
     let files = || s.inputs();
     let receipts = ["receipts-0.ndjson", "receipts-1.ndjson"].map(|name| s.path(name));
     let found = |receipts: &[PathBuf]| {
-        Audit { receipts: receipts.to_vec(), files: files(), ..Audit::of(s.address()) }.violations().join("\n")
+        Audit { receipts: Some(receipts.to_vec()), files: files(), ..Audit::of(s.address()) }.violations().join("\n")
     };
     let all = found(&receipts);
     assert!(all.contains("5: request 1 was answered 202") && all.contains("5: attempt 2 of"), "{all}");
     // The first one never came: nobody knows that, and it explains nothing that came of the second.
     assert!(found(&receipts[1..]).contains("5: attempt 2 of"), "{}", found(&receipts[1..]));
+}
+
+fn what_nothing_is_held_against_is_told(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(6).mep(&format!("run campaign.csv --endpoint {sim}")).exits(0);
+    s.write("inside.csv", campaign(6..10)).mep("run inside.csv --endpoint simulator").exits(0);
+    let (receipts, files) = (Some(vec![s.path("receipts-0.ndjson")]), s.inputs());
+    let all = Audit { receipts, files, ..Audit::of(s.address()) };
+    assert_eq!(
+        (all.violations(), all.summary()[1].as_str()),
+        (vec![], "4 rows that were sent were held against no receipt")
+    );
+    let nothing = Audit::of(s.address());
+    assert!(nothing.violations().is_empty(), "{:?}", nothing.violations());
+    let told = nothing.summary();
+    assert_eq!(told[1], "10 rows were held against no file");
+    assert!(told[2].starts_with("nobody said how many rows went in"), "{told:?}");
+    assert_eq!(told[3], "10 rows that were sent were held against no receipt");
 }
 
 fn what_came_too_fast_or_at_a_wrong_hour_is_told(database: Database) {

@@ -256,8 +256,13 @@ impl Scenario {
     }
 
     fn audit_of(&self, rows: u64) -> Audit {
-        let receipts = (0..self.simulators.get()).map(|n| self.path(&format!("receipts-{n}.ndjson"))).collect();
-        Audit { receipts, files: self.inputs(), rows: Some(rows), ..Audit::of(self.address()) }
+        let receipts = (0..self.simulators.get()).map(|n| self.path(&format!("receipts-{n}.ndjson")));
+        Audit {
+            receipts: Some(receipts.collect()),
+            files: self.inputs(),
+            rows: Some(rows),
+            ..Audit::of(self.address())
+        }
     }
 
     #[track_caller]
@@ -266,13 +271,16 @@ impl Scenario {
         assert!(violations.is_empty(), "{}\n{}", violations.join("\n"), audit.summary().join("\n"));
     }
 
-    /// The files that a batch may have been made of: what was written here and what the program itself has written.
+    /// The files that a batch may have been made of: what was written here, what the program itself has
+    /// written, and the samples.
     pub(crate) fn inputs(&self) -> Vec<Input> {
         let mut inputs = self.written.borrow().clone();
-        for entry in std::fs::read_dir(self.folder()).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_file() && is_input(&path.to_string_lossy()) {
-                inputs.push(Input::new(&path, std::fs::read(&path).expect("a file")));
+        for folder in [self.folder(), &sample("")] {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_file() && is_input(&path.to_string_lossy()) {
+                    inputs.push(Input::new(&path, std::fs::read(&path).expect("a file")));
+                }
             }
         }
         inputs
