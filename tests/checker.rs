@@ -43,8 +43,8 @@ fn main() -> ExitCode {
 /// Judges a database that nothing is alive on any more, against all receipts there are.
 #[expect(clippy::print_stdout, reason = "whoever asks for a verdict reads it")]
 fn judge(database: String) -> ExitCode {
-    let receipts = std::env::var_os("MEP_BATCH_AUDIT_RECEIPTS").map(|_| paths("MEP_BATCH_AUDIT_RECEIPTS"));
-    let files = paths("MEP_BATCH_AUDIT_FILES");
+    let receipts = paths("MEP_BATCH_AUDIT_RECEIPTS");
+    let files = paths("MEP_BATCH_AUDIT_FILES").unwrap_or_default();
     let files = files.iter().map(|file| Input::new(file, std::fs::read(file).expect("the file can be read"))).collect();
     let rows = std::env::var("MEP_BATCH_AUDIT_ROWS").ok().map(|rows| rows.parse().expect("a number of rows"));
     let audit = Audit { receipts, files, are_all_imported: true, rows, ..Audit::of(database) };
@@ -59,14 +59,14 @@ fn judge(database: String) -> ExitCode {
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The files that a variable names, which have to be there.
-fn paths(variable: &str) -> Vec<PathBuf> {
-    let paths = std::env::var_os(variable).unwrap_or_default();
+/// The files that a variable names, which have to be there; `None` where it names none.
+fn paths(variable: &str) -> Option<Vec<PathBuf>> {
+    let paths = std::env::var_os(variable).filter(|paths| !paths.is_empty())?;
     let paths: Vec<PathBuf> = std::env::split_paths::<OsString>(&paths).collect();
     for path in &paths {
         assert!(path.is_file(), "`{}` in {variable} is no file", path.display());
     }
-    paths
+    Some(paths)
 }
 
 /// A campaign of six, of which a few were refused, and one row was decided by an operator.
@@ -278,12 +278,25 @@ fn what_nothing_is_held_against_is_told(database: Database) {
         (all.violations(), all.summary()[1].as_str()),
         (vec![], "4 rows that were sent were held against no receipt")
     );
-    let nothing = Audit::of(s.address());
-    assert!(nothing.violations().is_empty(), "{:?}", nothing.violations());
-    let told = nothing.summary();
+    let (is_well, told) = as_an_operator(&s, &[]);
+    assert!(is_well && told.ends_with("\n0 violations\n"), "{told}");
+    let told: Vec<&str> = told.lines().collect();
     assert_eq!(told[1], "10 rows were held against no file");
     assert!(told[2].starts_with("nobody said how many rows went in"), "{told:?}");
     assert_eq!(told[3], "10 rows that were sent were held against no receipt");
+    s.write("other.csv", "phoneNumber\n");
+    let files =
+        [("MEP_BATCH_AUDIT_FILES", s.path("other.csv")), ("MEP_BATCH_AUDIT_RECEIPTS", s.path("receipts-0.ndjson"))];
+    let (is_well, told) = as_an_operator(&s, &files);
+    assert!(!is_well && told.contains("violation 1: nothing was made of `other.csv`\n1 violations"), "{told}");
+}
+
+/// What this very program tells who runs it on a queue, and whether it finds nothing.
+fn as_an_operator(s: &Scenario, files: &[(&str, PathBuf)]) -> (bool, String) {
+    let mut command = std::process::Command::new(std::env::current_exe().expect("a program"));
+    command.env("MEP_BATCH_AUDIT_DB", s.address()).envs(files.iter().cloned());
+    let done = command.output().expect("the program can be started");
+    (done.status.success(), String::from_utf8(done.stdout).expect("text"))
 }
 
 fn what_came_too_fast_or_at_a_wrong_hour_is_told(database: Database) {
