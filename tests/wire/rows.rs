@@ -129,8 +129,9 @@ fn said(behaviour: &Behaviour) -> String {
 
 /// The status of the last answer, behind those that only say that one comes.
 fn status(said: &str) -> Option<u16> {
-    let heads = said.lines().filter_map(|line| line.strip_prefix("HTTP/1.")?.split_whitespace().nth(1)?.parse().ok());
-    heads.last()
+    let mut heads =
+        said.lines().filter_map(|line| line.strip_prefix("HTTP/1.")?.split_whitespace().nth(1)?.parse().ok());
+    heads.next_back()
 }
 
 /// The vendor's code that the answer has, as the stand-in names such a fault.
