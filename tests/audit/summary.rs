@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::Audit;
 use super::evidence::{Evidence, Row};
-use super::{Audit, Receipt, receipts_of};
+use super::origin::unread_rows;
 
 impl Audit {
     /// The figures of the database and the receipts, a line each.
     pub(crate) fn summary(&self) -> Vec<String> {
         let evidence = Evidence::read(&self.database);
-        let receipts: Vec<Receipt> = self.receipts.iter().flat_map(|file| receipts_of(file)).collect();
+        let receipts = self.receipts_now();
         let states = tally(evidence.rows.iter().map(|row| row.state.clone()));
         let mut told = vec![format!("{} rows: {}", evidence.rows.len(), listed(&states))];
+        told.extend(self.left_out(&evidence));
         let attempts = || evidence.rows.iter().flat_map(|row| evidence.attempts_of(row));
         told.push(format!(
             "{} attempts, {} of them sent, {} judged by another run, {} of those with a late outcome",
@@ -32,6 +34,27 @@ impl Audit {
         let unknown = evidence.rows.iter().filter(|row| row.state == "unknown");
         for (cause, count) in tally(unknown.map(|row| row.message.clone().unwrap_or_default())) {
             told.push(format!("  {count} unknown: {cause}"));
+        }
+        told
+    }
+}
+
+impl Audit {
+    /// What is not judged, for want of something to hold it against.
+    fn left_out(&self, evidence: &Evidence) -> Vec<String> {
+        let mut told = Vec::new();
+        let unread = unread_rows(evidence, &self.files);
+        if unread > 0 {
+            told.push(format!("{unread} rows were held against no file"));
+        }
+        if unread > 0 && self.rows.is_none() {
+            told.push("nobody said how many rows went in: they are as many as the importer counted".to_owned());
+        }
+        let is_judged = |row: &Row| self.receipts.is_some() && row.has_receipts() && row.body.is_some();
+        let was_sent = |row: &Row| evidence.attempts_of(row).iter().any(|attempt| attempt.was_sent);
+        let unproved = evidence.rows.iter().filter(|row| was_sent(row) && !is_judged(row)).count();
+        if unproved > 0 {
+            told.push(format!("{unproved} rows that were sent were held against no receipt"));
         }
         told
     }

@@ -285,7 +285,7 @@ class Stage:
         hold(set(states) <= {"accepted"}, f"rows are left: {states}")
         hold(unknown <= CONCURRENCY, f"{unknown} rows are unknown after one run that failed")
         figures["unknown rows"] += unknown
-        queue.judge(self.checker, folder, self.stand_in.since(begin), ROWS)
+        queue.judge(self.checker, folder, self.stand_in.since(begin), self.folder / "campaign.csv", ROWS)
 
 
 def interrupt_twice(tracer):

@@ -132,7 +132,7 @@ class Traced:
         hold(done.returncode in (0, 4), f"cut at {at}, the run after it ended with {done.returncode}: {done.stderr}")
         if lost == 0:
             before = [line for line in self.receipts if phone_in(line) in sent]
-            queue.judge(checker, folder, before + self.stand_in.since(begin), ROWS)
+            queue.judge(checker, folder, before + self.stand_in.since(begin), self.file, ROWS)
         return lost
 
     def cut_of_control(self, rng, folder, figures):

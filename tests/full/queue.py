@@ -84,11 +84,11 @@ class StandIn:
         return [line.decode() for line in whole.split(b"\n") if line]
 
 
-def judge(checker, folder, receipts, rows):
-    """Holds a queue that nothing is alive on against the receipts, given as lines."""
+def judge(checker, folder, receipts, campaign_file, rows):
+    """Holds a queue that nothing is alive on against the receipts, given as lines, and the file that went in."""
     file = folder / "judged.ndjson"
     file.write_text("".join(f"{line}\n" for line in receipts), encoding="utf-8")
-    checker.judge(folder / "queue.db", [file], rows)
+    checker.judge(folder / "queue.db", [file], [campaign_file], rows)
 
 
 def read(folder, sql):

@@ -146,7 +146,8 @@ class Place:
         self.go_on(stage, folder, what)
         received = folder / "receipts-now.ndjson"
         received.write_bytes(self.receipts.read_bytes()[before:])
-        self.checker.judge(folder / "queue.db", sorted(folder.glob("receipts-*.ndjson")), ROWS)
+        receipts, files = sorted(folder.glob("receipts-*.ndjson")), [folder / "campaign.csv"]
+        self.checker.judge(folder / "queue.db", receipts, files, ROWS)
         states = self.states(folder)
         unknown = states["unknown"]
         if unknown + states["accepted"] != ROWS or unknown > (stage.unknown if call else 0):

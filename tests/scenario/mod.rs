@@ -7,7 +7,7 @@ pub(crate) mod sending;
 mod simulator;
 mod terminal;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +18,7 @@ pub(crate) use process::{Done, Running, until};
 pub(crate) use simulator::Simulator;
 pub(crate) use terminal::Terminal;
 
-use crate::audit::Audit;
+use crate::audit::{Audit, Input};
 use crate::cluster::{self, Cluster, Database};
 use queue::Queue;
 
@@ -66,6 +66,8 @@ pub(crate) struct Scenario {
     folder: TempDir,
     queue: Queue,
     simulators: Cell<u32>,
+    /// All that was written here, also what was written over since.
+    written: RefCell<Vec<Input>>,
 }
 
 impl Scenario {
@@ -90,6 +92,7 @@ impl Scenario {
     /// Another one with the same files and the same rows; nothing may be alive in this one.
     pub(crate) fn copy(&self) -> Scenario {
         let copy = Scenario::with(self.queue.copy());
+        copy.written.replace(self.written.borrow().clone());
         for (path, content) in self.files() {
             let name = path.strip_prefix(self.folder()).expect("a file of the folder");
             std::fs::create_dir_all(copy.folder().join(name).parent().expect("a folder")).expect("a folder");
@@ -111,7 +114,7 @@ impl Scenario {
 
     fn with(queue: Queue) -> Scenario {
         let folder = tempfile::Builder::new().prefix("mep-batch-").tempdir().expect("a folder");
-        Scenario { folder, queue, simulators: Cell::new(0) }
+        Scenario { folder, queue, simulators: Cell::new(0), written: RefCell::default() }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -138,7 +141,10 @@ impl Scenario {
     }
 
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> &Scenario {
-        std::fs::write(self.path(name), content).expect("a file in the folder can be written");
+        std::fs::write(self.path(name), &content).expect("a file in the folder can be written");
+        if is_input(name) {
+            self.written.borrow_mut().push(Input::new(Path::new(name), content.as_ref().to_vec()));
+        }
         self
     }
 
@@ -253,12 +259,46 @@ impl Scenario {
         self.audit_with(rows, false, None);
     }
 
+    /// Likewise, after runs by another clock than the stand-in's.
+    #[track_caller]
+    pub(crate) fn audit_of_other_clock(&self, rows: u64) {
+        self.holds(&Audit { is_one_clock: false, ..self.audit_of(rows) });
+    }
+
     #[track_caller]
     fn audit_with(&self, rows: u64, is_settled: bool, unknown_max: Option<usize>) {
-        let receipts = (0..self.simulators.get()).map(|n| self.path(&format!("receipts-{n}.ndjson"))).collect();
-        let audit = Audit { database: self.address(), receipts, rows: Some(rows), is_settled, unknown_max };
+        self.holds(&Audit { is_settled, unknown_max, ..self.audit_of(rows) });
+    }
+
+    fn audit_of(&self, rows: u64) -> Audit {
+        let receipts = (0..self.simulators.get()).map(|n| self.path(&format!("receipts-{n}.ndjson")));
+        Audit {
+            receipts: Some(receipts.collect()),
+            files: self.inputs(),
+            rows: Some(rows),
+            ..Audit::of(self.address())
+        }
+    }
+
+    #[track_caller]
+    fn holds(&self, audit: &Audit) {
         let violations = audit.violations();
         assert!(violations.is_empty(), "{}\n{}", violations.join("\n"), audit.summary().join("\n"));
+    }
+
+    /// The files that a batch may have been made of: what was written here, what the program itself has
+    /// written, and the samples.
+    pub(crate) fn inputs(&self) -> Vec<Input> {
+        let mut inputs = self.written.borrow().clone();
+        for folder in [self.folder(), &sample("")] {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_file() && is_input(&path.to_string_lossy()) {
+                    inputs.push(Input::new(&path, std::fs::read(&path).expect("a file")));
+                }
+            }
+        }
+        inputs
     }
 
     /// The content of every file in the folder, by its path.
@@ -278,6 +318,13 @@ impl Scenario {
         }
         files
     }
+}
+
+/// Whether a file of that name may be imported, and is no receipts.
+fn is_input(name: &str) -> bool {
+    let is_of_rows =
+        Path::new(name).extension().is_some_and(|ending| ["csv", "json", "ndjson"].iter().any(|of| ending == *of));
+    is_of_rows && !name.contains("receipts-")
 }
 
 /// Campaign rows for these people; numbers of the fictional 555-01 exchange, in as many areas as it takes.

@@ -102,18 +102,18 @@ fn audit(s: &Scenario, server: &Server, rows: &[(String, Behaviour)]) {
     for (phone, behaviour) in rows {
         for (place, request) in server.received(phone).iter().enumerate() {
             let said = if place == 0 { said(behaviour) } else { PRIME_ANSWER.to_owned() };
-            let is_accepted = place > 0 || behaviour.outcome == Outcome::Accepted;
+            let is_told = place > 0 || behaviour.outcome != Outcome::Unknown;
             let receipt = serde_json::json!({
                 "n": place, "at": "1970-01-01T00:00:00Z", "serviceId": SERVICE, "phoneNumber": phone,
                 "body": request.split_once("\r\n\r\n").map_or("", |(_, body)| body),
-                "status": if is_accepted { 202 } else { 0 }, "requestId": request_id(&said),
+                "status": status(&said).filter(|_| is_told), "requestId": request_id(&said), "fault": code(&said),
             });
             receipts.push_str(&format!("{receipt}\n"));
         }
     }
     s.write("receipts.ndjson", receipts);
-    let (receipts, rows) = (vec![s.path("receipts.ndjson")], Some(u64::from(ROWS)));
-    let audit = Audit { database: s.address(), receipts, rows, is_settled: true, unknown_max: None };
+    let (receipts, rows) = (Some(vec![s.path("receipts.ndjson")]), Some(u64::from(ROWS)));
+    let audit = Audit { receipts, files: s.inputs(), rows, ..Audit::of(s.address()) };
     let violations = audit.violations();
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
@@ -125,6 +125,20 @@ fn said(behaviour: &Behaviour) -> String {
         Act::Pause(_) | Act::ReadRest | Act::Close | Act::Stall => None,
     });
     String::from_utf8_lossy(&texts.collect::<Vec<_>>().concat()).into_owned()
+}
+
+/// The status of the last answer, behind those that only say that one comes.
+fn status(said: &str) -> Option<u16> {
+    let mut heads =
+        said.lines().filter_map(|line| line.strip_prefix("HTTP/1.")?.split_whitespace().nth(1)?.parse().ok());
+    heads.next_back()
+}
+
+/// The vendor's code that the answer has, as the stand-in names such a fault.
+fn code(said: &str) -> Option<&'static str> {
+    ["1010", "12001", "12003"]
+        .into_iter()
+        .find(|code| said.contains(&format!("\"code\":{code}")) || said.contains(&format!("\"code\":\"{code}\"")))
 }
 
 fn request_id(said: &str) -> Option<String> {
