@@ -90,7 +90,7 @@ PARTS = {
         "the log of a killed run truncated, with flipped bits, overwritten, or another queue's, and used all the same",
         100,
         "damaged",
-        ("a_damaged_log_is_an_error_or_forgets_its_end",),
+        ("a_damaged_log_is_an_error_or_forgets_what_no_note_knows",),
     ),
     "model": Tests(
         "one row, two runs and an operator in every order of their steps, a row taken once in the first round, twice in the next",
