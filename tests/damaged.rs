@@ -247,7 +247,7 @@ fn a_damaged_log_is_an_error_or_forgets_what_no_note_knows() {
 }
 
 /// What is no queue of this program, and what it is made of.
-const NO_QUEUES: [(&str, fn(&Scenario)); 7] = [
+const NO_QUEUES: [(&str, fn(&Scenario)); 8] = [
     ("a text", |s| fs::write(s.database(), "phoneNumber\n12515550130\n").expect("written")),
     ("bytes", |s| fs::write(s.database(), [0xa5; 9_000]).expect("written")),
     ("SQLite's first bytes alone", |s| fs::write(s.database(), b"SQLite format 3\0").expect("written")),
@@ -258,6 +258,13 @@ const NO_QUEUES: [(&str, fn(&Scenario)); 7] = [
     ("a newer program's", |s| {
         s.campaign(3).mep("import campaign.csv --endpoint http://127.0.0.1:9").exits(0);
         s.execute("INSERT INTO _sqlx_migrations SELECT 4711, description, installed_on, success, checksum, execution_time FROM _sqlx_migrations LIMIT 1");
+    }),
+    ("one of which a column's type is no text", |s| {
+        s.campaign(3).mep("import campaign.csv --endpoint http://127.0.0.1:9").exits(0);
+        change(s, "queue.db", |bytes| {
+            let types: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"BIGINT")).collect();
+            types.into_iter().for_each(|place| bytes[place] = 0xff);
+        });
     }),
     ("a folder", |s| fs::create_dir(s.database()).expect("a folder")),
 ];
