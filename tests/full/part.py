@@ -29,12 +29,19 @@ class Found:
     seconds: float
     seeds: str
     figures: dict = field(default_factory=dict)
+    # How many times the rounds were asked for: of each fact of a part, and for each database that it is held against.
+    times: int = 1
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
     commit: str = field(default_factory=lambda: commit())
 
     def text(self):
         """The figures as one line."""
         return ", ".join(f"{number:,} {what}" for what, number in self.figures.items())
+
+    def rounds_of(self, own):
+        """How many rounds there were, and how many there are to be where fewer were, by the part's own number."""
+        whole = max(self.asked, own * self.times)
+        return f"{self.rounds:,}" if self.rounds >= whole else f"{self.rounds:,} of {whole:,}"
 
     def keep(self, name):
         """Keeps it for the table."""
@@ -83,7 +90,8 @@ class Tests:
                 added[what] = added.get(what, 0) + number
         seeds = ", ".join(f"{line['seed']}…{line['seed'] + max(line['rounds'] - 1, 0)}" for line in told)
         asked = sum(line["asked"] for line in told)
-        return Found(sum(line["rounds"] for line in told), asked, time.monotonic() - began, seeds, added)
+        done = sum(line["rounds"] for line in told)
+        return Found(done, asked, time.monotonic() - began, seeds, added, times=len(told))
 
 
 @dataclass
