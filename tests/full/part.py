@@ -14,6 +14,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 KEPT = TARGET / "full"
 # What parts found, committed with the table that is made of it.
 FOUND = Path(__file__).resolve().parent / "found"
+# What the program and its tests are made of, but for what was found.
+MADE_OF = ("src", "migrations", "tests", "fuzz", "Cargo.toml", "Cargo.lock", ".cargo", ":!tests/full/found")
 
 
 class Failed(Exception):
@@ -115,7 +117,7 @@ def program(tree=ROOT, target=TARGET):
 
 
 def commit():
-    """The commit that is checked out, and whether what the program is made of was changed since."""
+    """The commit that is checked out, and whether what the program and its tests are made of was changed since."""
     head = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "src", "migrations", "Cargo.lock"], cwd=ROOT)
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *MADE_OF], cwd=ROOT)
     return (head or "unknown") + (" and changes" if changed.returncode else "")
