@@ -9,8 +9,8 @@
 
 What a part found is kept in `tests/full/found/PART.json`, so that parts can be run on different days; not where `--rounds` or
 `--seed` is given, so that a replay takes no result's place. A part that fails, in whatever way, is told of at the end, when all
-others have had their turn. Everything is on loopback and against `mep-batch simulate` or a server of the tests' own. Needs Python 3.9; some parts need `strace`, root or a
-PostgreSQL, and say so.
+others have had their turn. Everything is on loopback and against `mep-batch simulate` or a server of the tests' own. Needs
+Python 3.9; some parts need `strace`, root or a PostgreSQL, and say so.
 """
 
 import sys
