@@ -9,6 +9,7 @@ use mep_batch::invocation::{
     Answer, Attempt, BatchId, Counts, Effect, Finding, GivenBack, InvocationId, NoAnswer, Outcome, Settlement,
     SkipReason, State, Taken, UnixMillis,
 };
+use mep_batch::mep::TEMPORARY_ERROR;
 use mep_batch::retry::{Policy, RETRY_AFTER_MAX, settle};
 use mep_batch::store::{Address, Batch, Claim, Filter, Run, Store};
 use proptest::collection::vec;
@@ -92,6 +93,18 @@ fn states_of(outcome: Outcome) -> &'static [State] {
     }
 }
 
+/// The vendor's interval, for the vendor's 1010.
+fn vendors_cap(finding: &Finding, policy: &Policy) -> Option<Duration> {
+    let is_vendors = matches!(finding, Finding::Answered(Answer { code: Some(TEMPORARY_ERROR), .. }));
+    policy.vendor_retry.filter(|_| is_vendors).map(|interval| interval.mul_f64(SPREAD))
+}
+
+/// An hour where the answer says when to come again, and the backoff's largest step.
+fn cap_of(finding: &Finding, policy: &Policy) -> Duration {
+    let says_when = matches!(finding, Finding::Answered(Answer { retry_after: Some(_), .. }));
+    if says_when { policy.max.max(RETRY_AFTER_MAX) } else { policy.max }
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -108,8 +121,8 @@ proptest! {
         prop_assert!(states_of(outcome).contains(&state), "{outcome:?} leads to {state}");
         let delay_ms = due_at.0 - NOW.0;
         let cap = match outcome {
-            Outcome::Retry => policy.max.max(RETRY_AFTER_MAX).max(policy.vendor_retry.unwrap_or_default().mul_f64(SPREAD)),
-            Outcome::Throttled => policy.max.max(RETRY_AFTER_MAX),
+            Outcome::Retry => vendors_cap(&finding, &policy).unwrap_or_else(|| cap_of(&finding, &policy)),
+            Outcome::Throttled => cap_of(&finding, &policy),
             Outcome::Accepted | Outcome::Rejected | Outcome::Failed | Outcome::Unreached | Outcome::Misconfigured
             | Outcome::Unknown | Outcome::Foreign | Outcome::GivenBack | Outcome::Skipped => Duration::ZERO,
         };

@@ -69,6 +69,7 @@ fn runs_that_start_at_one_moment_import_once_and_send_once(database: Database) {
         assert_eq!(s.query("SELECT name FROM batch"), ["campaign"]);
         assert_eq!((s.states(), sim.received()), (format!("{ROWS} accepted"), ROWS as usize));
         s.audit_unknown(ROWS.into(), 0);
+        figures.count(rounds_on(database), 1);
         figures.count("runs started at one moment", starts);
         figures.count("of them refused because another one held the file", refused);
     });
@@ -119,6 +120,7 @@ fn a_run_stopped_past_its_sell_by_sends_nothing_twice_and_loses_nothing(database
         }
         until("the sell-by to have passed", || since.elapsed() > PAST_SELL_BY);
         queues.iter().for_each(|queue| queue.run.send(Signal::CONT));
+        figures.count(rounds_on(database), 1);
         for Stopped { s, sim, run, other } in queues {
             for run in [Some(run), other].into_iter().flatten() {
                 run.finish().exits(0);
@@ -192,6 +194,14 @@ fn stopped(database: Database, rows: u32, latency: &str, rng: &mut Rng, figures:
 fn all_are_accepted_once(s: &Scenario, sim: &Simulator, rows: u32) {
     assert_eq!((s.states(), sim.received()), (format!("{rows} accepted"), rows as usize));
     s.audit_unknown(rows.into(), 0);
+}
+
+/// What the database of a round is, for the figures: without a server there are none on one.
+fn rounds_on(database: Database) -> &'static str {
+    match database {
+        Database::Sqlite => "rounds in a file",
+        Database::Postgres => "rounds on a server",
+    }
 }
 
 fn count(s: &Scenario, sql: &str) -> usize {

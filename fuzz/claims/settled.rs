@@ -5,10 +5,14 @@ use std::time::Duration;
 use mep_batch::invocation::{
     Answer, Attempt, BatchId, Effect, Finding, InvocationId, Outcome, Settlement, State, UnixMillis,
 };
+use mep_batch::mep::TEMPORARY_ERROR;
 use mep_batch::retry::{Policy, RETRY_AFTER_MAX, settle};
 
 /// 2026-11-22T12:00:00Z.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
+
+/// How far the vendor's interval is spread, at most.
+const SPREAD: f64 = 1.1;
 
 /// The longest text of a settlement, in characters: what is quoted, and what is said around it.
 const TEXT_CHARS_MAX: usize = 620;
@@ -25,9 +29,9 @@ pub(crate) fn settled(finding: Finding, policy: &Policy, chance: f64) -> (Settle
         possible_duplicate: false,
         taken_at: NOW,
     };
+    let longest = longest_of(&finding, policy);
     let (settlement, effect) = settle(attempt, finding, policy, Some(NOW), NOW, chance);
     let delay_ms = settlement.due_at.0 - NOW.0;
-    let longest = policy.max.max(RETRY_AFTER_MAX).max(policy.vendor_retry.unwrap_or_default().mul_f64(1.1));
     assert!((0..=millis(longest)).contains(&delay_ms), "a delay of {delay_ms} ms");
     assert!(!matches!(settlement.state, State::Sending | State::Cancelled), "{}", settlement.state);
     let is_repeated = matches!(settlement.outcome, Outcome::Retry | Outcome::Throttled);
@@ -38,6 +42,14 @@ pub(crate) fn settled(finding: Finding, policy: &Policy, chance: f64) -> (Settle
     let longest = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or_default();
     assert!(longest < LIKE_A_PHONE, "{text}");
     (settlement, effect)
+}
+
+/// The longest delay: the vendor's interval for the vendor's 1010 alone, an hour only where the answer says when to come again.
+fn longest_of(finding: &Finding, policy: &Policy) -> Duration {
+    let Finding::Answered(answer) = finding else { return policy.max };
+    let vendors = policy.vendor_retry.filter(|_| answer.code == Some(TEMPORARY_ERROR));
+    let asked = answer.retry_after.as_ref().map(|_| RETRY_AFTER_MAX);
+    policy.max.max(vendors.unwrap_or_default().mul_f64(SPREAD)).max(asked.unwrap_or_default())
 }
 
 /// Whether an outcome leads back to `pending` by itself.

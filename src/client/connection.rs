@@ -10,7 +10,7 @@ use super::Credentials;
 
 /// How long an idle connection is kept. A request that leaves within one round trip before its server closes an idle
 /// connection meets a closed door and is an unknown outcome; measured (`tests/wire/keep_alive.rs`), nearly each of those is, and
-/// none that leaves earlier or later. Of the servers and gateways in common use hardly any keeps an idle connection for
+/// hardly any that leaves earlier or later. Of the servers and gateways in common use hardly any keeps an idle connection for
 /// less than 5 s (Apache, Node; nginx 75 s, an AWS load balancer 60 s), so that 2 s leave 3 s for the round trip and for a
 /// machine that is busy. A longer time would spare only handshakes, of runs that send less than once in 2 s on a connection.
 const IDLE_MAX: Duration = Duration::from_secs(2);

@@ -11,8 +11,8 @@ const TEXT_CHARS_MAX: usize = 300;
 /// Says whether a failed request may have been written.
 ///
 /// Only a failure to connect (name look-up, TCP, a proxy's tunnel, TLS handshake, and the timeout of all of these)
-/// proves that it was not, and that it was withheld. All else may have been received: a kept connection that the server closes as it is used again
-/// gives the same error as a server that died on the request.
+/// proves that it was not, and so does that it was withheld. All else may have been received: a kept connection that the server
+/// closes as it is used again gives the same error as a server that died on the request.
 pub(super) fn finding(error: reqwest::Error) -> Finding {
     // The URL is in the log already, and the rows' texts are read by more people.
     let error = error.without_url();

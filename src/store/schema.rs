@@ -145,7 +145,23 @@ async fn find_version_of_file(place: &str, mut on: On<'_>) -> Result<Option<i64>
     if migrated == 0 || (application_id != APPLICATION_ID && application_id != 0) {
         return Err(foreign(place, "it is another program's database", "`--db PATH` names the queue's own file"));
     }
+    check_texts(place, on.again()).await?;
     query(APPLIED).fetch_value(on).await.map_err(failed)
+}
+
+/// Refuses a file whose damage has made something else than text of what its tables are made by. SQLite does not mind, and the
+/// driver panics at the first such name of a column or of its type.
+async fn check_texts(place: &str, on: On<'_>) -> Result<()> {
+    const TEXTS: &str = "SELECT CAST(COALESCE(sql, '') AS BLOB) FROM sqlite_schema";
+    let failed = |cause| sqlite::error("read the schema", place, cause);
+    for row in query(TEXTS).fetch_all(on).await.map_err(failed)? {
+        let text: Vec<u8> = row.get(0).map_err(failed)?;
+        if std::str::from_utf8(&text).is_err() {
+            let why = format!("what its tables are made by is no text any more{}", sqlite::DAMAGED);
+            return Err(Error::Unsuitable { place: place.to_owned(), why });
+        }
+    }
+    Ok(())
 }
 
 /// The schema's version; `None` where the connection leads to a schema without tables.

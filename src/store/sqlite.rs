@@ -106,7 +106,7 @@ pub(super) fn is_refused(error: &sqlx::Error) -> bool {
 }
 
 /// What to do about a database that is not whole, or holds what cannot be.
-const DAMAGED: &str =
+pub(super) const DAMAGED: &str =
     "\nhint: the file is damaged or is no database; put a backup elsewhere and read it with `--db` before sending";
 
 /// What failed, with the way out where the code tells one.

@@ -234,19 +234,17 @@ class Stage:
     def run_under(self, fault, folder, rng, figures, begin):
         """A run whose database fails it."""
         queue.copy_queue(self.whole, folder)
-        is_impatient = rng.random() < 0.5
-        received_in_trouble = []
+        loses_patience = rng.random() < 0.5
+        received_in_trouble, impatience = [], []
 
         def hears(watched, line):
-            nonlocal is_impatient
             is_in_trouble = TROUBLE in line and not received_in_trouble
             if is_in_trouble:
                 received_in_trouble.append(len(self.stand_in.since(begin)))
                 fault.in_trouble(rng)
             # A lock that cannot be had is taken for another process's, which is waited for until somebody loses patience.
-            is_impatient |= WAITS in line
-            if is_impatient and (is_in_trouble or WAITS in line):
-                threading.Thread(target=interrupt_twice, args=(watched.process.pid,), daemon=True).start()
+            if not impatience and (WAITS in line or (loses_patience and is_in_trouble)):
+                impatience.append(Impatience(watched.process.pid))
 
         fault.prepare(folder)
         watched = queue.Watched(fault.wrap(queue.words_of(self.binary, folder, RUN), folder), folder, hears)
@@ -260,9 +258,10 @@ class Stage:
             allowed = received_in_trouble[0] + CONCURRENCY
             hold(len(receipts) <= allowed, f"{len(receipts)} requests, of which no more than {allowed} may be: {said}")
         stored = {found for (found,) in queue.read(folder, "SELECT request_id FROM attempt")}
-        lost = [receipt["requestId"] for receipt in receipts if receipt["requestId"] not in stored and receipt["requestId"] not in said]
+        lost = [receipt["requestId"] for receipt in receipts if receipt["requestId"] not in stored and not is_told(receipt, said)]
         # Who interrupts twice abandons what is in flight.
-        hold(len(lost) <= (CONCURRENCY if is_impatient else 0), f"answered, and neither stored nor in the log: {lost}: {said}")
+        has_abandoned = any([interrupts.were_two() for interrupts in impatience])
+        hold(len(lost) <= (CONCURRENCY if has_abandoned else 0), f"answered, and neither stored nor in the log: {lost}: {said}")
         figures["outcomes in the log alone"] += said.count(UNSTORED)
 
     def hold_ending(self, code, said, codes, fault, figures):
@@ -288,16 +287,39 @@ class Stage:
         queue.judge(self.checker, folder, self.stand_in.since(begin), self.folder / "campaign.csv", ROWS)
 
 
-def interrupt_twice(tracer):
-    """Loses patience with the program, which may be the tracer's child or the process itself."""
-    children = Path(f"/proc/{tracer}/task/{tracer}/children")
-    for _ in range(2):
-        try:
-            pid = int((children.read_text(encoding="utf-8").split() or [tracer])[0])
-            os.kill(pid, signal.SIGINT)
-        except (OSError, ValueError):
-            return  # it has ended
-        time.sleep(0.3)
+# The row of each number.
+LINES = {queue.phone(person): person + 2 for person in range(ROWS)}
+
+
+def is_told(receipt, said):
+    """Whether one line of the log tells what came of a request: that it is not stored, the row's line and the request ID."""
+    words = {UNSTORED, f" line={LINES[receipt['phoneNumber']]} ", receipt["requestId"]}
+    return any(all(word in line for word in words) for line in said.splitlines())
+
+
+class Impatience:
+    """Somebody who interrupts the program twice: the tracer's child, or the process itself."""
+
+    def __init__(self, tracer):
+        self._children = Path(f"/proc/{tracer}/task/{tracer}/children")
+        self._tracer, self._sent = tracer, 0
+        self._thread = threading.Thread(target=self._interrupt, daemon=True)
+        self._thread.start()
+
+    def _interrupt(self):
+        for _ in range(2):
+            try:
+                pid = int((self._children.read_text(encoding="utf-8").split() or [self._tracer])[0])
+                os.kill(pid, signal.SIGINT)
+            except (OSError, ValueError):
+                return  # it has ended
+            self._sent += 1
+            time.sleep(0.3)
+
+    def were_two(self):
+        """Whether it was still there for the second one."""
+        self._thread.join()
+        return self._sent == 2
 
 
 def injected(rounds, minutes, seed):

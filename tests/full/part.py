@@ -14,6 +14,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 KEPT = TARGET / "full"
 # What parts found, committed with the table that is made of it.
 FOUND = Path(__file__).resolve().parent / "found"
+# What the program and its tests are made of, but for what was found.
+MADE_OF = ("src", "migrations", "tests", "fuzz", "Cargo.toml", "Cargo.lock", ".cargo", ":!tests/full/found")
 
 
 class Failed(Exception):
@@ -29,12 +31,19 @@ class Found:
     seconds: float
     seeds: str
     figures: dict = field(default_factory=dict)
+    # How many times the rounds were asked for: of each fact of a part, and for each database that it is held against.
+    times: int = 1
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
     commit: str = field(default_factory=lambda: commit())
 
     def text(self):
         """The figures as one line."""
         return ", ".join(f"{number:,} {what}" for what, number in self.figures.items())
+
+    def rounds_of(self, own):
+        """How many rounds there were, and how many there are to be where fewer were, by the part's own number."""
+        whole = max(self.asked, own * self.times)
+        return f"{self.rounds:,}" if self.rounds >= whole else f"{self.rounds:,} of {whole:,}"
 
     def keep(self, name):
         """Keeps it for the table."""
@@ -83,7 +92,8 @@ class Tests:
                 added[what] = added.get(what, 0) + number
         seeds = ", ".join(f"{line['seed']}…{line['seed'] + max(line['rounds'] - 1, 0)}" for line in told)
         asked = sum(line["asked"] for line in told)
-        return Found(sum(line["rounds"] for line in told), asked, time.monotonic() - began, seeds, added)
+        done = sum(line["rounds"] for line in told)
+        return Found(done, asked, time.monotonic() - began, seeds, added, times=len(told))
 
 
 @dataclass
@@ -107,7 +117,7 @@ def program(tree=ROOT, target=TARGET):
 
 
 def commit():
-    """The commit that is checked out, and whether what the program is made of was changed since."""
+    """The commit that is checked out, and whether what the program and its tests are made of was changed since."""
     head = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "src", "migrations", "Cargo.lock"], cwd=ROOT)
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *MADE_OF], cwd=ROOT)
     return (head or "unknown") + (" and changes" if changed.returncode else "")

@@ -90,7 +90,7 @@ PARTS = {
         "the log of a killed run truncated, with flipped bits, overwritten, or another queue's, and used all the same",
         100,
         "damaged",
-        ("a_damaged_log_is_an_error_or_forgets_its_end",),
+        ("a_damaged_log_is_an_error_or_forgets_what_no_note_knows",),
     ),
     "model": Tests(
         "one row, two runs and an operator in every order of their steps, a row taken once in the first round, twice in the next",
@@ -139,7 +139,7 @@ PARTS = {
         "restored",
         ("sqlite::a_killed_run_and_a_backup_put_back_text_nobody_twice_and_no_honest_file_is_doubted",),
     ),
-    "seeded": Script("seeded bugs, each a patch to a copy of the tree: caught by the tests that it names", 11, seeded),
+    "seeded": Script("seeded bugs, each a patch to a copy of the tree: caught by the tests that it names", 12, seeded),
     "peers": Script(
         "the storm on others: 5 times `kill -9` in a campaign of 300 people, 8 in flight, and begun again",
         20,

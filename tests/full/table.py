@@ -26,10 +26,9 @@ def markdown(parts):
         if found is None:
             lines.append(f"| `{name}` | {part.what} | not run yet, of {part.rounds:,} | | | | |")
             continue
-        rounds = f"{found.rounds:,}" if found.rounds >= part.rounds else f"{found.rounds:,} of {part.rounds:,}"
         minutes = f"{found.seconds / 60:.1f}"
         lines.append(
-            f"| `{name}` | {part.what} | {rounds} | {minutes} | {found.seeds} | {found.text()} | {found.date}, {found.commit} |"
+            f"| `{name}` | {part.what} | {found.rounds_of(part.rounds)} | {minutes} | {found.seeds} | {found.text()} | {found.date}, {found.commit} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -1,8 +1,10 @@
 """Kills a program before the n-th of the system calls by which it changes something outside itself.
 
 A call is what ends a program's effects on files and sockets: killed anywhere between two of them it leaves the same behind. So a
-kill before each of them is a kill at every moment, but for what others do meanwhile. `strace` can inject a signal too, but counts
-each thread's calls by themselves; here those of all threads are counted as one, in the order in which they are made.
+kill before each of them is a kill at every moment, but for what others do meanwhile, and for `queue.db-shm`: SQLite writes that
+index of its log as memory, without a call, and whoever opens the database behind a crash makes it anew. `strace` can inject a
+signal too, but counts each thread's calls by themselves; here those of all threads are counted as one, in the order in which they
+are made.
 """
 
 import ctypes
