@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::frame::{Figure, LEFT, RIGHT, ValueAxis, WIDTH, at, nothing};
+use super::frame::{Figure, LEFT, RIGHT, ValueAxis, WIDTH, at, bar_within, nothing};
 use crate::report::Tally;
 use crate::web::words;
 
@@ -36,14 +36,14 @@ pub fn answer_times(id: &str, tally: &Tally) -> Markup {
     let values = ValueAxis::of_counts(most, TOP, BOTTOM);
     let width = (WIDTH - LEFT - RIGHT) / bins.len() as f64;
     let place = |number: usize| LEFT + width * number as f64;
-    let gap = if width >= 4.0 { 1.0 } else { 0.0 };
     let every = bins.len().div_ceil(TEXTS_MAX);
     let drawing = html! {
         text class="tick" x=(at(LEFT)) y="12" { "answers by the time that they took" }
         (values.draw())
         @for (number, bin) in bins.iter().enumerate() {
-            rect.fill-accepted x=(at(place(number) + gap / 2.0)) y=(at(values.y(bin.answers as f64))) width=(at(width - gap))
-                height=(at(BOTTOM - values.y(bin.answers as f64))) {}
+            @let (x, bar) = bar_within(place(number), place(number + 1));
+            @let y = values.y(bin.answers as f64);
+            rect.fill-accepted x=(at(x)) y=(at(y)) width=(at(bar)) height=(at(BOTTOM - y)) {}
         }
         line.axis x1=(at(LEFT)) x2=(at(WIDTH - RIGHT)) y1=(at(BOTTOM)) y2=(at(BOTTOM)) {}
         @for (number, bin) in bins.iter().enumerate().filter(|(number, _)| number.is_multiple_of(every)) {

@@ -68,6 +68,17 @@ pub(super) fn nothing(id: &str, heading: &str, why: &str) -> Markup {
     html! { figure id=(id) { figcaption { h3 { (heading) } p.muted { (why) } } } }
 }
 
+/// Where the bar of a place is, and how wide: a line apart from the next, and no wider than a bar.
+pub(super) fn bar_within(start: f64, end: f64) -> (f64, f64) {
+    /// Places that are narrower than this have no gap between their bars.
+    const GAP_FROM: f64 = 4.0;
+    /// Where there are few places, each bar stands in the middle of its own.
+    const WIDTH_MAX: f64 = 72.0;
+    let gap = if end - start >= GAP_FROM { 1.0 } else { 0.0 };
+    let width = (end - start - gap).clamp(0.5, WIDTH_MAX);
+    ((start + end - width) / 2.0, width)
+}
+
 /// A place or a measure, to a tenth.
 pub(super) fn at(number: f64) -> String {
     let text = format!("{number:.1}");

@@ -51,6 +51,12 @@ impl Mark {
     }
 }
 
+/// Those lanes of which something is within the axis.
+pub(super) fn within(lanes: &[Lane], axis: TimeAxis) -> Vec<Lane> {
+    let is_within = |mark: &Mark| axis.shows(mark.bounds().0, mark.bounds().1);
+    lanes.iter().filter(|lane| lane.marks.iter().any(is_within)).cloned().collect()
+}
+
 /// The shades of what is shaded in the chart itself.
 pub(super) fn shades(lanes: &[Lane], axis: TimeAxis, top: f64, bottom: f64) -> Markup {
     let pauses = lanes.iter().flat_map(|lane| &lane.marks).filter(|mark| mark.kind == MarkKind::Pause);

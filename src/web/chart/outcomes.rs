@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Figure, LEFT, RIGHT, TimeAxis, ValueAxis, WIDTH, at, nothing};
+use super::frame::{Figure, LEFT, RIGHT, TimeAxis, ValueAxis, WIDTH, at, bar_within, nothing};
 use super::{Course, Ink, swatch};
 use crate::invocation::{Outcome, UnixMillis};
 use crate::report::Span;
@@ -16,8 +16,6 @@ const AXIS: f64 = 34.0;
 /// Height of a strip, and of the tallest bar in it.
 const STRIP: f64 = 30.0;
 const STRIP_BAR: f64 = 22.0;
-/// Bars that are narrower than this have no gap between them.
-const GAP_FROM: f64 = 4.0;
 /// Bars that are lower than this have no texture: little would be left of them.
 const TEXTURE_FROM: f64 = 6.0;
 
@@ -73,9 +71,7 @@ fn count(span: &Span) -> i64 {
 
 /// Where a span's bar is, and how wide.
 fn place(course: &Course, axis: TimeAxis, start: i64) -> (f64, f64) {
-    let (x, end) = (axis.x(start as f64), axis.x((start + course.span_seconds) as f64));
-    let gap = if end - x >= GAP_FROM { 1.0 } else { 0.0 };
-    (x + gap / 2.0, (end - x - gap).max(0.5))
+    bar_within(axis.x(start as f64), axis.x((start + course.span_seconds) as f64))
 }
 
 fn stack(course: &Course, axis: TimeAxis, values: &ValueAxis, start: i64, span: &Span) -> Markup {

@@ -25,6 +25,7 @@ pub fn throughput(id: &str, course: &Course, lanes: &[Lane]) -> Markup {
     };
     let unit = Unit::of(course);
     let axis = TimeAxis::new(bounds);
+    let lanes = &lanes::within(lanes, axis);
     let values = ValueAxis::new(unit.largest(course), TOP, BOTTOM);
     let (area, line) = outline(course, axis, |sent| values.y(unit.rate(sent, course)));
     let drawing = html! {

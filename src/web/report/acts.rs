@@ -90,7 +90,9 @@ fn told(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        // Without the `.0` of a whole number.
+        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 
@@ -104,7 +106,7 @@ mod tests {
             "was": { "account": "", "settings": { "rate": 10.0, "retry503": false } },
             "is": { "account": "", "settings": { "rate": null, "retry503": true } },
         });
-        assert_eq!(changed(&detail), "rate from 10.0 to none, retry503 from false to true");
+        assert_eq!(changed(&detail), "rate from 10 to none, retry503 from false to true");
         assert_eq!(changed(&Value::Null), "the settings");
     }
 }

@@ -88,7 +88,7 @@ fn phones(rules: &PhoneRules) -> String {
 fn told(time: Duration) -> String {
     match u32::try_from(time.as_millis()) {
         Ok(ms) if ms < 10_000 => words::millis(ms),
-        Ok(_) | Err(_) if time.as_secs() % 86_400 == 0 && time.as_secs() > 0 => {
+        Ok(_) | Err(_) if time.as_secs() > 0 && time.as_secs().is_multiple_of(86_400) => {
             format!("{} h", grouped(i64::try_from(time.as_secs() / 3_600).unwrap_or(i64::MAX)))
         }
         Ok(_) | Err(_) => about(time),
