@@ -1,5 +1,4 @@
 //! One who looks at the status page: the real program's server, and plain HTTP on a socket.
-#![expect(dead_code, reason = "each file of tests uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
