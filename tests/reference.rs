@@ -168,15 +168,17 @@ fn of_rows(s: &Scenario, samples: &mut Samples) {
     }
     samples.add("retry", &[s.mep("retry mistakes --state rejected --json").json()]);
     samples.add("retry", &[s.mep("retry second --state skipped --json").json()]);
-    let sim = scenario_of_a_stand_in(s);
-    samples.add("simulate", &sim);
+    for (heading, line) in [("simulate", "simulate --listen 127.0.0.1:0"), ("serve", "serve --listen 127.0.0.1:0")] {
+        samples.add(heading, &until_interrupted(s, line));
+    }
 }
 
-fn scenario_of_a_stand_in(s: &Scenario) -> Vec<Value> {
-    let sim = s.start("simulate --listen 127.0.0.1:0 --json");
-    sim.first_line();
-    sim.send(Signal::INT);
-    sim.finish().exits(0).json_lines()
+/// What a command says that goes on until it is interrupted.
+fn until_interrupted(s: &Scenario, line: &str) -> Vec<Value> {
+    let running = s.start(&format!("{line} --json"));
+    running.first_line();
+    running.send(Signal::INT);
+    running.finish().exits(0).json_lines()
 }
 
 /// What the sources say of a field, by its name in JSON: the first sentence above it, where all say the same.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::campaign::{Campaign, Past, past, put_together};
 use super::follow::Known;
-use super::followers::Followers;
+use super::followers::{FOLLOWED_MAX, Followers};
 use super::latest::Latest;
 use super::metrics::Tallies;
 use super::status::{BatchStatus, status};
@@ -126,6 +126,18 @@ impl Figures {
             let (batch, tally) = (standings.batch.clone(), Tally::clone(&known.tally));
             put_together(&self.store, batch, status, tally, &past, UnixMillis::now())
         }))
+    }
+
+    /// Has the newest batches counted: for who asks for their figures without looking at any.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn follow_newest(&self) -> store::Result<()> {
+        for batch in self.store.batches().await?.iter().rev().take(FOLLOWED_MAX) {
+            self.followers.look(&self.store, batch.id);
+        }
+        Ok(())
     }
 
     /// What has been counted of the batches that somebody looks at.

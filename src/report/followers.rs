@@ -27,7 +27,7 @@ const ROUND: Duration = Duration::from_secs(1);
 const TOLD: Duration = Duration::from_secs(1);
 
 /// Batches of which figures are kept.
-const KEPT_MAX: usize = 16;
+pub(super) const FOLLOWED_MAX: usize = 32;
 
 /// The batches that are followed, or were of late.
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl Followers {
     /// What is known of a batch. From now on it is followed for a while.
     pub(super) fn look(&self, store: &Arc<Store>, batch: BatchId) -> watch::Receiver<Arc<Known>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= KEPT_MAX && !all.contains_key(&batch) {
+        if all.len() >= FOLLOWED_MAX && !all.contains_key(&batch) {
             forget_the_oldest(&mut all);
         }
         let followed = all.entry(batch).or_insert_with(|| Arc::new(Followed::new(batch)));

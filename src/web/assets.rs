@@ -6,6 +6,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use super::headers::FOR_GOOD;
 use super::layout::STYLE;
 
 /// Digits of a hash in a name.
@@ -45,6 +46,6 @@ pub(super) fn script() -> &'static str {
 /// What is at that path; `None`: nothing.
 pub(super) fn at(path: &str) -> Option<Response> {
     let asset = ASSETS.iter().find(|asset| asset.path == path)?;
-    let headers = [(CONTENT_TYPE, asset.kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers = [(CONTENT_TYPE, asset.kind), (CACHE_CONTROL, FOR_GOOD)];
     Some((headers, asset.text).into_response())
 }

@@ -10,6 +10,9 @@ use axum::response::Response;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// How long browsers keep what has its hash in its name.
+pub(super) const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+
 const ALWAYS: [(HeaderName, &str); 6] = [
     (CONTENT_SECURITY_POLICY, POLICY),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -19,11 +22,13 @@ const ALWAYS: [(HeaderName, &str); 6] = [
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Puts them into an answer. What does not say otherwise is kept by nobody.
+/// Puts them into an answer. What does not say that it never changes is kept by nobody.
 pub(super) fn put(answer: &mut Response) {
     let headers = answer.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if headers.get(CACHE_CONTROL).is_none_or(|kept| kept != FOR_GOOD) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
 }

@@ -105,8 +105,9 @@ impl Page<'_> {
             div.bar {
                 nav aria-label="Pages" {
                     ul.pages {
-                        li { a href="/" { "Batches" } }
-                        li { a href="/runs" { "Runs" } }
+                        @for (address, name) in [("/", "Batches"), ("/runs", "Runs")] {
+                            li { a href=(address) aria-current=[(name == self.title).then_some("page")] { (name) } }
+                        }
                     }
                 }
                 @if let Some(events) = &self.events {

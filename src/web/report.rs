@@ -3,7 +3,7 @@
 pub(super) mod accounting;
 pub(super) mod acts;
 pub(super) mod course;
-mod identity;
+pub(super) mod identity;
 pub(super) mod questions;
 mod remedy;
 pub(super) mod runs;

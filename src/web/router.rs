@@ -41,7 +41,16 @@ pub(super) struct Router {
 impl Router {
     pub(super) fn new(site: Arc<Site>) -> Router {
         let counted = Arc::clone(&site);
-        let monitoring = Monitoring::new(Arc::clone(&site.store), move || counted.figures.tallies());
+        let monitoring = Monitoring::new(Arc::clone(&site.store), move || {
+            // Counted for the next time: who asks for figures does so again and again.
+            let site = Arc::clone(&counted);
+            tokio::spawn(async move {
+                if let Err(error) = site.figures.follow_newest().await {
+                    tracing::debug!("the batches cannot be followed: {error}");
+                }
+            });
+            counted.figures.tallies()
+        });
         let routes = axum::Router::new()
             .route("/", get(batches))
             .route("/events", get(events_of_batches))

@@ -9,13 +9,13 @@ use crate::report::{Campaign, Known};
 use crate::store::Batch;
 use crate::web::events::Part;
 use crate::web::report::text::{Pages, Text};
-use crate::web::report::{acts, course, questions, runs, settings, troubles};
+use crate::web::report::{acts, course, identity, questions, runs, settings, troubles};
 use crate::web::site::Site;
 use crate::web::words::{self, grouped, theirs};
 use crate::web::{address, layout};
 
 /// The places of the page.
-const PLACES: [(&str, &str); 8] = [
+const PLACES: [(&str, &str); 9] = [
     ("accounting-of", "Accounting"),
     ("course-of", "Over time"),
     ("troubles-of", "What went wrong"),
@@ -23,6 +23,7 @@ const PLACES: [(&str, &str); 8] = [
     ("acts-of", "What operators did"),
     ("runs-of", "Runs"),
     ("settings-of", "Settings in force"),
+    ("identity-of", "What is sent, and where"),
     ("rows", "Rows"),
 ];
 
@@ -91,6 +92,7 @@ pub(super) async fn parts(site: &Site, batch: &Batch) -> Result<Vec<Part>, Troub
         Part { id: "acts", html: of_campaign(&|campaign| acts::section(campaign, TEXT)) },
         Part { id: "runs", html: counted(&|campaign| runs::section(campaign, TEXT)) },
         Part { id: "settings", html: of_campaign(&settings::section) },
+        Part { id: "identity", html: of_campaign(&|campaign| identity::section(campaign, TEXT)) },
     ])
 }
 

@@ -6,7 +6,7 @@ use super::text::Text;
 use crate::report::Campaign;
 use crate::web::words;
 
-pub(super) fn section(campaign: &Campaign, text: Text) -> Markup {
+pub(in crate::web) fn section(campaign: &Campaign, text: Text) -> Markup {
     let batch = &campaign.batch;
     let account = if batch.account.is_empty() { "none named" } else { batch.account.as_str() };
     html! {
