@@ -241,7 +241,7 @@ fn a_throttled_gate_stays_closed_for_the_next_run() {
     done.exits(5);
     let received = sim.received();
     s.mep("run --wait 0").exits(5);
-    assert_eq!(sim.received(), received);
+    assert_eq!(sim.received(), received, "the next run sent through a closed gate");
     assert_eq!(s.mep("status campaign --json").json()["waitingFor"][0]["reason"], "throttled");
     s.audit(6);
 }

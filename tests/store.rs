@@ -255,10 +255,12 @@ async fn an_outcome_of_another_attempt_changes_nothing(database: Database) {
     let taken = take(&fixture.store, &run, 1, &batch, 2).await;
     let right = settlement(&taken[0], Outcome::Accepted, State::Accepted);
     let wrong = Settlement { attempt: 7, ..settlement(&taken[1], Outcome::Accepted, State::Accepted) };
-    settle(&fixture.store, &run, 2, &[&right, &wrong]).await;
-    settle(&fixture.store, &run, 3, &[&Settlement { state: State::Unknown, ..right.clone() }]).await;
-    let counts = counts(&fixture.store, &batch).await;
-    assert_eq!((counts[State::Accepted], counts[State::Sending], counts[State::Unknown]), (1, 1, 0));
+    let again = Settlement { state: State::Unknown, ..right.clone() };
+    for (turn, settlements) in [(2, vec![&right, &wrong]), (3, vec![&again])] {
+        settle(&fixture.store, &run, turn, &settlements).await;
+        let counts = counts(&fixture.store, &batch).await;
+        assert_eq!((counts[State::Accepted], counts[State::Sending], counts[State::Unknown]), (1, 1, 0));
+    }
 }
 
 async fn a_request_id_that_stands_on_two_rows_is_counted_once_and_one_row_may_have_it_twice(database: Database) {
