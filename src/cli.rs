@@ -133,9 +133,9 @@ fn run_to_exit(cli: Cli, parser: &config::Parser) -> Exit {
 
 async fn dispatch(context: &mut Context, command: Command, parser: &config::Parser) -> anyhow::Result<Exit> {
     match command {
-        Command::Check(args) => check::check(context, args).await,
-        Command::Import(args) => import::import(context, args).await,
-        Command::Run(args) => run::run(context, args).await,
+        Command::Check(args) => check::check(context, *args).await,
+        Command::Import(args) => import::import(context, *args).await,
+        Command::Run(args) => run::run(context, *args).await,
         Command::Status(args) => status::status(context, args).await,
         Command::List(args) => list::list(context, args).await,
         Command::Show(args) => show::show(context, args).await,

@@ -91,11 +91,11 @@ pub(super) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Read and validate a file; touches no database and no network
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Check a file and store it as a batch of pending invocations
-    Import(ImportArgs),
+    Import(Box<ImportArgs>),
     /// Send what is due, and go on where it stopped: there is no other recovery command
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Show counts by state, why rows wait and until when, and who runs
     Status(StatusArgs),
     /// List rows

@@ -103,8 +103,7 @@ impl Figures {
             // It is late: then nothing is known yet.
             let _ = tokio::time::timeout(PATIENCE, known.changed()).await;
         }
-        let latest = Arc::clone(&known.borrow());
-        latest
+        Arc::clone(&known.borrow_and_update())
     }
 
     /// All that is told of a batch, as far as it is counted; `None` while something of it is still being read.
