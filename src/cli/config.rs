@@ -53,7 +53,7 @@ pub(super) const TYPED_ONLY: [&str; 17] = [
 const NO_SETTING: [&str; 3] = ["throttle_rate", "serve_listen", "serve_password_file"];
 
 /// Whether a flag is one of them.
-fn is_no_setting(arg: &Arg) -> bool {
+pub(super) fn is_no_setting(arg: &Arg) -> bool {
     NO_SETTING.contains(&arg.get_id().as_str())
 }
 

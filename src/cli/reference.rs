@@ -6,7 +6,7 @@ use std::fmt::Write;
 use clap::{Arg, Command, CommandFactory};
 
 use super::args::Cli;
-use super::config::{CONTRACT, TYPED_ONLY, default_of, variable_of};
+use super::config::{CONTRACT, TYPED_ONLY, default_of, is_no_setting, variable_of};
 use super::exit::Exit;
 use crate::invocation::State;
 
@@ -122,7 +122,7 @@ fn push_settings(text: &mut String, root: &Command) {
     text.push_str("| flag | variable | key in mep-batch.toml | default |\n|---|---|---|---|\n");
     let mut seen: Vec<String> = Vec::new();
     for command in std::iter::once(root).chain(root.get_subcommands().filter(|command| is_shown(command))) {
-        for arg in command.get_arguments().filter(|arg| !is_help(arg)) {
+        for arg in command.get_arguments().filter(|arg| !is_help(arg) && !is_no_setting(arg)) {
             let Some(long) = arg.get_long().filter(|long| !seen.iter().any(|other| other == long)) else { continue };
             seen.push(long.to_owned());
             let variable = variable_of(arg).map_or_else(|| "-".to_owned(), |name| format!("`{name}`"));

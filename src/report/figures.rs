@@ -52,6 +52,12 @@ impl Standings {
         self.counts[State::Pending] + self.counts[State::Sending] > 0
     }
 
+    /// Whether somebody has something to do or to wait for: rows are open, or nobody can know what became of them.
+    #[must_use]
+    pub fn needs_a_look(&self) -> bool {
+        self.is_open() || self.counts[State::Unknown] > 0 || !self.adds_up()
+    }
+
     /// Whether the states add up to the rows in the file.
     #[must_use]
     pub fn adds_up(&self) -> bool {
@@ -66,7 +72,7 @@ impl Figures {
         Figures { store, statuses: Mutex::default(), pasts: Mutex::default(), followers: Followers::default() }
     }
 
-    /// Every batch: those with rows that are still to be sent with all that is known, the others with their counts.
+    /// Every batch: those that need a look with all that is known, the others with their counts.
     ///
     /// # Errors
     ///
@@ -77,8 +83,8 @@ impl Figures {
         let counts = self.store.counts(&ids).await.map_err(Arc::new)?;
         let mut all: Vec<Standings> =
             batches.into_iter().zip(counts).map(|(batch, counts)| Standings { batch, counts, status: None }).collect();
-        for open in all.iter_mut().filter(|standings| standings.is_open()) {
-            open.status = self.status(&open.batch).await?;
+        for looked_at in all.iter_mut().filter(|standings| standings.needs_a_look()) {
+            looked_at.status = self.status(&looked_at.batch).await?;
         }
         Ok(all)
     }
@@ -103,8 +109,7 @@ impl Figures {
             // It is late: then nothing is known yet.
             let _ = tokio::time::timeout(PATIENCE, known.changed()).await;
         }
-        let latest = Arc::clone(&known.borrow());
-        latest
+        Arc::clone(&known.borrow_and_update())
     }
 
     /// All that is told of a batch, as far as it is counted; `None` while something of it is still being read.

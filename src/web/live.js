@@ -71,9 +71,10 @@
     source.addEventListener("alive", live);
     source.addEventListener("trouble", (event) => lost(JSON.parse(event.data).split("\n")[0]));
     source.onerror = () => {
-      lost("");
-      // A browser gives up where the answer is not what it hoped for.
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+      // A browser gives up where the answer is a refusal: another server has started, or too many listen.
+      const isRefused = source.readyState === EventSource.CLOSED;
+      lost(isRefused ? "refused, reload the page" : "");
+      if (isRefused) setTimeout(connect, AGAIN_MS);
     };
   };
   setInterval(() => {

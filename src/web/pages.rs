@@ -100,7 +100,8 @@ impl Page<'_> {
     }
 
     fn render(&self) -> Markup {
-        let head = html! { @if self.events.is_some() { script src=(assets::script()) defer {} } };
+        // Without an icon of its own a browser would ask for one, and tell its console that there is none.
+        let head = html! { link rel="icon" href="data:,"; @if self.events.is_some() { script src=(assets::script()) defer {} } };
         let header = html! {
             div.bar {
                 nav aria-label="Pages" {

@@ -1,4 +1,4 @@
-//! All batches: those that are still to be sent with all that matters now, the others in a table.
+//! All batches: those that need a look with all that matters now, the others in a table.
 
 use axum::http::StatusCode;
 use maud::{Markup, html};
@@ -33,13 +33,14 @@ pub(in crate::web) async fn batches(site: &Site, query: &[(String, String)]) -> 
 pub(super) async fn parts(site: &Site, wants_all: bool) -> Result<Vec<Part>, Trouble> {
     let mut all = site.figures.all().await?;
     all.reverse();
-    let (open, over): (Vec<_>, Vec<_>) = all.into_iter().partition(Standings::is_open);
+    let is_sent = !all.iter().any(Standings::is_open);
+    let (open, over): (Vec<_>, Vec<_>) = all.into_iter().partition(Standings::needs_a_look);
     let html = html! {
         @if open.is_empty() && over.is_empty() {
             p.lede { "No batches yet." }
             p { "One is made by " (command("mep-batch import FILE --endpoint E")) "." }
         } @else {
-            @if open.is_empty() { p.lede { "Nothing is left to send." } }
+            @if is_sent { p.lede { "Nothing is left to send." } }
             @for standings in &open { (card(standings)) }
             @if !over.is_empty() { h2 { "At their end" } (table(&over, wants_all)) }
         }
