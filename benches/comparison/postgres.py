@@ -43,6 +43,7 @@ def against_sqlite(work):
 
     def on_server():
         server.sql("DROP DATABASE IF EXISTS fresh", "CREATE DATABASE fresh TEMPLATE imported", "CHECKPOINT")
+        work.forget_notes()
         os.sync()
         before, database, wal = simulator.cpu_seconds(), server.cpu_seconds(), server.written()
         # A copy is a database of another history.

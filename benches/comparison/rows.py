@@ -60,8 +60,7 @@ def fresh(work, original, name):
     for suffix in ("", "-wal", "-shm", ".lock"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     shutil.copyfile(original, path)
-    # Of an earlier copy there are notes, and this one would be refused for being older than they are.
-    shutil.rmtree(work.notes, ignore_errors=True)
+    work.forget_notes()
     os.sync()
     return path
 

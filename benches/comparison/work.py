@@ -122,6 +122,10 @@ class Work:
     def path(self, name):
         return self.folder / name
 
+    def forget_notes(self):
+        """Before a copy is run of which an earlier copy was run already: it would be refused for being older than the notes."""
+        shutil.rmtree(self.notes, ignore_errors=True)
+
     def once(self, name, make):
         """What `make` makes, made by the first who asks for it."""
         if name not in self.made:
