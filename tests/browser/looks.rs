@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::page::{Page, Theme};
-use super::stage::{Serving, played};
+use super::stage::{Serving, played, played_long};
 
 /// Texts whose colour is too near to that of their paper: WCAG 2.2 AA asks for 4.5, and for 3 where they are large.
 pub(crate) fn faint_texts(page: &mut Page) -> Vec<String> {
@@ -61,11 +61,20 @@ pub(crate) fn nameless(page: &mut Page) -> Vec<String> {
     nameless.map(ToString::to_string).collect()
 }
 
-/// Keeps pictures of each page, light and dark, wide and narrow, for people to look at.
+/// Keeps pictures of each page where they are asked for: light and dark, wide and narrow, and what of it is seen first.
 pub(crate) fn pictures_are_kept_where_they_are_asked_for() {
-    let s = played();
-    let serving = Serving::start(&s);
     let folder = std::env::var_os("MEP_BATCH_TEST_PICTURES").map(PathBuf::from);
+    let (s, _run) = match folder {
+        Some(_) => { let (s, run) = played_long(); (s, Some(run)) }
+        None => (played(), None),
+    };
+    let keep = |name: &str, picture: &[u8]| {
+        assert!(picture.starts_with(b"\x89PNG"), "{name}");
+        if let Some(folder) = &folder {
+            std::fs::write(folder.join(format!("{name}.png")), picture).expect("a picture in the folder");
+        }
+    };
+    let serving = Serving::start(&s);
     let mut page = Page::open();
     page.go(&serving.entrance);
     let pages = [
@@ -77,15 +86,11 @@ pub(crate) fn pictures_are_kept_where_they_are_asked_for() {
     ];
     for (name, address) in pages {
         for (theme, shade) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
-            for (width, size) in [(1280, "wide"), (400, "narrow")] {
+            for (width, size) in [(400, "narrow"), (1280, "wide")] {
                 page.looks(width, theme).go(&address).until("!document.body.innerText.includes('Counting…')");
-                let picture = page.picture();
-                assert!(picture.starts_with(b"\x89PNG"), "{name}");
-                if let Some(folder) = &folder {
-                    let file = folder.join(format!("{name}-{shade}-{size}.png"));
-                    std::fs::write(file, picture).expect("a picture in the folder");
-                }
+                keep(&format!("{name}-{shade}-{size}"), &page.picture(true));
             }
+            keep(&format!("{name}-{shade}"), &page.picture(false));
         }
     }
 }

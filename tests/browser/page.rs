@@ -105,9 +105,14 @@ impl Page {
         self
     }
 
-    /// A picture of the whole page, as PNG.
-    pub(crate) fn picture(&mut self) -> Vec<u8> {
-        let answer = self.call("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true }));
+    /// A picture as PNG: of all of it, or of what is seen first.
+    pub(crate) fn picture(&mut self, is_whole: bool) -> Vec<u8> {
+        let mut parameters = json!({ "format": "png", "captureBeyondViewport": is_whole });
+        if is_whole {
+            let size = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].take();
+            parameters["clip"] = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        }
+        let answer = self.call("Page.captureScreenshot", parameters);
         let data = answer["data"].as_str().expect("a picture");
         base64::engine::general_purpose::STANDARD.decode(data).expect("base64")
     }

@@ -1,8 +1,10 @@
 //! What the pages show: a campaign in which something of everything has happened, and the program that serves it.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::scenario::{Running, SERVICE, Scenario};
+use super::scenario::{Running, SERVICE, Scenario, campaign, phone};
 
 /// The program while it serves the status page.
 pub(crate) struct Serving<'a> {
@@ -46,9 +48,7 @@ impl Serving<'_> {
 pub(crate) fn played() -> Scenario {
     let s = Scenario::new();
     let mut file = "serviceId,phoneNumber,session.seatLocation\n".to_owned();
-    for person in 0..120 {
-        file.push_str(&format!("{SERVICE},1{}55501{:02},{person}A\n", 200 + person / 100, person % 100));
-    }
+    file.extend((0..120).map(|person| format!("{SERVICE},{},{person}A\n", phone(person))));
     file.push_str(&format!("{SERVICE},12,<b>short</b>\n"));
     let sim = s.simulate("--latency 5ms --fault 12002=10% --fault timeout=3%");
     s.write("flights.csv", file);
@@ -58,6 +58,27 @@ pub(crate) fn played() -> Scenario {
     s.mep("resume flights").exits(0);
     s.mep("run flights --limit 40 --timeout 1s");
     s
+}
+
+/// Likewise, of some thousand rows within a minute, and with a second batch that is being sent: for people to look at.
+pub(crate) fn played_long() -> (Scenario, Running) {
+    let s = Scenario::new();
+    let mut file = "serviceId,phoneNumber,session.seatLocation\n".to_owned();
+    file.extend((0..3_000).map(|person| format!("{SERVICE},{},{person}A\n", phone(person))));
+    file.push_str(&format!("{SERVICE},12,short\n{SERVICE},1.25155E+10,spoilt\n"));
+    s.write("flights.csv", file);
+    s.write("gates.csv", campaign(3_000..6_000));
+    let sim = s.simulate("--latency 20ms..220ms --fault 12002=2% --fault timeout=0.3% --fault 1010=1% --fault 429=0.03%");
+    s.mep(&format!("import flights.csv --endpoint {sim} --batch flights --rate 90 --vendor-retry 5s")).exits(3);
+    s.mep("run flights --limit 1400 --timeout 2s --concurrency 24");
+    s.mep("pause flights --reason lunch").exits(0);
+    std::thread::sleep(Duration::from_secs(6));
+    s.mep("resume flights").exits(0);
+    s.mep("run flights --timeout 2s --concurrency 24 --wait 20s");
+    s.mep(&format!("import gates.csv --endpoint {sim} --batch gate-changes --rate 20")).exits(0);
+    let run = s.start("run gate-changes --timeout 2s");
+    s.until_stored("SELECT CASE WHEN COUNT(*) > 300 THEN 1 ELSE 0 END FROM attempt WHERE taken_at > (SELECT imported_at FROM batch WHERE name = 'gate-changes')", "1");
+    (s, run)
 }
 
 /// The text but for the times of the day in it.
