@@ -12,8 +12,8 @@ const CHUNK_LINES: u32 = 50_000;
 /// Spans of time that are kept apart at most; beyond, they are made longer.
 const SPANS_MAX: usize = 4_096;
 
-/// How long a span may be, in seconds.
-const SPAN_SECONDS: [i64; 14] = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 10_800, 21_600, 86_400];
+/// How long a span may be, in seconds: each is so many of the one before, whose spans lie whole within it.
+const SPAN_SECONDS: [i64; 12] = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 86_400];
 
 /// Kinds of trouble that are kept apart at most: where each row says something else, nobody reads them all.
 const CAUSES_MAX: usize = 1_000;
@@ -251,9 +251,21 @@ mod tests {
         tally.add(&LineTally { attempts: counts, ..LineTally::default() });
         assert!(tally.spans.len() <= SPANS_MAX);
         let (seconds, spans) = tally.spans(100);
-        assert_eq!((seconds, spans.len()), (120, 84));
+        assert_eq!((seconds, spans.len()), (300, 34));
         assert_eq!(spans.values().map(|span| span.sent).sum::<i64>(), 20_000);
         assert_eq!(tally.attempt_count(), 20_000);
+    }
+
+    #[test]
+    fn a_steady_rate_is_steady_however_long_the_spans_are() {
+        for most in [600, 130, 70, 25, 12, 4] {
+            let mut tally = Tally::default();
+            let counts = (0..3_600).map(|second| attempts(1_800_000_000 + second, Outcome::Accepted, 3)).collect();
+            tally.add(&LineTally { attempts: counts, ..LineTally::default() });
+            let (seconds, spans) = tally.spans(most);
+            let whole: Vec<i64> = spans.values().map(|span| span.sent).filter(|sent| *sent == 3 * seconds).collect();
+            assert!(spans.len() <= most && whole.len() == spans.len(), "{seconds}: {spans:?}");
+        }
     }
 
     #[test]

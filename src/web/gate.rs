@@ -152,9 +152,10 @@ impl Gate {
         }
     }
 
-    /// Judges a password. The answer to a wrong one takes its time, and few are judged at once.
+    /// Judges a password. The answer to a wrong one takes its time, and few are judged at once: whoever hangs up meanwhile keeps
+    /// their place for that time all the same.
     pub(super) async fn guess(&self, password: &str) -> Guess {
-        let Ok(_one_of_few) = self.guesses.try_acquire() else { return Guess::TooMany };
+        let Ok(one_of_few) = Arc::clone(&self.guesses).try_acquire_owned() else { return Guess::TooMany };
         let is_right = match &self.key {
             Key::Password(secret) => secret.is(password),
             Key::Token { .. } => false,
@@ -162,7 +163,13 @@ impl Gate {
         if is_right {
             return Guess::Right;
         }
-        tokio::time::sleep(WRONG_TAKES).await;
+        // This future ends with the connection; the time that a wrong password takes does not.
+        let taken = tokio::spawn(async move {
+            tokio::time::sleep(WRONG_TAKES).await;
+            drop(one_of_few);
+        });
+        // An error is a panic or an end of the runtime, and a guess is wrong even so.
+        let _ = taken.await;
         Guess::Wrong
     }
 

@@ -27,8 +27,6 @@ pub fn page(title: &str, style: Style<'_>, more: &Markup, header: &Markup, body:
                 meta name="referrer" content="no-referrer";
                 meta name="robots" content="noindex";
                 title { (title) }
-                // Else a browser asks for one.
-                link rel="icon" href="data:,";
                 @match style {
                     Style::Within => {
                         meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";

@@ -109,7 +109,8 @@ impl Chromium {
         self.events.extend(self.answers.try_iter());
         let (of_page, others) = self.events.drain(..).partition(|event| event["sessionId"] == page);
         self.events = others;
-        let named = |mut event: Value| (event["method"].as_str().unwrap_or_default().to_owned(), event["params"].take());
+        let named =
+            |mut event: Value| (event["method"].as_str().unwrap_or_default().to_owned(), event["params"].take());
         VecDeque::into_iter(of_page).map(named).collect()
     }
 }

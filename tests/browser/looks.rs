@@ -49,7 +49,17 @@ pub(crate) fn faint_texts(page: &mut Page) -> Vec<String> {
 /// What has no name for somebody who hears the page: fields, links, buttons, pictures, regions.
 pub(crate) fn nameless(page: &mut Page) -> Vec<String> {
     const NAMED: [&str; 11] = [
-        "button", "checkbox", "combobox", "image", "img", "link", "meter", "navigation", "progressbar", "region", "textbox",
+        "button",
+        "checkbox",
+        "combobox",
+        "image",
+        "img",
+        "link",
+        "meter",
+        "navigation",
+        "progressbar",
+        "region",
+        "textbox",
     ];
     let tree = page.call("Accessibility.getFullAXTree", serde_json::json!({}));
     let nodes = tree["nodes"].as_array().expect("nodes");
@@ -65,7 +75,10 @@ pub(crate) fn nameless(page: &mut Page) -> Vec<String> {
 pub(crate) fn pictures_are_kept_where_they_are_asked_for() {
     let folder = std::env::var_os("MEP_BATCH_TEST_PICTURES").map(PathBuf::from);
     let (s, _run) = match folder {
-        Some(_) => { let (s, run) = played_long(); (s, Some(run)) }
+        Some(_) => {
+            let (s, run) = played_long();
+            (s, Some(run))
+        }
         None => (played(), None),
     };
     let keep = |name: &str, picture: &[u8]| {

@@ -24,14 +24,23 @@ use stage::{Serving, played};
 
 fn main() -> ExitCode {
     let facts: [(&str, fn()); 9] = [
-        ("a_page_loads_without_a_complaint_and_asks_nobody_else", a_page_loads_without_a_complaint_and_asks_nobody_else),
+        (
+            "a_page_loads_without_a_complaint_and_asks_nobody_else",
+            a_page_loads_without_a_complaint_and_asks_nobody_else,
+        ),
         ("a_batch_is_seen_to_go_on_while_it_is_sent", a_batch_is_seen_to_go_on_while_it_is_sent),
         ("rows_are_chosen_by_state_and_code", rows_are_chosen_by_state_and_code),
         ("a_page_of_a_foreign_host_is_refused", a_page_of_a_foreign_host_is_refused),
         ("a_page_without_its_token_is_refused", a_page_without_its_token_is_refused),
-        ("everything_is_reached_by_keyboard_in_the_order_of_the_page", everything_is_reached_by_keyboard_in_the_order_of_the_page),
+        (
+            "everything_is_reached_by_keyboard_in_the_order_of_the_page",
+            everything_is_reached_by_keyboard_in_the_order_of_the_page,
+        ),
         ("everything_has_a_name_and_can_be_told_from_its_paper", everything_has_a_name_and_can_be_told_from_its_paper),
-        ("without_scripts_a_page_says_all_that_it_says_with_them", without_scripts_a_page_says_all_that_it_says_with_them),
+        (
+            "without_scripts_a_page_says_all_that_it_says_with_them",
+            without_scripts_a_page_says_all_that_it_says_with_them,
+        ),
         ("pictures_are_kept_where_they_are_asked_for", looks::pictures_are_kept_where_they_are_asked_for),
     ];
     let is_missing = chromium::program().is_none();
@@ -94,7 +103,7 @@ fn a_batch_is_seen_to_go_on_while_it_is_sent() {
     page.until("/accepted\\D+60\\b|\\b60\\D+accepted/.test(document.getElementById('accounting').innerText)");
     let stayed = "[window.isTheSame, document.activeElement.name, scrollY > 0]";
     assert_eq!(page.value(stayed), serde_json::json!([true, "code", true]));
-    assert_eq!(page.console(), [String::new(); 0]);
+    assert_eq!(page.console(), Vec::<String>::new());
     // A server that is gone is said, and one that is back is found.
     drop(serving);
     page.until("document.getElementById('live').dataset.state === 'lost'");
@@ -165,12 +174,17 @@ fn everything_is_reached_by_keyboard_in_the_order_of_the_page() {
             page.press("Tab");
             let at = page.value("all.indexOf(document.activeElement)");
             assert_eq!(at, place, "{address}: {}", page.value("document.activeElement.outerHTML.slice(0, 200)"));
-            let is_marked = "(({ outlineStyle, outlineWidth }) => outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2)
+            let is_marked =
+                "(({ outlineStyle, outlineWidth }) => outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2)
                  (getComputedStyle(document.activeElement))";
             assert_eq!(page.value(is_marked), true, "the focus is seen: {address}, place {place}");
         }
         page.go(&address).press("Tab").press("Enter");
-        assert_eq!(page.value("document.activeElement.id"), "main", "the first link of {address} skips to what it is about");
+        assert_eq!(
+            page.value("document.activeElement.id"),
+            "main",
+            "the first link of {address} skips to what it is about"
+        );
     }
 }
 
@@ -184,11 +198,12 @@ fn everything_has_a_name_and_can_be_told_from_its_paper() {
     for address in addresses {
         for theme in [Theme::Light, Theme::Dark] {
             page.looks(1280, theme).go(&address);
-            assert_eq!(looks::faint_texts(&mut page), [String::new(); 0], "{address}, {theme:?}");
+            assert_eq!(looks::faint_texts(&mut page), Vec::<String>::new(), "{address}, {theme:?}");
         }
-        assert_eq!(looks::nameless(&mut page), [String::new(); 0], "{address}");
+        assert_eq!(looks::nameless(&mut page), Vec::<String>::new(), "{address}");
         let levels = page.value("[...document.querySelectorAll('h1, h2, h3, h4')].map(one => Number(one.tagName[1]))");
-        let levels: Vec<u64> = levels.as_array().expect("levels").iter().filter_map(serde_json::Value::as_u64).collect();
+        let levels: Vec<u64> =
+            levels.as_array().expect("levels").iter().filter_map(serde_json::Value::as_u64).collect();
         assert_eq!(levels.first(), Some(&1), "{address}");
         assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1 && pair[1] > 1), "{address}: {levels:?}");
         for width in [320, 400, 768] {
@@ -207,7 +222,9 @@ fn without_scripts_a_page_says_all_that_it_says_with_them() {
     for path in ["/", "/batch/flights", "/runs"] {
         let said = |page: &mut Page| {
             page.go(&serving.page(path));
-            page.value("[...document.querySelectorAll('main h2, main table, main p')].map(one => one.textContent).join('|')")
+            page.value(
+                "[...document.querySelectorAll('main h2, main table, main p')].map(one => one.textContent).join('|')",
+            )
         };
         // Figures that are counted in the background are there by the second look.
         page.go(&serving.page(path)).until("!document.body.innerText.includes('Counting…')");

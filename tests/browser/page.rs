@@ -53,7 +53,10 @@ impl Page {
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", metrics);
         let value = if theme == Theme::Dark { "dark" } else { "light" };
-        self.call("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] }));
+        self.call(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] }),
+        );
         self
     }
 
@@ -110,7 +113,8 @@ impl Page {
         let mut parameters = json!({ "format": "png", "captureBeyondViewport": is_whole });
         if is_whole {
             let size = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].take();
-            parameters["clip"] = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+            parameters["clip"] =
+                json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
         }
         let answer = self.call("Page.captureScreenshot", parameters);
         let data = answer["data"].as_str().expect("a picture");

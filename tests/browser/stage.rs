@@ -68,7 +68,8 @@ pub(crate) fn played_long() -> (Scenario, Running) {
     file.push_str(&format!("{SERVICE},12,short\n{SERVICE},1.25155E+10,spoilt\n"));
     s.write("flights.csv", file);
     s.write("gates.csv", campaign(3_000..6_000));
-    let sim = s.simulate("--latency 20ms..220ms --fault 12002=2% --fault timeout=0.3% --fault 1010=1% --fault 429=0.03%");
+    let sim =
+        s.simulate("--latency 20ms..220ms --fault 12002=2% --fault timeout=0.3% --fault 1010=1% --fault 429=0.03%");
     s.mep(&format!("import flights.csv --endpoint {sim} --batch flights --rate 90 --vendor-retry 5s")).exits(3);
     s.mep("run flights --limit 1400 --timeout 2s --concurrency 24");
     s.mep("pause flights --reason lunch").exits(0);

@@ -47,7 +47,8 @@ fn skipped(reason: Option<&str>, batch: &str) -> Markup {
             (command(&format!("mep-batch retry {batch} --state skipped --reason-is expired")))
         },
         Some(Ok(SkipReason::AlreadySent)) | Some(Err(_)) | None => html! {
-            "The same request is in another batch. To send it all the same: " (command(&format!("mep-batch retry {batch} --state skipped")))
+            "The same request is in another batch. To send one of these all the same: "
+            (command(&format!("mep-batch retry {batch} --line N")))
         },
     }
 }
