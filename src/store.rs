@@ -74,6 +74,7 @@ pub use decision::{Rebuilt, RetrySelection};
 pub use disk::Disk;
 pub use erasure::Erasure;
 pub use error::Error;
+pub use file::is_database;
 pub use gate::{ClosedBecause, Gate};
 pub use health::Recount;
 pub use hours::{DuePlace, DueRow, PutOff};

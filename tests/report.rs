@@ -39,6 +39,7 @@ fn main() -> ExitCode {
                 what_others_say_is_shown_as_text,
                 phone_numbers_are_in_full_only_where_that_is_asked_for,
                 the_file_is_its_owners_alone_and_takes_its_place_as_a_whole,
+                nothing_is_written_in_the_place_of_a_database,
                 the_page_reads_so,
             ],
         ),
@@ -312,6 +313,15 @@ fn phone_numbers_are_in_full_only_where_that_is_asked_for(_: Database) {
     assert!(masked.text().contains("1200•••0101"), "{}", masked.text());
     let full = report(&s, "campaign --reveal");
     assert!(full.text().contains(&phone(1)) && full.text().contains(&format!("{} complained", phone(1))));
+}
+
+fn nothing_is_written_in_the_place_of_a_database(_: Database) {
+    let s = Scenario::new();
+    s.campaign(2).mep("run campaign.csv --endpoint simulator").exits(0);
+    for line in ["report campaign -o queue.db", "export campaign -o queue.db", "run campaign --metrics-file queue.db"] {
+        s.mep(line).exits(2).says("is a database, and would be replaced").says("hint: name another file");
+    }
+    assert_eq!(s.states(), "2 accepted");
 }
 
 fn the_file_is_its_owners_alone_and_takes_its_place_as_a_whole(_: Database) {

@@ -14,7 +14,7 @@ use super::failure::Usage;
 use crate::invocation::{BatchId, State, UnixMillis};
 use crate::report::{self, LastAccepted, Page, QueueFigures, Tallies};
 use crate::run::{Measures, Which};
-use crate::store::Store;
+use crate::store::{Store, is_database};
 
 /// How often it is written: well within the quarter of a minute after which a Prometheus usually looks again.
 const EVERY: Duration = Duration::from_secs(5);
@@ -40,6 +40,9 @@ impl MetricsFile {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !folder.is_dir() {
             return refuse(format!("is in no folder that is there\nhint: make `{}` first", folder.display()));
+        }
+        if is_database(path) {
+            return refuse("is a database, and would be replaced\nhint: name another file".to_owned());
         }
         // A link is replaced, and never written through.
         match std::fs::symlink_metadata(path) {

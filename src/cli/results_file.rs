@@ -5,11 +5,13 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use tempfile::NamedTempFile;
 
+use super::failure::Usage;
 use super::output::Output;
 use super::steering::Escape;
+use crate::store::is_database;
 
 /// A link, which must not be taken for the file that stdout may have been led into.
 const STDOUT: &str = "/dev/stdout";
@@ -25,9 +27,13 @@ pub(super) enum ResultsFile {
 }
 
 impl ResultsFile {
-    /// Begins it; with no path: stdout.
+    /// Begins it; with no path: stdout. A database is not replaced by results: that was a slip of the fingers.
     pub(super) fn begin(path: Option<&Path>) -> anyhow::Result<ResultsFile> {
         match path {
+            Some(path) if is_database(path) => bail!(Usage(format!(
+                "`{}` is a database, and would be replaced\nhint: name another file",
+                path.display()
+            ))),
             Some(path) if !is_stream(path) => Ok(ResultsFile::Beside(beside(path)?, path.to_owned())),
             Some(path) if path != Path::new(STDOUT) => Ok(ResultsFile::Stream(stream(path)?)),
             Some(_) | None => Ok(ResultsFile::Stdout),

@@ -21,6 +21,17 @@ const LINK: &str = "it is a link, and nothing is written through it; this progra
 /// What every SQLite file begins with.
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
+/// Whether a file is a database of SQLite, by how it begins; `false` too where it is not there or cannot be read.
+///
+/// Of a database that this process has open it takes the locks away: whoever asks for that writes to it no more.
+#[must_use]
+pub fn is_database(path: &Path) -> bool {
+    let mut begin = [0; SQLITE_MAGIC.len()];
+    // A pipe would wait for who writes into it.
+    let is_read = path.is_file() && fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut begin).is_ok());
+    is_read && begin == *SQLITE_MAGIC
+}
+
 /// File systems on which `flock` or a shared memory map does not reach every machine that has the file open.
 const SHARED_FILE_SYSTEMS: [(u64, &str); 13] = [
     (0x6969, "NFS"),
