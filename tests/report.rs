@@ -18,7 +18,7 @@ use cluster::Database;
 use echo::{Echo, answer, header};
 use either::{On, facts};
 use page::Page;
-use scenario::{Running, SERVICE, STATES, Scenario, phone};
+use scenario::{Running, SERVICE, STATES, Scenario, campaign, phone};
 
 fn main() -> ExitCode {
     either::run(&[
@@ -174,6 +174,9 @@ fn a_batch_that_is_being_sent_says_so(database: Database) {
         page.text().contains("Being sent: 0 accepted of 3")
             && page.text().contains("The batch was being sent when this was made")
     );
+    // A run lives, and sends another one.
+    s.write("other.csv", campaign(10..12)).mep(&format!("import other.csv --endpoint {sim}")).exits(0);
+    assert!(report(&s, "other").text().contains("Not sent yet: 0 accepted of 2"));
     run.kill();
     assert!(!report(&s, "campaign").text().contains("was being sent") || database == Database::Postgres);
 }

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
                 rows_are_chosen_by_state_and_code_and_turned_page_by_page,
                 a_batch_that_is_being_sent_is_live,
                 what_comes_to_rows_after_their_end_is_counted_again,
+                a_batch_that_has_the_number_of_a_deleted_one_has_its_own_figures,
                 phone_numbers_are_masked_everywhere,
                 nothing_is_changed_by_looking,
             ],
@@ -202,6 +203,18 @@ fn what_comes_to_rows_after_their_end_is_counted_again(database: Database) {
     s.execute("UPDATE state_count SET invocations = 3 WHERE state = 'rejected'");
     s.execute("UPDATE state_count SET invocations = 2 WHERE state = 'cancelled'");
     until_causes(&visitor, "campaign", &[("cancelled", "2"), ("rejected", "2"), ("rejected", "1")]);
+}
+
+fn a_batch_that_has_the_number_of_a_deleted_one_has_its_own_figures(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--fault 12002=100%");
+    s.campaign(3).mep(&format!("run campaign.csv --endpoint {sim} --wait 0")).exits(3);
+    let visitor = Visitor::of(&s);
+    until_causes(&visitor, "campaign", &[("rejected", "3")]);
+    s.mep("purge --older-than 0s --delete --apply").exits(0);
+    s.campaign(5).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.mep("cancel campaign --yes").exits(0);
+    until_causes(&visitor, "campaign", &[("cancelled", "5")]);
 }
 
 fn phone_numbers_are_masked_everywhere(database: Database) {

@@ -53,11 +53,15 @@ pub struct CampaignRun {
 }
 
 impl Campaign {
-    /// Whether some of it was being sent meanwhile: then its figures are of moments that lie a little apart.
+    /// Whether some of it was being sent meanwhile: then its figures are of moments that lie a little apart. A living run that has
+    /// attempted none of it sends something else.
     #[must_use]
     pub fn is_being_sent(&self) -> bool {
-        let is_open = self.status.states[State::Pending] + self.status.states[State::Sending] > 0;
-        is_open && self.status.runs.iter().any(|run| run.alive)
+        let is_sent = |run: &CampaignRun| run.is_alive && run.attempts > 0;
+        // Rows in flight may be those of a run that is dead.
+        self.status.runs.iter().any(|run| run.alive)
+            && (self.status.states[State::Sending] > 0
+                || (self.status.states[State::Pending] > 0 && self.runs.iter().any(is_sent)))
     }
 
     /// The rows by state as they were counted one by one.

@@ -17,7 +17,7 @@ use crate::invocation::{BatchId, Counts, State, UnixMillis};
 use crate::store::{self, Batch, Store};
 
 /// How long a page waits for figures that it can do without: it has 0.3 s in all.
-const PATIENCE: Duration = Duration::from_millis(150);
+const PATIENCE: Duration = Duration::from_millis(90);
 
 /// Batches of which the status is kept.
 const KEPT_MAX: usize = 1_000;
@@ -83,9 +83,13 @@ impl Figures {
         let counts = self.store.counts(&ids).await.map_err(Arc::new)?;
         let mut all: Vec<Standings> =
             batches.into_iter().zip(counts).map(|(batch, counts)| Standings { batch, counts, status: None }).collect();
-        for looked_at in all.iter_mut().filter(|standings| standings.needs_a_look()) {
-            looked_at.status = self.status(&looked_at.batch).await?;
-        }
+        // Together: where one is late, no other one waits for it.
+        let looked_at = all.iter_mut().filter(|standings| standings.needs_a_look());
+        let statuses = looked_at.map(|standings| async {
+            standings.status = self.status(&standings.batch).await?;
+            Ok::<(), Arc<store::Error>>(())
+        });
+        futures_util::future::try_join_all(statuses).await?;
         Ok(all)
     }
 
@@ -103,7 +107,7 @@ impl Figures {
     /// What came of the rows of a batch, as far as they are counted. From now on that is kept up for a while.
     ///
     /// Who looks first at a small batch has it at once.
-    pub async fn known(&self, batch: BatchId) -> Arc<Known> {
+    pub async fn known(&self, batch: &Batch) -> Arc<Known> {
         let mut known = self.followers.look(&self.store, batch);
         if !known.borrow().is_complete && known.borrow().lines == 0 {
             // It is late: then nothing is known yet.
@@ -133,14 +137,14 @@ impl Figures {
         }))
     }
 
-    /// Has the newest batches counted: for who asks for their figures without looking at any.
+    /// Has the newest batches counted, as many as there is room for: for who asks for their figures without looking at any.
     ///
     /// # Errors
     ///
     /// The database cannot be read.
     pub async fn follow_newest(&self) -> store::Result<()> {
         for batch in self.store.batches().await?.iter().rev().take(FOLLOWED_MAX) {
-            self.followers.look(&self.store, batch.id);
+            self.followers.look_if_there_is_room(&self.store, batch);
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ pub type RowsOfLines = BTreeMap<(State, Option<u32>), i64>;
 pub struct Known {
     /// The figures of all lines that were counted.
     pub tally: Arc<Tally>,
-    /// The lines that were counted, in parts.
+    /// The lines whose rows have all come to their end, in parts: what may change by itself is not among them.
     pub parts: Vec<(RangeInclusive<u32>, RowsOfLines)>,
     /// Lines that were counted.
     pub lines_counted: u32,
@@ -90,6 +90,11 @@ impl Counting {
         self.has_been_round
     }
 
+    /// Whether each range of lines has had its step, and the round is still to be ended.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.next > 0 && self.next == self.chunks.len()
+    }
+
     /// Does the next part of a round: at most one range of lines is counted.
     pub(super) async fn step(&mut self, store: &Store) -> store::Result<Step> {
         if self.next == 0 {
@@ -112,7 +117,9 @@ impl Counting {
         for chunk in &self.chunks {
             let Some(tally) = &chunk.tally else { continue };
             all.merge(tally);
-            known.parts.push((chunk.lines.clone(), tally.rows.clone()));
+            if chunk.phase == Phase::Settled {
+                known.parts.push((chunk.lines.clone(), tally.rows.clone()));
+            }
             known.lines_counted += chunk.lines.end() - chunk.lines.start() + 1;
         }
         known.tally = Arc::new(all);
@@ -135,13 +142,17 @@ impl Counting {
     }
 
     /// Rows may be skipped that nobody attempted, or a row that was unknown may be known: where nothing else changed
-    /// during the round, the counts of the batch tell.
+    /// during the round, the counts of the batch tell; and of rows that come to their end unattempted there may be more than
+    /// were counted while others are sent.
     async fn end_round(&mut self, store: &Store) -> store::Result<()> {
         self.next = 0;
         self.has_been_round = true;
         let counts = store.counts_of(self.batch).await?;
-        if counts == self.counts_at_begin && counts != self.counted() {
+        let counted = self.counted();
+        if counts == self.counts_at_begin && counts != counted {
             self.count_again(|phase| phase != Phase::Open);
+        } else if [State::Skipped, State::Cancelled].into_iter().any(|state| counts[state] > counted[state]) {
+            self.count_again(|phase| phase == Phase::Untouched);
         }
         Ok(())
     }

@@ -1,15 +1,16 @@
 //! The batches that somebody looks at: each is counted by a task of its own, which ends when nobody looks any more.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::follow::{Counting, Known, Step};
 use super::tally::Tally;
-use crate::invocation::BatchId;
-use crate::store::Store;
+use crate::invocation::{BatchId, UnixMillis};
+use crate::store::{Batch, Store};
 
 /// How long after it was looked at last a batch is followed: a page that is reloaded by hand finds it fresh.
 const LOOKED_AT: Duration = Duration::from_secs(30);
@@ -30,11 +31,24 @@ const TOLD: Duration = Duration::from_secs(1);
 pub(super) const FOLLOWED_MAX: usize = 32;
 
 /// The batches that are followed, or were of late.
-#[derive(Default)]
-pub(super) struct Followers(Mutex<HashMap<BatchId, Arc<Followed>>>);
+pub(super) struct Followers {
+    all: Mutex<HashMap<BatchId, Arc<Followed>>>,
+    /// One is counted at a time, the pause that it owes included: what is said of the processor's time holds for all together.
+    turn: Arc<Semaphore>,
+}
+
+impl Default for Followers {
+    fn default() -> Followers {
+        Followers { all: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }
+    }
+}
 
 struct Followed {
     batch: BatchId,
+    /// A batch that was deleted leaves its number to a new one.
+    imported_at: UnixMillis,
+    /// Whether its place was given to another one.
+    is_forgotten: AtomicBool,
     known: watch::Sender<Arc<Known>>,
     looked_at: Mutex<Instant>,
     counting: tokio::sync::Mutex<Counting>,
@@ -42,26 +56,45 @@ struct Followed {
 
 impl Followers {
     /// What is known of a batch. From now on it is followed for a while.
-    pub(super) fn look(&self, store: &Arc<Store>, batch: BatchId) -> watch::Receiver<Arc<Known>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= FOLLOWED_MAX && !all.contains_key(&batch) {
+    pub(super) fn look(&self, store: &Arc<Store>, batch: &Batch) -> watch::Receiver<Arc<Known>> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= FOLLOWED_MAX && !all.contains_key(&batch.id) {
             forget_the_oldest(&mut all);
         }
-        let followed = all.entry(batch).or_insert_with(|| Arc::new(Followed::new(batch)));
+        self.follow(&mut all, store, batch).known.subscribe()
+    }
+
+    /// Likewise, for who does not look at it in particular: nobody else's batch makes room for it.
+    pub(super) fn look_if_there_is_room(&self, store: &Arc<Store>, batch: &Batch) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= FOLLOWED_MAX && !all.contains_key(&batch.id) {
+            all.retain(|_, followed| followed.unseen_for() < LOOKED_AT);
+        }
+        if all.len() < FOLLOWED_MAX || all.contains_key(&batch.id) {
+            self.follow(&mut all, store, batch);
+        }
+    }
+
+    fn follow(&self, all: &mut HashMap<BatchId, Arc<Followed>>, store: &Arc<Store>, batch: &Batch) -> Arc<Followed> {
+        let followed = all.entry(batch.id).or_insert_with(|| Arc::new(Followed::new(batch)));
+        if followed.imported_at != batch.imported_at {
+            followed.is_forgotten.store(true, Ordering::Relaxed);
+            *followed = Arc::new(Followed::new(batch));
+        }
         *followed.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         if let Ok(counting) = Arc::clone(followed).counting.try_lock() {
             // Nobody counts it.
             drop(counting);
-            tokio::spawn(Arc::clone(followed).follow(Arc::clone(store)));
+            tokio::spawn(Arc::clone(followed).count(Arc::clone(store), Arc::clone(&self.turn)));
         }
-        followed.known.subscribe()
+        Arc::clone(followed)
     }
 }
 
 impl Followers {
     /// The figures of those whose lines were all counted.
     pub(super) fn tallies(&self) -> HashMap<BatchId, Arc<Tally>> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let known = all.values().map(|followed| (followed.batch, Arc::clone(&followed.known.borrow())));
         known.filter(|(_, known)| known.is_complete).map(|(batch, known)| (batch, Arc::clone(&known.tally))).collect()
     }
@@ -69,16 +102,20 @@ impl Followers {
 
 fn forget_the_oldest(all: &mut HashMap<BatchId, Arc<Followed>>) {
     let oldest = all.values().max_by_key(|followed| followed.unseen_for()).map(|followed| followed.batch);
-    oldest.map(|batch| all.remove(&batch));
+    if let Some(followed) = oldest.and_then(|batch| all.remove(&batch)) {
+        followed.is_forgotten.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Followed {
-    fn new(batch: BatchId) -> Followed {
+    fn new(batch: &Batch) -> Followed {
         Followed {
-            batch,
+            batch: batch.id,
+            imported_at: batch.imported_at,
+            is_forgotten: AtomicBool::new(false),
             known: watch::Sender::default(),
             looked_at: Mutex::new(Instant::now()),
-            counting: tokio::sync::Mutex::new(Counting::new(batch)),
+            counting: tokio::sync::Mutex::new(Counting::new(batch.id)),
         }
     }
 
@@ -86,33 +123,46 @@ impl Followed {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    async fn follow(self: Arc<Self>, store: Arc<Store>) {
+    fn is_wanted(&self) -> bool {
+        self.unseen_for() < LOOKED_AT && !self.is_forgotten.load(Ordering::Relaxed)
+    }
+
+    async fn count(self: Arc<Self>, store: Arc<Store>, turn: Arc<Semaphore>) {
         let Ok(mut counting) = self.counting.try_lock() else { return };
-        let (mut told_at, mut is_news) = (Instant::now(), false);
-        while self.unseen_for() < LOOKED_AT {
+        // What is known first is told at once: somebody may wait for it.
+        let (mut told_at, mut is_news) = (None::<Instant>, false);
+        let mut worked = Duration::ZERO;
+        while self.is_wanted() {
+            // It is never closed.
+            let Ok(its_turn) = turn.acquire().await else { return };
             let began = Instant::now();
             let was_round = counting.has_been_round();
             let step = counting.step(&store).await;
+            is_news |= matches!(step, Ok(Step::Counted)) || was_round != counting.has_been_round();
+            if counting.is_at_end() && step.is_ok() {
+                worked += began.elapsed();
+                // Whether all is counted is known in a moment.
+                continue;
+            }
             let is_round = matches!(step, Ok(Step::Round));
-            is_news |= was_round != counting.has_been_round();
-            let rest = if counting.has_been_round() { ONE_IN - 1 } else { ONE_IN_AT_FIRST - 1 };
-            let pause = match step {
-                Ok(Step::Counted) => {
-                    is_news = true;
-                    began.elapsed() * rest
-                }
-                Ok(Step::Looked) => continue,
-                Ok(Step::Round) => ROUND.max(began.elapsed() * rest),
+            if is_news && (is_round || told_at.is_none_or(|at| at.elapsed() >= TOLD)) {
+                self.known.send_replace(Arc::new(counting.known()));
+                (told_at, is_news) = (Some(Instant::now()), false);
+            }
+            worked += began.elapsed();
+            if !matches!(step, Ok(Step::Looked)) {
+                let rest = if counting.has_been_round() { ONE_IN - 1 } else { ONE_IN_AT_FIRST - 1 };
+                tokio::time::sleep(std::mem::take(&mut worked) * rest).await;
+            }
+            drop(its_turn);
+            match step {
+                Ok(Step::Counted | Step::Looked) => {}
+                Ok(Step::Round) => tokio::time::sleep(ROUND).await,
                 Err(error) => {
                     tracing::debug!("what came of a batch cannot be counted: {error}");
-                    ROUND
+                    tokio::time::sleep(ROUND).await;
                 }
-            };
-            if is_news && (is_round || told_at.elapsed() >= TOLD) {
-                self.known.send_replace(Arc::new(counting.known()));
-                (told_at, is_news) = (Instant::now(), false);
             }
-            tokio::time::sleep(pause).await;
         }
     }
 }

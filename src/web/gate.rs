@@ -229,6 +229,8 @@ fn scheme<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn address() -> SocketAddr {
@@ -339,5 +341,14 @@ mod tests {
         let guesses = futures_util::future::join_all((0..10).map(|_| gate.guess("wrong"))).await;
         let looked_at = guesses.iter().filter(|guess| **guess == Guess::Wrong).count();
         assert_eq!(looked_at, GUESSES_AT_ONCE);
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_is_given_no_other_guess() {
+        let gate = gate(Lock::Password("open sesame".to_owned()));
+        for _ in 0..GUESSES_AT_ONCE {
+            assert!(gate.guess("wrong").now_or_never().is_none(), "a wrong one takes its time");
+        }
+        assert_eq!(gate.guess("open sesame").await, Guess::TooMany);
     }
 }

@@ -1,5 +1,7 @@
 //! One batch: the accounting, what goes on now, the charts, what went wrong, what is open, who did what, and its rows.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use maud::{Markup, html};
 
@@ -32,9 +34,8 @@ const TEXT: Text = Text { reveal: false, pages: Pages::Rows };
 
 pub(in crate::web) async fn batch(site: &Site, name: &str, query: &[(String, String)]) -> Rendered {
     let batch = find(site, name).await?;
-    let parts = parts(site, &batch).await?;
+    let (parts, known) = parts_and_known(site, &batch).await?;
     let wanted = rows::Wanted::of(query);
-    let known = site.figures.known(batch.id).await;
     let found = rows::find(site, &batch, &wanted, &known).await?;
     let header = html! {
         p.kicker { "Batch, in " (theirs(&site.store.address().to_string())) }
@@ -64,8 +65,14 @@ pub(in crate::web) async fn batch(site: &Site, name: &str, query: &[(String, Str
 
 /// What is live: one part for each of the places before the rows, after the one above them.
 pub(super) async fn parts(site: &Site, batch: &Batch) -> Result<Vec<Part>, Trouble> {
-    let standings = site.figures.one(batch.clone()).await?;
-    let known = site.figures.known(batch.id).await;
+    Ok(parts_and_known(site, batch).await?.0)
+}
+
+/// The parts, and what was known of the rows when they were made.
+async fn parts_and_known(site: &Site, batch: &Batch) -> Result<(Vec<Part>, Arc<Known>), Trouble> {
+    // Each may be waited for, and a page has 0.3 s in all.
+    let (standings, known) = tokio::join!(site.figures.one(batch.clone()), site.figures.known(batch));
+    let standings = standings?;
     let campaign = site.figures.campaign(&standings, &known).await?;
     let first = html! {
         p.standing role="status" { (Standing::of(&standings).badge()) }
@@ -83,7 +90,7 @@ pub(super) async fn parts(site: &Site, batch: &Batch) -> Result<Vec<Part>, Troub
             @if known.is_complete || known.tally.attempt_count() > 0 { (of_campaign(section)) }
         }
     };
-    Ok(vec![
+    let parts = vec![
         Part { id: "standing", html: first },
         Part { id: "accounting", html: accounting::table(&standings) },
         Part { id: "course", html: counted(&|campaign| course::section(campaign, TEXT)) },
@@ -93,7 +100,8 @@ pub(super) async fn parts(site: &Site, batch: &Batch) -> Result<Vec<Part>, Troub
         Part { id: "runs", html: counted(&|campaign| runs::section(campaign, TEXT)) },
         Part { id: "settings", html: of_campaign(&settings::section) },
         Part { id: "identity", html: of_campaign(&|campaign| identity::section(campaign, TEXT)) },
-    ])
+    ];
+    Ok((parts, known))
 }
 
 /// How far the counting is, until each line has been counted once.

@@ -78,7 +78,7 @@ fn request(batch: &Batch, row: &InvocationView) -> Markup {
             // No hash of it here: with all but three digits known, it would tell them.
         } @else if let Some(at) = row.purged_at {
             p { "Purged at " (words::moment(at)) "." }
-            @if let Some(hash) = &row.body_sha256 { p.small.muted { "SHA-256 of what was sent: " code { (theirs(hash)) } } }
+            p.small.muted { "The SHA-256 of what was sent: " (command(&format!("mep-batch show {} {}", batch.name, row.line))) }
         } @else {
             dl {
                 @for cell in &row.cells {

@@ -19,7 +19,7 @@ use crate::web::words::{self, grouped, theirs};
 const ROWS: u32 = 50;
 
 /// How long is looked for them: a page has 0.3 s in all.
-const WITHIN: Duration = Duration::from_millis(120);
+const WITHIN: Duration = Duration::from_millis(80);
 
 /// Which rows are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
