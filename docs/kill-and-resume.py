@@ -112,14 +112,16 @@ def svg(text):
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
            "<title>A run is killed; the next one tells which rows are unknown and sends the rest</title>",
            f'<rect width="{width}" height="{height}" rx="8" fill="#0d1117"/>',
-           '<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="14" fill="#c9d1d9" xml:space="preserve">']
+           '<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="14" fill="#c9d1d9">']
     for number, line in enumerate(lines):
         y, column = MARGIN + LINE * (number + 1) - 5, 0
         for piece, bold, dim, colour in spans(line):
             style = (' font-weight="bold"' if bold or line.startswith("$ ") else "") + (' opacity=".7"' if dim else "")
             style += f' fill="{colour}"' if colour else ""
             x, length = MARGIN + column * CHARACTER, len(piece) * CHARACTER
-            out.append(f'<text x="{x:.1f}" y="{y}" textLength="{length:.1f}"{style}>{html.escape(piece)}</text>')
+            # Browsers differ in what they make of several spaces in a row; none drops these.
+            text = html.escape(piece).replace(" ", "\N{NO-BREAK SPACE}")
+            out.append(f'<text x="{x:.1f}" y="{y}" textLength="{length:.1f}"{style}>{text}</text>')
             column += len(piece)
     return "\n".join([*out, "</g>", "</svg>", ""])
 
