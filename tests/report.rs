@@ -31,6 +31,7 @@ fn main() -> ExitCode {
                 a_batch_without_rows_and_one_that_was_never_sent_have_a_report,
                 a_batch_that_is_being_sent_says_so,
                 a_purged_batch_says_so,
+                a_database_that_was_put_back_says_so,
             ],
         ),
         (
@@ -179,6 +180,18 @@ fn a_batch_that_is_being_sent_says_so(database: Database) {
     assert!(report(&s, "other").text().contains("Not sent yet: 0 accepted of 2"));
     run.kill();
     assert!(!report(&s, "campaign").text().contains("was being sent") || database == Database::Postgres);
+}
+
+fn a_database_that_was_put_back_says_so(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(3).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let backup = s.back_up();
+    s.mep("run campaign").exits(0);
+    s.put_back(backup);
+    s.mep("report campaign -o report.html").exits(0).says("this database is older than what was sent from it");
+    let page = Page::new(s.read("report.html"));
+    assert!(page.text().contains("Do not rely on this report: this database is older than what was sent from it"));
 }
 
 fn a_purged_batch_says_so(database: Database) {

@@ -9,15 +9,18 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::output::{counted, is_closed_pipe};
 use super::results_file::ResultsFile;
+use super::rolled_back;
 use super::steering::Escape;
 use crate::invocation::UnixMillis;
-use crate::{report, web};
+use crate::report::{self, Campaign};
+use crate::web;
 
 pub(super) async fn report(context: &mut Context, args: ReportArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
     let batch = context::batch(&store, &args.batch).await?;
+    let lacks = rolled_back::tell(context, &store).await?;
     let mut file = ResultsFile::begin(Some(&args.output))?;
-    let campaign = report::campaign(&store, batch, UnixMillis::now()).await?;
+    let campaign = Campaign { lacks, ..report::campaign(&store, batch, UnixMillis::now()).await? };
     store.close().await;
     let page = web::report(&campaign, args.reveal).into_string();
     let mut out = file.writer(Escape::Text);

@@ -50,22 +50,29 @@ pub(super) async fn refuse_import(context: &Context, store: &Store) -> anyhow::R
     refuse(store, notes(context, store).await?.as_ref()).await
 }
 
-/// Says that the database lacks what was noted.
-pub(super) async fn tell(context: &mut Context, store: &Store) -> anyhow::Result<()> {
-    let Some(notes) = notes(context, store).await? else { return Ok(()) };
-    match store.missing(&notes).await {
-        Ok(None) => {}
-        Ok(Some(missing)) => context.out.note(&format!(
-            "warning: this database is older than what was sent from it: {missing}; nothing is sent from it\n\
-             hint: `mep-batch resolve --rolled-back` says which rows may have been sent, and makes them unknown\n"
-        )),
+/// Says that the database lacks what was noted; what it lacks, or why that is not known, for who shows its figures.
+pub(super) async fn tell(context: &mut Context, store: &Store) -> anyhow::Result<Option<String>> {
+    let Some(notes) = notes(context, store).await? else { return Ok(None) };
+    let lacks = match store.missing(&notes).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(missing)) => {
+            let lacks =
+                format!("this database is older than what was sent from it: {missing}; nothing is sent from it");
+            context.out.note(&format!(
+                "warning: {lacks}\n\
+                 hint: `mep-batch resolve --rolled-back` says which rows may have been sent, and makes them unknown\n"
+            ));
+            lacks
+        }
         // How things stand is told all the same.
         Err(error @ store::Error::Unsuitable { .. }) => {
-            context.out.note(&format!("warning: nothing is sent from this database: {error}\n"));
+            let lacks = format!("nothing is sent from this database: {error}");
+            context.out.note(&format!("warning: {lacks}\n"));
+            lacks
         }
         Err(error) => return Err(error.into()),
-    }
-    Ok(())
+    };
+    Ok(Some(lacks))
 }
 
 /// The batch of that content of which it is known that this database has lost it.

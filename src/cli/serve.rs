@@ -11,6 +11,7 @@ use super::context::Context;
 use super::credentials;
 use super::exit::Exit;
 use super::failure::Usage;
+use super::rolled_back;
 use super::signals;
 use crate::run::Interrupt;
 use crate::web::{Lock, Server};
@@ -27,6 +28,7 @@ pub(super) async fn serve(context: &mut Context, args: ServeArgs) -> anyhow::Res
         ))),
     };
     let store = Arc::new(context.open_store().await?);
+    rolled_back::tell(context, &store).await?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let mut interrupts = signals::listen()?;
     let server = Server::new(listener, lock)?;

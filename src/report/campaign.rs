@@ -39,6 +39,8 @@ pub struct Campaign {
     pub at: UnixMillis,
     /// The database, without its password.
     pub database: String,
+    /// That it does not know all that was sent from it, in a sentence, where its user has notes that say so.
+    pub lacks: Option<String>,
 }
 
 /// A run with what it did for the batch.
@@ -173,6 +175,7 @@ pub(super) fn put_together(
         possible_duplicates: past.possible_duplicates.clone(),
         repeated_request_ids: past.repeated_request_ids,
         database: store.address().to_string(),
+        lacks: None,
         status,
         tally,
         at,

@@ -91,6 +91,12 @@ fn warnings(campaign: &Campaign) -> Markup {
                 ul { @for disagreement in &disagreements { li { (disagreement_told(*disagreement)) } } }
             }
         }
+        @if let Some(lacks) = &campaign.lacks {
+            div.alarm role="alert" {
+                p { "Do not rely on this report: " (words::theirs(lacks)) ". Rows that wait here may have been sent. "
+                    code { "mep-batch resolve --rolled-back" } " says which, and makes them unknown." }
+            }
+        }
         @if campaign.is_being_sent() {
             p.note { "The batch was being sent when this was made: its figures are of moments that lie a little apart, and a later report has others." }
         }
