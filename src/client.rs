@@ -25,6 +25,8 @@ pub use target::Target;
 pub use trust::{Trusted, trusted};
 
 use last_look::GuardedBody;
+#[cfg(test)]
+pub(crate) use last_look::listening;
 use secrets::Secrets;
 
 /// Sends invocations to one endpoint on behalf of one account. Cheap to clone; clones share their connections.
@@ -97,23 +99,15 @@ impl std::fmt::Debug for Client {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-    use std::net::TcpListener;
     use std::time::Duration;
 
+    use super::listening::listen;
     use super::*;
     use crate::invocation::GivenBack;
 
     #[tokio::test]
     async fn of_a_request_that_is_withheld_at_the_last_look_no_byte_is_written() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let received = std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let (mut connection, _) = listener.accept().expect("a connection");
-            connection.read_to_end(&mut bytes).expect("its end");
-            bytes
-        });
+        let (url, received) = listen();
         let second = Duration::from_secs(30);
         let client = Client::new(&url, None, Timeouts { connect: second, total: second }, 1, None).expect("a client");
         let target = client.target(&"ABC123".parse().expect("an ID"));

@@ -15,6 +15,7 @@ mod metrics;
 mod plan;
 mod row;
 mod search;
+mod spans;
 mod status;
 mod tally;
 
@@ -29,7 +30,8 @@ pub use metrics::{FAMILIES, LastAccepted, Page, QueueFigures, RunFigures, Tallie
 pub use plan::{NotToday, Plan, Prospect, PutOffFor, plan, prospect};
 pub use row::{Field, FieldValue, columns_of, flat_row, masked_body};
 pub use search::{Found, search};
+pub use spans::Span;
 pub use status::{
     BatchStatus, CanaryStatus, NextStep, RunStatus, Standing, WaitingFor, held_rows, next_steps, standing, status,
 };
-pub use tally::{Span, Tally, TroubleRows, chunks, tally};
+pub use tally::{Tally, TroubleRows, chunks, tally};

@@ -136,12 +136,11 @@ fn settle(attempt: Attempt, finding: Finding, policy: &Policy, sent_at: Option<U
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-    use std::net::TcpListener;
     use std::time::Duration;
 
     use super::*;
     use crate::client::Timeouts;
+    use crate::client::listening::listen;
     use crate::invocation::{BatchId, InvocationId, Outcome, State};
     use crate::mep::{Bounds, PhoneNumberJson};
 
@@ -188,14 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_row_that_may_not_leave_any_more_once_its_connection_is_made_is_given_back_unwritten() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let received = std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let (mut connection, _) = listener.accept().expect("a connection");
-            connection.read_to_end(&mut bytes).expect("its end");
-            bytes
-        });
+        let (url, received) = listen();
         let route = Arc::new(route_to(&url, Duration::from_secs(30), Schedule::default()));
         let sell_by = SellBy::from_now(QueueClock::says(NOON));
         let stopping = Arc::default();

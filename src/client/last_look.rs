@@ -56,3 +56,24 @@ impl fmt::Display for Withheld {
 }
 
 impl Error for Withheld {}
+
+/// What a server is sent by whoever connects to it, for tests of what is withheld.
+#[cfg(test)]
+pub(crate) mod listening {
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::thread::{JoinHandle, spawn};
+
+    /// A server's URL, and all bytes of the one connection that is made to it, once that has ended.
+    pub(crate) fn listen() -> (String, JoinHandle<Vec<u8>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let received = spawn(move || {
+            let mut bytes = Vec::new();
+            let (mut connection, _) = listener.accept().expect("a connection");
+            connection.read_to_end(&mut bytes).expect("its end");
+            bytes
+        });
+        (url, received)
+    }
+}

@@ -174,16 +174,14 @@ impl Counting {
 
 impl Chunk {
     async fn step(&mut self, store: &Store, batch: BatchId) -> store::Result<Step> {
-        let is_known = match self.phase {
-            Phase::Settled => true,
-            Phase::Untouched => !store.was_attempted(batch, self.lines.clone()).await?,
-            Phase::Uncounted | Phase::Open => false,
-        };
-        if is_known {
+        if self.phase == Phase::Settled {
             return Ok(Step::Looked);
         }
         // Asked first: what is attempted after it has been counted is seen the next time.
         let was_attempted = store.was_attempted(batch, self.lines.clone()).await?;
+        if self.phase == Phase::Untouched && !was_attempted {
+            return Ok(Step::Looked);
+        }
         let mut tally = Tally::default();
         tally.add(&store.tally(batch, self.lines.clone()).await?);
         let is_open = tally.rows.keys().any(|(state, _)| matches!(state, State::Pending | State::Sending));

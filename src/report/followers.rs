@@ -89,9 +89,7 @@ impl Followers {
         }
         Arc::clone(followed)
     }
-}
 
-impl Followers {
     /// The figures of those whose lines were all counted.
     pub(super) fn tallies(&self) -> HashMap<BatchId, Arc<Tally>> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,23 +3,18 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use super::spans::{Span, Spans};
 use crate::invocation::{Outcome, RunId, SkipReason, State, UnixMillis};
 use crate::store::{self, AttemptCount, Batch, Cause, LINES_NAMED, LineTally, Store, Trouble};
 
 /// Lines that are counted by one question to the database.
 const CHUNK_LINES: u32 = 50_000;
 
-/// Spans of time that are kept apart at most; beyond, they are made longer.
-const SPANS_MAX: usize = 4_096;
-
-/// How long a span may be, in seconds: each is so many of the one before, whose spans lie whole within it.
-const SPAN_SECONDS: [i64; 12] = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 86_400];
-
 /// Kinds of trouble that are kept apart at most: where each row says something else, nobody reads them all.
 const CAUSES_MAX: usize = 1_000;
 
 /// Figures of a batch, or of some of its lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
     /// Rows by state and code.
     pub rows: BTreeMap<(State, Option<u32>), i64>,
@@ -35,8 +30,7 @@ pub struct Tally {
     pub other_troubles: i64,
     /// When the last request was accepted, to the second.
     pub last_accepted_at: Option<UnixMillis>,
-    span_seconds: i64,
-    spans: BTreeMap<i64, Span>,
+    spans: Spans,
 }
 
 /// The rows of one kind of trouble.
@@ -46,40 +40,6 @@ pub struct TroubleRows {
     pub rows: i64,
     /// The first lines of them.
     pub lines: Vec<u32>,
-}
-
-/// What came in a span of time.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Span {
-    /// Requests that were written, or may have been.
-    pub sent: i64,
-    /// Attempts by outcome, those that were not sent included.
-    pub outcomes: BTreeMap<Outcome, i64>,
-}
-
-impl Span {
-    fn add(&mut self, other: &Span) {
-        self.sent += other.sent;
-        for (outcome, attempts) in &other.outcomes {
-            *self.outcomes.entry(*outcome).or_default() += attempts;
-        }
-    }
-}
-
-impl Default for Tally {
-    fn default() -> Tally {
-        Tally {
-            rows: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            answer_times: BTreeMap::new(),
-            runs: BTreeMap::new(),
-            troubles: BTreeMap::new(),
-            other_troubles: 0,
-            last_accepted_at: None,
-            span_seconds: SPAN_SECONDS[0],
-            spans: BTreeMap::new(),
-        }
-    }
 }
 
 impl Tally {
@@ -117,12 +77,7 @@ impl Tally {
         }
         self.other_troubles += other.other_troubles;
         self.last_accepted_at = self.last_accepted_at.max(other.last_accepted_at);
-        while self.span_seconds < other.span_seconds && self.lengthen_spans() {}
-        for (start, span) in &other.spans {
-            let into = self.spans.entry(start.div_euclid(self.span_seconds) * self.span_seconds).or_default();
-            into.add(span);
-        }
-        while self.spans.len() > SPANS_MAX && self.lengthen_spans() {}
+        self.spans.merge(&other.spans);
     }
 
     /// The figures of all attempts that were counted.
@@ -148,9 +103,8 @@ impl Tally {
     /// `most` of them at most, the empty ones between them included, unless they would have to be longer than a day.
     #[must_use]
     pub fn spans(&self, most: usize) -> (i64, BTreeMap<i64, Span>) {
-        let mut coarser = self.clone();
-        while coarser.places() > most && coarser.lengthen_spans() {}
-        (coarser.span_seconds, coarser.spans)
+        let Spans { seconds, by_start } = self.spans.at_most(most);
+        (seconds, by_start)
     }
 
     fn add_trouble(&mut self, trouble: &Trouble) {
@@ -172,28 +126,8 @@ impl Tally {
             let at = UnixMillis(count.second * 1000);
             self.last_accepted_at = Some(self.last_accepted_at.map_or(at, |last| last.max(at)));
         }
-        let span = self.spans.entry(count.second.div_euclid(self.span_seconds) * self.span_seconds).or_default();
-        span.sent += if count.is_sent { count.attempts } else { 0 };
-        *span.outcomes.entry(count.outcome).or_default() += count.attempts;
-        while self.spans.len() > SPANS_MAX && self.lengthen_spans() {}
-    }
-
-    /// Spans from the first to the last.
-    fn places(&self) -> usize {
-        match (self.spans.keys().next(), self.spans.keys().next_back()) {
-            (Some(first), Some(last)) => usize::try_from((last - first) / self.span_seconds + 1).unwrap_or(usize::MAX),
-            (_, _) => 0,
-        }
-    }
-
-    /// Makes them longer, if they may be.
-    fn lengthen_spans(&mut self) -> bool {
-        let Some(longer) = SPAN_SECONDS.into_iter().find(|seconds| *seconds > self.span_seconds) else { return false };
-        for (start, span) in std::mem::take(&mut self.spans) {
-            self.spans.entry(start.div_euclid(longer) * longer).or_default().add(&span);
-        }
-        self.span_seconds = longer;
-        true
+        let sent = if count.is_sent { count.attempts } else { 0 };
+        self.spans.add(count.second, &Span { sent, outcomes: BTreeMap::from([(count.outcome, count.attempts)]) });
     }
 }
 
@@ -249,7 +183,6 @@ mod tests {
         let mut tally = Tally::default();
         let counts = (0..10_000).map(|second| attempts(1_800_000_000 + second, Outcome::Accepted, 2)).collect();
         tally.add(&LineTally { attempts: counts, ..LineTally::default() });
-        assert!(tally.spans.len() <= SPANS_MAX);
         let (seconds, spans) = tally.spans(100);
         assert_eq!((seconds, spans.len()), (300, 34));
         assert_eq!(spans.values().map(|span| span.sent).sum::<i64>(), 20_000);

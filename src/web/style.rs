@@ -22,21 +22,20 @@ const GRAPHICS: [&str; 11] = [
     "edge",
 ];
 
-/// The custom properties of each `:root` block: light, dark, print.
+/// The custom properties of each theme: light, dark, print. What a later `:root` block leaves out stays as the first one has it.
 fn themes() -> Vec<BTreeMap<String, String>> {
     let blocks = STYLE.split(":root {").skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
     let pair = |line: &str| {
-        line.trim().trim_end_matches(';').split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()))
+        let (name, value) = line.trim().trim_end_matches(';').split_once(": ")?;
+        Some((name.strip_prefix("--")?.to_owned(), value.to_owned()))
     };
-    blocks
-        .map(|block| {
-            block
-                .lines()
-                .filter_map(pair)
-                .filter_map(|(name, value)| Some((name.strip_prefix("--")?.to_owned(), value)))
-                .collect()
-        })
-        .collect()
+    let mut themes: Vec<BTreeMap<String, String>> = Vec::new();
+    for block in blocks {
+        let mut theme = themes.first().cloned().unwrap_or_default();
+        theme.extend(block.lines().filter_map(pair));
+        themes.push(theme);
+    }
+    themes
 }
 
 /// A colour's relative luminance, as WCAG defines it.
