@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use cluster::Database;
 use either::{On, facts};
 use mep_batch::store::{Actor, Address, Store};
-use scenario::{Running, Scenario, Simulator, campaign};
+use scenario::sending::send_since;
+use scenario::{Running, Scenario, campaign};
 
 /// What a run of such a database says.
 const OLDER: &str = "older than what was sent from it";
@@ -32,15 +33,6 @@ fn main() -> ExitCode {
             ],
         ),
     ])
-}
-
-/// A campaign of which so many rows were sent when it was backed up, and so many by the time of its loss.
-fn sent_since(s: &Scenario, sim: &Simulator, rows: u32, before: u32, since: u32) {
-    s.campaign(rows).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
-    s.mep(&format!("run campaign --limit {before} --wait 0")).exits(5);
-    let backup = s.back_up();
-    s.mep(&format!("run campaign --limit {since} --wait 0")).exits(5);
-    s.put_back(backup);
 }
 
 fn what_cannot_be_noted_is_told_and_the_run_goes_on(database: Database) {
@@ -78,7 +70,7 @@ fn a_torn_note_of_a_run_that_is_known_says_nothing(database: Database) {
 fn a_torn_note_of_a_run_that_is_not_known_says_that_the_database_is_older(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    sent_since(&s, &sim, 20, 0, 5);
+    send_since(&s, &sim, 20, 0, 5);
     let note = note_of(&s);
     std::fs::write(&note, vec![0; 100]).expect("a note");
     s.mep("run campaign").exits(9).says("at least 1 turn is missing");
@@ -91,7 +83,7 @@ fn a_torn_note_of_a_run_that_is_not_known_says_that_the_database_is_older(databa
 fn notes_that_cannot_be_read_are_not_taken_for_none(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    sent_since(&s, &sim, 20, 2, 5);
+    send_since(&s, &sim, 20, 2, 5);
     s.write("other.csv", campaign(100..105));
     let (note, kept) = (note_of(&s), s.path("kept"));
     std::fs::rename(&note, &kept).expect("a note");
@@ -128,7 +120,7 @@ fn runs_that_have_nothing_to_send_leave_no_note(database: Database) {
 fn what_cannot_be_noted_is_not_resolved(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    sent_since(&s, &sim, 12, 0, 5);
+    send_since(&s, &sim, 12, 0, 5);
     std::fs::write(note_of(&s), "").expect("a torn note");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

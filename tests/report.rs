@@ -18,6 +18,7 @@ use cluster::Database;
 use echo::{Echo, answer, header};
 use either::{On, facts};
 use page::Page;
+use scenario::sending::send_sixty;
 use scenario::{Running, SERVICE, STATES, Scenario, campaign, phone};
 
 fn main() -> ExitCode {
@@ -56,15 +57,7 @@ fn report(s: &Scenario, line: &str) -> Page {
 /// Sends sixty rows of which one in ten meets a fault.
 fn sent(database: Database) -> Scenario {
     let s = Scenario::on(database);
-    let sim = s.simulate("--fault 12002=10% --fault 1000=5% --fault reset=4% --fault 500=3%");
-    let more = s.campaign(60).read("campaign.csv") + &format!("{SERVICE},17,A\n{SERVICE},{},0A\n", phone(0));
-    s.write("campaign.csv", more);
-    s.mep(&format!("import campaign.csv --endpoint {sim} --max-unknown 60")).exits(3);
-    let mut code = 5;
-    while code == 5 {
-        // The gate may close on the way.
-        code = s.mep("run campaign --concurrency 1 --probe-after 1ms").code;
-    }
+    send_sixty(&s, "--fault 12002=10% --fault 1000=5% --fault reset=4% --fault 500=3%");
     s
 }
 

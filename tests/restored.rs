@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use cluster::Database;
 use either::{On, facts};
 use rounds::rounds;
+use scenario::sending::send_since;
 use scenario::{Running, Scenario, Simulator, campaign, until};
 
 /// What a run of such a database says.
@@ -62,19 +63,10 @@ fn is_shared(database: Database) -> bool {
     matches!(database, Database::Postgres)
 }
 
-/// A campaign of which so many rows were sent when it was backed up, and so many by the time of its loss.
-fn sent_since(s: &Scenario, sim: &Simulator, rows: u32, before: u32, since: u32) {
-    s.campaign(rows).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
-    s.mep(&format!("run campaign --limit {before} --wait 0")).exits(5);
-    let backup = s.back_up();
-    s.mep(&format!("run campaign --limit {since} --wait 0")).exits(5);
-    s.put_back(backup);
-}
-
 fn a_backup_that_is_put_back_sends_nothing_before_it_is_resolved(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    sent_since(&s, &sim, 60, 10, 20);
+    send_since(&s, &sim, 60, 10, 20);
     s.write("other.csv", campaign(100..105));
     for line in ["run campaign", "run", "run other.csv --endpoint simulator", "import other.csv --endpoint simulator"] {
         s.mep(line).exits(9).says(OLDER).says("missing").says("--rolled-back");
@@ -272,7 +264,7 @@ fn taken(s: &Scenario) -> BTreeMap<String, i64> {
 fn rows_behind_the_last_that_was_taken_stay_pending(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    sent_since(&s, &sim, 60, 10, 7);
+    send_since(&s, &sim, 60, 10, 7);
     let told = s.mep("resolve --rolled-back --apply --json").exits(0).json();
     // The header is line 1.
     let batch = serde_json::json!({ "batch": "campaign", "rows": 7, "upToLine": 18, "left": 43 });
@@ -304,7 +296,7 @@ fn where_another_user_has_sent_every_pending_row_may_have_been_sent(database: Da
 fn without_a_note_a_backup_is_as_good_as_any_database(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    sent_since(&s, &sim, 12, 2, 5);
+    send_since(&s, &sim, 12, 2, 5);
     std::fs::remove_dir_all(s.path(".local")).expect("the notes");
     let plan = s.mep("run campaign --dry-run").exits(0);
     assert!(!plan.stderr.contains(OLDER), "{}", plan.stderr);
