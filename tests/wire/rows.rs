@@ -136,9 +136,17 @@ fn status(said: &str) -> Option<u16> {
 
 /// The vendor's code that the answer has, as the stand-in names such a fault.
 fn code(said: &str) -> Option<&'static str> {
+    let said = without_chunks(said);
     ["1010", "12001", "12003"]
         .into_iter()
         .find(|code| said.contains(&format!("\"code\":{code}")) || said.contains(&format!("\"code\":\"{code}\"")))
+}
+
+/// The body alone of an answer in chunks, a code in which may lie in two of them; any other answer as it is. No body here has
+/// a line's end of its own.
+fn without_chunks(said: &str) -> String {
+    let body = said.split_once("Transfer-Encoding: chunked").and_then(|(_, after)| after.split_once("\r\n\r\n"));
+    body.map_or_else(|| said.to_owned(), |(_, chunks)| chunks.split("\r\n").skip(1).step_by(2).collect())
 }
 
 fn request_id(said: &str) -> Option<String> {
