@@ -62,7 +62,7 @@ impl Receipt {
         let fault = self.fault.as_deref().unwrap_or_default();
         match (self.status, fault) {
             (Some(500 | 503), "1010" | "1010-503") if leave.repeats_1010 => Word::Repeat,
-            (Some(500 | 503), "1010" | "1010-503") | (Some(404), "12002-404") => Word::Other,
+            (Some(500 | 503), "1010" | "1010-503") | (Some(402..=428), "12002" | "12002-404") => Word::Other,
             (Some(503), _) if leave.repeats_503 => Word::Repeat,
             (_, "12001" | "12003") => Word::Refused,
             (Some(429), _) => Word::Wait,

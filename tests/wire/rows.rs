@@ -137,7 +137,7 @@ fn status(said: &str) -> Option<u16> {
 /// The vendor's code that the answer has, as the stand-in names such a fault.
 fn code(said: &str) -> Option<&'static str> {
     let said = without_chunks(said);
-    ["1010", "12001", "12003"]
+    ["1010", "12001", "12002", "12003"]
         .into_iter()
         .find(|code| said.contains(&format!("\"code\":{code}")) || said.contains(&format!("\"code\":\"{code}\"")))
 }
