@@ -135,7 +135,7 @@ impl Queue {
         let store = Store::open(&Address::File(database), false).await.expect("the queue");
         let lock = store.admit_run("bench", false).await.expect("nobody is in the way");
         let actor = Actor { who: "bench".to_owned(), host: "here".to_owned(), version: "0".to_owned() };
-        let run = store.start_run("bench", &actor, NOW).await.expect("a run");
+        let run = store.start_run("bench", &actor, None, NOW).await.expect("a run");
         let batch = store.batch_named("b").await.expect("read").expect("the batch").id;
         let mut queue = Queue { store, run, batch, number: 0, in_flight: Vec::new(), _lock: lock, _folder: folder };
         queue.turn().await;

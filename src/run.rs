@@ -81,6 +81,16 @@ pub enum Which {
     All,
 }
 
+impl Which {
+    /// Those that are named, if any are.
+    fn named(&self) -> Option<&[BatchId]> {
+        match self {
+            Which::Named(batches) => Some(batches),
+            Which::All => None,
+        }
+    }
+}
+
 /// What an operator or the system wants of a run at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interrupt {
@@ -182,7 +192,7 @@ pub async fn run(
     interrupts: watch::Receiver<Interrupt>,
     observer: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> store::Result<Ended> {
-    let run = store.start_run(&store::random_token(), actor, UnixMillis::now()).await?;
+    let run = store.start_run(&store::random_token(), actor, options.which.named(), UnixMillis::now()).await?;
     let noting = match options.notes.clone() {
         Some(notes) => Some(store.begin_noting(notes, &run).await?),
         None => None,

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
                 figures_that_do_not_add_up_are_told_in_red,
                 a_batch_without_rows_and_one_that_was_never_sent_have_a_report,
                 a_batch_that_is_being_sent_says_so,
+                who_may_have_been_texted_and_is_not_accepted_is_told,
                 a_purged_batch_says_so,
                 a_database_that_was_put_back_says_so,
             ],
@@ -185,6 +186,20 @@ fn a_database_that_was_put_back_says_so(database: Database) {
     s.mep("report campaign -o report.html").exits(0).says("this database is older than what was sent from it");
     let page = Page::new(s.read("report.html"));
     assert!(page.text().contains("Do not rely on this report: this database is older than what was sent from it"));
+}
+
+fn who_may_have_been_texted_and_is_not_accepted_is_told(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--fault close=100%");
+    s.campaign(3).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.mep("run campaign").exits(4);
+    s.mep_args(&["resolve", "campaign", "--line", "2,3", "--as", "abandoned", "--reason", "too late"]).exits(0);
+    s.mep_args(&["resolve", "campaign", "--line", "4", "--as", "accepted", "--reason", "case 1"]).exits(0);
+    s.mep("status campaign").exits(0).says("2 of those that were not accepted may have been texted all the same");
+    assert_eq!(s.mep("status campaign --json").exits(0).json()["perhapsTexted"], 2);
+    let page = report(&s, "campaign").text();
+    assert!(page.contains("1 accepted of 3; 2 cancelled; 2 not accepted and perhaps texted"), "{page}");
+    assert!(page.contains("Not accepted, and perhaps texted 2 rows"), "{page}");
 }
 
 fn a_purged_batch_says_so(database: Database) {

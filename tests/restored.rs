@@ -71,7 +71,11 @@ fn a_backup_that_is_put_back_sends_nothing_before_it_is_resolved(database: Datab
     for line in ["run campaign", "run", "run other.csv --endpoint simulator", "import other.csv --endpoint simulator"] {
         s.mep(line).exits(9).says(OLDER).says("missing").says("--rolled-back");
     }
-    s.mep("status").exits(0).says(OLDER);
+    let told = s.mep("status").exits(0).says(OLDER).says("mep-batch resolve --rolled-back");
+    assert!(!told.stdout.contains("mep-batch run campaign"), "{}", told.stdout);
+    s.mep("status --exit-code").exits(9);
+    let lacks = s.mep("status campaign --json").exits(0).json();
+    assert!(lacks["lacks"].as_str().is_some_and(|lacks| lacks.contains(OLDER)), "{lacks}");
     s.mep("run campaign --dry-run").exits(0).says(OLDER);
     let doctor = s.mep("doctor").exits(9);
     assert!(doctor.stdout.contains("notes") && doctor.stdout.contains("missing"), "{}", doctor.stdout);
@@ -102,7 +106,10 @@ fn a_backup_that_is_put_back_sends_nothing_before_it_is_resolved(database: Datab
     assert_eq!(s.states(), format!("{} accepted, {doubtful} unknown", 60 - doubtful));
     nobody_was_texted_twice(&sim);
     s.audit_unknown(60, doubtful);
-    s.mep("resolve campaign").exits(0);
+    let list = s.mep("resolve campaign").exits(0).says("+ or at any time until");
+    assert!(!list.output().contains("the process that sent it died"), "{}", list.output());
+    let line = s.query("SELECT line FROM invocation WHERE state = 'unknown' ORDER BY line").remove(0);
+    s.mep(&format!("show campaign {line}")).exits(0).says(", or never");
     s.mep_args(&["resolve", "campaign", "--all", "--as", "accepted", "--reason", "the vendor's report"]).exits(0);
     s.mep("run campaign").exits(0);
     nobody_was_texted_twice(&sim);

@@ -19,7 +19,7 @@ use either::{On, facts};
 use page::Page;
 use rustix::process::Signal;
 use scenario::sending::send_sixty;
-use scenario::{Running, SERVICE, STATES, Scenario, phone};
+use scenario::{Running, SERVICE, STATES, Scenario, campaign, phone};
 use visitor::{Answer, Visitor};
 
 fn main() -> ExitCode {
@@ -30,6 +30,8 @@ fn main() -> ExitCode {
                 every_page_shows_what_is_stored,
                 rows_are_chosen_by_state_and_code_and_turned_page_by_page,
                 a_batch_that_is_being_sent_is_live,
+                a_batch_that_no_living_run_sends_is_not_shown_as_sent,
+                a_database_that_was_put_back_says_so_on_every_page,
                 what_comes_to_rows_after_their_end_is_counted_again,
                 a_batch_that_has_the_number_of_a_deleted_one_has_its_own_figures,
                 phone_numbers_are_masked_everywhere,
@@ -169,6 +171,44 @@ fn a_batch_that_is_being_sent_is_live(database: Database) {
     runs.until_part_says("runs", "No run at this moment");
     s.mep_args(&["pause", "campaign", "--reason", "seen live"]).exits(0);
     one.until_part_says("acts", "seen live");
+}
+
+fn a_batch_that_no_living_run_sends_is_not_shown_as_sent(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--latency 60s");
+    s.campaign(3);
+    let run = s.start(&format!("run campaign.csv --endpoint {sim} --concurrency 1"));
+    sim.until_received(1);
+    s.write("other.csv", campaign(10..12)).mep(&format!("import other.csv --endpoint {sim}")).exits(0);
+    let visitor = Visitor::of(&s);
+    let text = |path: &str| batch_page(&visitor, path).text();
+    let (sent, other) = (text("/batch/campaign"), text("/batch/other"));
+    assert!(sent.contains("Being sent") && !sent.contains("Nobody sends it"), "{sent}");
+    assert!(other.contains("Nobody sends it") && other.contains("mep-batch run other"), "{other}");
+    assert!(!other.contains("Being sent") && text("/").contains("Nobody sends it"), "{other}");
+    let told = s.mep("status other").exits(0).says("Next, what is left to send: mep-batch run other");
+    assert!(!told.output().contains("Rate:"), "{}", told.output());
+    let status = s.mep("status other --json").exits(0).json();
+    assert_eq!((&status["runs"][0]["alive"], &status["runs"][0]["sends"]), (&true.into(), &false.into()));
+    run.kill();
+}
+
+fn a_database_that_was_put_back_says_so_on_every_page(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(3).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let backup = s.back_up();
+    s.mep("run campaign").exits(0);
+    s.put_back(backup);
+    let visitor = Visitor::of(&s);
+    for path in ["/", "/runs", "/batch/campaign", "/batch/campaign/2"] {
+        let text = batch_page(&visitor, path).text();
+        assert!(
+            text.contains("Do not rely on these figures: this database is older than what was sent"),
+            "{path}: {text}"
+        );
+        assert!(!text.contains("mep-batch run campaign"), "{path}: {text}");
+    }
 }
 
 /// Waits until the causes of a batch's page are told with these rows each.

@@ -166,7 +166,7 @@ fn every_outcome_is_stored_and_leaves_its_row_in_the_state_that_it_leads_to() {
 /// Settles a batch of its own in one turn, and looks at what is stored of it.
 async fn is_stored(store: &Store, all: Vec<(Attempt, Finding, Policy, f64)>) -> Result<(), TestCaseError> {
     let batch = import(store, &format!("{:016x}", fastrand::u64(..)), ROWS).await;
-    let run = store.start_run(&format!("{:x}", fastrand::u128(..)), &actor(), NOW).await.expect("a run");
+    let run = store.start_run(&format!("{:x}", fastrand::u128(..)), &actor(), None, NOW).await.expect("a run");
     let taken = turn(store, &run, 1, &batch, &[], ROWS).await;
     let decide = |(taken, (attempt, finding, policy, chance)): (Taken, (Attempt, Finding, Policy, f64))| {
         let attempt = Attempt { id: taken.attempt.id, number: taken.attempt.number, ..attempt };

@@ -204,7 +204,7 @@ fn lines(taken: &[Taken]) -> Vec<u32> {
 
 async fn a_turn_that_is_not_committed_leaves_nothing_behind(database: Database) {
     let (fixture, batch) = with_rows(database, 4).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     {
         let mut writer = fixture.store.turn_writer().await.expect("the writer");
         let mut turn = granted(writer.begin(&run, 1, NOW).await);
@@ -218,7 +218,7 @@ async fn a_turn_that_is_not_committed_leaves_nothing_behind(database: Database) 
 
 async fn a_turns_number_is_claimed_once_and_an_ended_run_takes_nothing(database: Database) {
     let (fixture, batch) = with_rows(database, 2).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     take(&fixture.store, &run, 1, &batch, 1).await;
     let stranger = Run { token: "another".to_owned(), ..run.clone() };
     for (claimant, number) in [(&run, 3), (&stranger, 2)] {
@@ -237,7 +237,7 @@ async fn a_turns_number_is_claimed_once_and_an_ended_run_takes_nothing(database:
 
 async fn an_outcome_is_stored_with_its_attempt_and_answer(database: Database) {
     let (fixture, batch) = with_rows(database, 2).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 2).await;
     settle(&fixture.store, &run, 2, &[&settlement(&taken[0], Outcome::Accepted, State::Accepted)]).await;
     let counts = counts(&fixture.store, &batch).await;
@@ -251,7 +251,7 @@ async fn an_outcome_is_stored_with_its_attempt_and_answer(database: Database) {
 
 async fn an_outcome_of_another_attempt_changes_nothing(database: Database) {
     let (fixture, batch) = with_rows(database, 2).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 2).await;
     let right = settlement(&taken[0], Outcome::Accepted, State::Accepted);
     let wrong = Settlement { attempt: 7, ..settlement(&taken[1], Outcome::Accepted, State::Accepted) };
@@ -265,7 +265,7 @@ async fn an_outcome_of_another_attempt_changes_nothing(database: Database) {
 
 async fn a_request_id_that_stands_on_two_rows_is_counted_once_and_one_row_may_have_it_twice(database: Database) {
     let (fixture, batch) = with_rows(database, 3).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 3).await;
     let again = settlement(&taken[0], Outcome::Retry, State::Pending);
     settle(&fixture.store, &run, 2, &[&again]).await;
@@ -306,7 +306,7 @@ async fn a_chunk_of_any_length_is_stored_whole_with_its_repeats_marked(database:
 
 async fn what_a_dead_run_left_is_unknown_with_its_cause(database: Database) {
     let (fixture, batch) = with_rows(database, 5).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 3).await;
     settle(&fixture.store, &run, 2, &[&settlement(&taken[0], Outcome::Accepted, State::Accepted)]).await;
     let settled = fixture.store.settle_dead_runs(NOW).await.expect("settled");
@@ -319,7 +319,7 @@ async fn what_a_dead_run_left_is_unknown_with_its_cause(database: Database) {
 
 async fn retries_are_taken_before_rows_never_tried_and_not_before_they_are_due(database: Database) {
     let (fixture, batch) = with_rows(database, 4).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 2).await;
     let mut due = settlement(&taken[0], Outcome::Retry, State::Pending);
     let mut later = settlement(&taken[1], Outcome::Retry, State::Pending);
@@ -338,7 +338,7 @@ async fn retries_that_were_noted_by_a_clock_that_was_ahead_wait_as_long_from_now
     const MINUTE_MS: i64 = 60_000;
     let (fixture, batch) = with_rows(database, 3).await;
     let (store, now) = (&fixture.store, UnixMillis::now());
-    let run = store.start_run("t", &actor(), now).await.expect("a run");
+    let run = store.start_run("t", &actor(), None, now).await.expect("a run");
     let taken = take(store, &run, 1, &batch, 2).await;
     let day_ahead = now.after(Duration::from_hours(24));
     let retry = |taken: &Taken, finished_at: UnixMillis| {
@@ -386,7 +386,7 @@ async fn a_taken_name_is_refused_and_a_free_one_is_found(database: Database) {
 
 async fn a_verdict_moves_only_the_attempt_that_was_looked_at(database: Database) {
     let (fixture, batch) = with_rows(database, 2).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     take(&fixture.store, &run, 1, &batch, 2).await;
     fixture.store.settle_dead_runs(NOW).await.expect("settled");
     let rows: Vec<InvocationId> =
@@ -405,7 +405,7 @@ async fn a_verdict_moves_only_the_attempt_that_was_looked_at(database: Database)
 async fn of_two_equal_requests_the_accepted_one_is_told_and_of_others_the_newest(database: Database) {
     let (fixture, batch) = with_rows(database, 2).await;
     let store = &fixture.store;
-    let run = store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = store.start_run("t", &actor(), None, NOW).await.expect("a run");
     let taken = take(store, &run, 1, &batch, 1).await;
     settle(store, &run, 2, &[&settlement(&taken[0], Outcome::Accepted, State::Accepted)]).await;
     import(store, "b", 2).await;
@@ -431,7 +431,7 @@ async fn of_two_equal_requests_the_accepted_one_is_told_and_of_others_the_newest
 async fn suppressing_skips_what_is_pending_and_nothing_else(database: Database) {
     let (fixture, batch) = with_rows(database, 4).await;
     import(&fixture.store, "b", 4).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     take(&fixture.store, &run, 1, &batch, 1).await;
     let list = Suppressed::new([2, 4, 5, 99].map(|line| says(line, 0).phone).to_vec());
     assert_eq!(fixture.store.suppress(batch.id, &list, NOW).await.expect("skipped"), 2);
@@ -445,7 +445,7 @@ async fn suppressing_skips_what_is_pending_and_nothing_else(database: Database) 
 
 async fn a_row_that_is_skipped_when_it_is_taken_keeps_its_reason(database: Database) {
     let (fixture, batch) = with_rows(database, 1).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 1).await;
     let skipped = Settlement {
         reason: Some(SkipReason::Suppressed),
@@ -461,7 +461,7 @@ async fn a_row_that_is_skipped_when_it_is_taken_keeps_its_reason(database: Datab
 
 async fn a_retried_row_counts_its_attempts_on_and_its_tries_anew(database: Database) {
     let (fixture, batch) = with_rows(database, 1).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 1).await;
     let failed = Settlement { tries: 5, ..settlement(&taken[0], Outcome::Failed, State::Failed) };
     settle(&fixture.store, &run, 2, &[&failed]).await;
@@ -490,9 +490,9 @@ async fn who_has_the_lock_is_named_and_a_replaced_lock_file_is_noticed(database:
 
 /// A run that was ended while it had the row in flight; what it took.
 async fn judged(store: &Store, batch: &Batch) -> (Run, Taken) {
-    let run = store.start_run("judged", &actor(), NOW).await.expect("a run");
+    let run = store.start_run("judged", &actor(), None, NOW).await.expect("a run");
     let taken = take(store, &run, 1, batch, 1).await.remove(0);
-    let judge = store.start_run("judge", &actor(), NOW).await.expect("a run");
+    let judge = store.start_run("judge", &actor(), None, NOW).await.expect("a run");
     let [sign] = store.signs_of_life(Some(&judge)).await.expect("read")[..] else {
         unreachable!("there is one other run")
     };
@@ -541,7 +541,7 @@ async fn a_late_outcome_spares_the_request_that_an_operator_asked_for(database: 
             (row.state, row.possible_duplicate, row.request_id.as_deref()),
             (State::Accepted, false, Some("ID"))
         );
-        let next = store.start_run("next", &actor(), NOW).await.expect("a run");
+        let next = store.start_run("next", &actor(), None, NOW).await.expect("a run");
         assert_eq!(take(store, &next, 1, &batch, 1).await, []);
     }
 }
@@ -565,7 +565,7 @@ async fn a_late_outcome_overrules_no_operator(database: Database) {
 async fn judged_and_taken_again(store: &Store, batch: &Batch) -> (Run, Taken, Run, Taken) {
     let (run, first) = judged(store, batch).await;
     resolve(store, batch, first.attempt.id, Verdict::NotSent).await;
-    let next = store.start_run("next", &actor(), NOW).await.expect("a run");
+    let next = store.start_run("next", &actor(), None, NOW).await.expect("a run");
     let second = take(store, &next, 1, batch, 1).await.remove(0);
     (run, first, next, second)
 }
@@ -612,7 +612,8 @@ async fn a_late_outcome_is_stored_once(database: Database) {
 async fn a_run_that_shows_something_new_is_not_ended(database: Database) {
     let (fixture, batch) = with_rows(database, 2).await;
     let store = &fixture.store;
-    let (run, judge) = (store.start_run("a", &actor(), NOW).await, store.start_run("b", &actor(), NOW).await);
+    let (run, judge) =
+        (store.start_run("a", &actor(), None, NOW).await, store.start_run("b", &actor(), None, NOW).await);
     let (run, judge) = (run.expect("a run"), judge.expect("a run"));
     let seen = store.signs_of_life(Some(&judge)).await.expect("read")[0];
     let taken = take(store, &run, 1, &batch, 1).await;
@@ -631,7 +632,7 @@ async fn a_run_that_shows_something_new_is_not_ended(database: Database) {
 
 async fn a_row_that_is_due_again_is_taken_with_those_behind_it(database: Database) {
     let (fixture, batch) = with_rows(database, 4).await;
-    let run = fixture.store.start_run("a", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("a", &actor(), None, NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 2).await;
     let back = Settlement { due_at: UnixMillis(0), ..settlement(&taken[0], Outcome::GivenBack, State::Pending) };
     let back = Settlement { request_id: None, http_status: None, sent_at: None, ..back };
@@ -644,7 +645,8 @@ async fn a_row_that_is_due_again_is_taken_with_those_behind_it(database: Databas
 async fn two_runs_that_take_at_once_take_different_rows(database: Database) {
     let (fixture, batch) = with_rows(database, 5).await;
     let other = Store::open(fixture.store.address(), false).await.expect("a store");
-    let (one, two) = (fixture.store.start_run("a", &actor(), NOW).await, other.start_run("b", &actor(), NOW).await);
+    let (one, two) =
+        (fixture.store.start_run("a", &actor(), None, NOW).await, other.start_run("b", &actor(), None, NOW).await);
     let (one, two) = (one.expect("a run"), two.expect("a run"));
     let (mut first, mut second) =
         (fixture.store.turn_writer().await.expect("w"), other.turn_writer().await.expect("w"));
@@ -662,7 +664,7 @@ async fn a_gate_is_one_for_all_who_send_there(database: Database) {
     let (fixture, batch) = with_rows(database, 1).await;
     let store = &fixture.store;
     let gate = store.gate(&batch.endpoint, "account").await.expect("a gate");
-    let run = store.start_run("a", &actor(), NOW).await.expect("a run");
+    let run = store.start_run("a", &actor(), None, NOW).await.expect("a run");
     let probe = take(store, &run, 1, &batch, 1).await.remove(0);
     let changed = Gate {
         closed: Some((NOW, ClosedBecause::Ambiguous)),
@@ -691,7 +693,7 @@ async fn a_gate_is_one_for_all_who_send_there(database: Database) {
 async fn a_turn_tells_how_fast_its_run_is(database: Database) {
     let (fixture, _) = with_rows(database, 1).await;
     let store = &fixture.store;
-    let run = store.start_run("a", &actor(), NOW).await.expect("a run");
+    let run = store.start_run("a", &actor(), None, NOW).await.expect("a run");
     let rates = async || store.open_runs().await.expect("runs").iter().map(|run| run.rate).collect::<Vec<_>>();
     assert_eq!(rates().await, [0.0]);
     for (number, rate) in [(1, 12.5), (2, 0.0)] {
@@ -721,7 +723,7 @@ async fn a_canary_is_open_until_it_is_known_what_came_of_it(database: Database) 
 async fn what_is_put_off_is_told_by_its_reason(database: Database) {
     let (fixture, batch) = with_rows(database, 3).await;
     let store = &fixture.store;
-    let run = store.start_run("a", &actor(), NOW).await.expect("a run");
+    let run = store.start_run("a", &actor(), None, NOW).await.expect("a run");
     let taken = take(store, &run, 1, &batch, 2).await;
     let later = |hours: u64| NOW.after(Duration::from_secs(hours * 3600));
     let retry = |taken, due_at| Settlement {
@@ -775,7 +777,7 @@ async fn due_lines(turn: &mut Turn<'_>, batch: &Batch, after: DuePlace, limit: u
 
 async fn due_rows_come_in_their_order_from_behind_a_place_on(database: Database) {
     let (fixture, batch) = with_rows(database, 5).await;
-    let run = fixture.store.start_run("r", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("r", &actor(), None, NOW).await.expect("a run");
     put_off(&fixture.store, &run, 1, &batch, &[(2, Some(UnixMillis(7))), (3, Some(later(1)))]).await;
     let mut writer = fixture.store.turn_writer().await.expect("the writer");
     let mut turn = granted(writer.begin(&run, 2, NOW).await);
@@ -788,7 +790,7 @@ async fn due_rows_come_in_their_order_from_behind_a_place_on(database: Database)
 
 async fn a_row_that_a_turn_gives_back_is_due_in_the_same_turn(database: Database) {
     let (fixture, batch) = with_rows(database, 3).await;
-    let run = fixture.store.start_run("r", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("r", &actor(), None, NOW).await.expect("a run");
     let taken = take(&fixture.store, &run, 1, &batch, 2).await;
     let back = |taken: &Taken| {
         let back = Settlement { due_at: UnixMillis(0), ..settlement(taken, Outcome::GivenBack, State::Pending) };
@@ -808,7 +810,7 @@ async fn a_row_that_a_turn_gives_back_is_due_in_the_same_turn(database: Database
 async fn a_row_is_put_off_where_it_was_found_and_nowhere_else(database: Database) {
     let (fixture, batch) = with_rows(database, 4).await;
     let store = &fixture.store;
-    let run = store.start_run("r", &actor(), NOW).await.expect("a run");
+    let run = store.start_run("r", &actor(), None, NOW).await.expect("a run");
     let taken = take(store, &run, 1, &batch, 1).await;
     assert_eq!(taken[0].attempt.id.line(), 2);
     assert_eq!(put_off(store, &run, 2, &batch, &[(2, None), (3, Some(later(2))), (4, None)]).await, 2);
@@ -826,7 +828,7 @@ async fn a_row_is_put_off_where_it_was_found_and_nowhere_else(database: Database
 
 async fn a_row_that_was_put_off_is_taken_when_it_is_due_and_then_waits_no_more(database: Database) {
     let (fixture, batch) = with_rows(database, 1).await;
-    let run = fixture.store.start_run("r", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("r", &actor(), None, NOW).await.expect("a run");
     put_off(&fixture.store, &run, 1, &batch, &[(2, Some(NOW))]).await;
     let mut writer = fixture.store.turn_writer().await.expect("the writer");
     let mut turn = granted(writer.begin(&run, 2, NOW).await);
@@ -840,7 +842,7 @@ async fn a_row_that_was_put_off_is_taken_when_it_is_due_and_then_waits_no_more(d
 async fn rows_whose_time_has_passed_are_skipped_whenever_they_are_due(database: Database) {
     let (fixture, batch) = with_rows(database, 5).await;
     let store = &fixture.store;
-    let run = store.start_run("r", &actor(), NOW).await.expect("a run");
+    let run = store.start_run("r", &actor(), None, NOW).await.expect("a run");
     take(store, &run, 1, &batch, 1).await;
     put_off(store, &run, 2, &batch, &[(3, None), (4, Some(later(9)))]).await;
     let mut writer = store.turn_writer().await.expect("the writer");
@@ -862,7 +864,7 @@ async fn rows_whose_time_has_passed_are_skipped_whenever_they_are_due(database: 
 async fn other_hours_let_go_what_was_put_off_and_leave_retries_alone(database: Database) {
     let (fixture, batch) = with_rows(database, 3).await;
     let store = &fixture.store;
-    let run = store.start_run("r", &actor(), NOW).await.expect("a run");
+    let run = store.start_run("r", &actor(), None, NOW).await.expect("a run");
     let taken = take(store, &run, 1, &batch, 1).await;
     let retry = Settlement {
         due_at: later(1),
@@ -910,8 +912,8 @@ async fn two_runs_that_put_off_at_once_put_off_each_row_once(database: Database)
     let (fixture, batch) = with_rows(database, 3).await;
     let other = Store::open(fixture.store.address(), false).await.expect("the same store");
     let (one, two) = (&fixture.store, &other);
-    let first = one.start_run("1", &actor(), NOW).await.expect("a run");
-    let second = two.start_run("2", &actor(), NOW).await.expect("a run");
+    let first = one.start_run("1", &actor(), None, NOW).await.expect("a run");
+    let second = two.start_run("2", &actor(), None, NOW).await.expect("a run");
     let rows = |lines: &[u32]| -> Vec<PutOff> {
         lines.iter().map(|line| PutOff { place: place(&batch, *line), until: Some(later(1)) }).collect()
     };
@@ -958,7 +960,7 @@ async fn a_plain_turn_does_what_a_turn_step_by_step_does(database: Database) {
     for is_plain in [true, false] {
         let (fixture, batch) = with_rows(database, 9).await;
         let store = &fixture.store;
-        let run = store.start_run("t", &actor(), NOW).await.expect("a run");
+        let run = store.start_run("t", &actor(), None, NOW).await.expect("a run");
         let first = if is_plain {
             plain(store, &run, 1, &[], Some((batch.id, 5))).await.expect("made").expect("a plain turn")
         } else {
@@ -988,7 +990,7 @@ async fn an_acceptance_is_stored_alike_whether_more_is_to_be_said_of_it_or_not(d
     for answer in [Vec::new(), vec![b'!']] {
         let (fixture, batch) = with_rows(database, 2).await;
         let store = &fixture.store;
-        let run = store.start_run("t", &actor(), NOW).await.expect("a run");
+        let run = store.start_run("t", &actor(), None, NOW).await.expect("a run");
         // One row is accepted at once, the other after a retry that may have been a text too.
         let first = take(store, &run, 1, &batch, 2).await;
         let accepted = |taken: &Taken| Settlement {
@@ -1026,7 +1028,7 @@ async fn an_acceptance_is_stored_alike_whether_more_is_to_be_said_of_it_or_not(d
 async fn a_turn_that_is_not_plain_after_all_does_nothing(database: Database) {
     let (fixture, batch) = with_rows(database, 6).await;
     let store = &fixture.store;
-    let run = store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = store.start_run("t", &actor(), None, NOW).await.expect("a run");
     let taken = take(store, &run, 1, &batch, 2).await;
     let right = settlement(&taken[0], Outcome::Accepted, State::Accepted);
     let overtaken = Settlement { attempt: 7, ..settlement(&taken[1], Outcome::Unknown, State::Unknown) };
@@ -1052,7 +1054,7 @@ async fn a_turn_that_is_not_plain_after_all_does_nothing(database: Database) {
 
 async fn a_plain_turn_waits_for_nobody_beyond_its_patience_and_does_nothing_then(database: Database) {
     let (mut fixture, batch) = with_rows(database, 2).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     fixture.store.wait_for_others(Duration::from_millis(1));
     let other = Store::open(&fixture._place.address(), false).await.expect("the same store");
     let mut writer = other.turn_writer().await.expect("its writer");
@@ -1070,7 +1072,7 @@ async fn a_plain_turn_waits_for_nobody_beyond_its_patience_and_does_nothing_then
 
 async fn a_plain_turn_takes_nothing_of_a_paused_batch(database: Database) {
     let (fixture, batch) = with_rows(database, 2).await;
-    let run = fixture.store.start_run("t", &actor(), NOW).await.expect("a run");
+    let run = fixture.store.start_run("t", &actor(), None, NOW).await.expect("a run");
     fixture.store.pause(batch.id, Said { actor: &actor(), reason: None, now: NOW }).await.expect("paused");
     let taken = plain(&fixture.store, &run, 1, &[], Some((batch.id, 2))).await.expect("made").expect("a plain turn");
     assert_eq!(taken, []);

@@ -55,6 +55,7 @@ CREATE TABLE run (
     version    TEXT    NOT NULL,
     history    TEXT    NOT NULL,              -- which server it is sent from, and which of its histories; empty: a file
     started_at BIGINT  NOT NULL,
+    sends      TEXT,                          -- the batches that it was started for, as ',1,4,'; NULL: each that there is
     turn       BIGINT  NOT NULL DEFAULT 0,    -- the last turn that committed: witness of a commit whose answer was lost
     turned_at  BIGINT  NOT NULL,              -- when it did
     beat       BIGINT  NOT NULL DEFAULT 0,    -- the heartbeat, raised while several runs share the queue; compared, never timed

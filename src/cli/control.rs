@@ -9,8 +9,9 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::{Told, Usage};
 use super::output::{self, counted, grouped};
+use super::rolled_back;
 use crate::invocation::{State, UnixMillis};
-use crate::report;
+use crate::report::{self, BatchStatus};
 use crate::store::{Actor, Batch, Said, Store};
 
 pub(super) async fn pause(context: &mut Context, args: ControlArgs) -> anyhow::Result<Exit> {
@@ -46,11 +47,11 @@ pub(super) async fn resume(context: &mut Context, args: ControlArgs) -> anyhow::
     refuse_cancelled(&batch)?;
     let is_new = store.resume(batch.id, said(&context.actor, &args)).await?;
     let name = &batch.name;
-    let text = match (is_new, is_run(&store).await?) {
+    let text = match (is_new, is_run(&store, &batch).await?) {
         (false, _) => format!("batch `{name}` is not paused\nhint: to go on sending, `mep-batch run {name}`\n"),
         (true, true) => format!("batch `{name}` goes on: the run that has it takes its rows again\n"),
         (true, false) => {
-            format!("batch `{name}` is paused no longer, and no run is alive\nNext: mep-batch run {name}\n")
+            format!("batch `{name}` is paused no longer, and no run sends it\nNext: mep-batch run {name}\n")
         }
     };
     tell(context, &store, &batch, &text).await
@@ -63,7 +64,7 @@ pub(super) async fn throttle(context: &mut Context, args: ThrottleArgs) -> anyho
     store.throttle(batch.id, args.rate, said(&context.actor, &args.control)).await?;
     let name = &batch.name;
     let own = batch.settings.rate.map_or("unlimited".to_owned(), |rate| format!("{rate} a second"));
-    let when = if is_run(&store).await? { "from now on, in every run" } else { "from the next run on" };
+    let when = if is_run(&store, &batch).await? { "from now on, in every run" } else { "from the next run on" };
     let text = match args.rate {
         Some(rate) => format!(
             "batch `{name}`: {rate} a second at most {when} (its own rate: {own})\n\
@@ -126,9 +127,9 @@ pub(super) fn refuse_cancelled(batch: &Batch) -> anyhow::Result<()> {
     }
 }
 
-/// Whether some run shows that it lives.
-async fn is_run(store: &Store) -> anyhow::Result<bool> {
-    Ok(store.open_runs().await?.iter().any(|run| run.is_alive))
+/// Whether some run that sends it shows that it lives.
+async fn is_run(store: &Store, batch: &Batch) -> anyhow::Result<bool> {
+    Ok(store.open_runs().await?.iter().any(|run| run.is_alive && run.sends(batch.id)))
 }
 
 fn ask(batch: &Batch, pending: i64) -> anyhow::Result<bool> {
@@ -149,7 +150,8 @@ fn ask(batch: &Batch, pending: i64) -> anyhow::Result<bool> {
 async fn tell(context: &mut Context, store: &Store, batch: &Batch, text: &str) -> anyhow::Result<Exit> {
     if context.out.is_json() {
         let batch = context::batch(store, &batch.name).await?;
-        let status = report::status(store, &batch, UnixMillis::now()).await?;
+        let lacks = rolled_back::tell(context, store).await?;
+        let status = BatchStatus { lacks, ..report::status(store, &batch, UnixMillis::now()).await? };
         context.out.data(&format!("{}\n", serde_json::to_string(&status)?));
     }
     // What was said is not what was asked for, where that is an object.

@@ -12,7 +12,7 @@ use super::results_file::ResultsFile;
 use super::rolled_back;
 use super::steering::Escape;
 use crate::invocation::UnixMillis;
-use crate::report::{self, Campaign};
+use crate::report;
 use crate::web;
 
 pub(super) async fn report(context: &mut Context, args: ReportArgs) -> anyhow::Result<Exit> {
@@ -20,7 +20,8 @@ pub(super) async fn report(context: &mut Context, args: ReportArgs) -> anyhow::R
     let batch = context::batch(&store, &args.batch).await?;
     let lacks = rolled_back::tell(context, &store).await?;
     let mut file = ResultsFile::begin(Some(&args.output))?;
-    let campaign = Campaign { lacks, ..report::campaign(&store, batch, UnixMillis::now()).await? };
+    let mut campaign = report::campaign(&store, batch, UnixMillis::now()).await?;
+    campaign.status.lacks = lacks;
     store.close().await;
     let page = web::report(&campaign, args.reveal).into_string();
     let mut out = file.writer(Escape::Text);

@@ -13,7 +13,8 @@ use super::output::{counted, grouped};
 use super::silent_runs;
 use crate::import::FileFault;
 use crate::invocation::UnixMillis;
-use crate::store::{self, InDoubt, NotedBatch, Notes, Rollback, Store, WhyAll};
+use crate::report;
+use crate::store::{InDoubt, NotedBatch, Notes, Rollback, Store, WhyAll};
 
 /// Why, where the operator does not say.
 const REASON: &str = "the database is older than what was sent from it";
@@ -53,26 +54,14 @@ pub(super) async fn refuse_import(context: &Context, store: &Store) -> anyhow::R
 /// Says that the database lacks what was noted; what it lacks, or why that is not known, for who shows its figures.
 pub(super) async fn tell(context: &mut Context, store: &Store) -> anyhow::Result<Option<String>> {
     let Some(notes) = notes(context, store).await? else { return Ok(None) };
-    let lacks = match store.missing(&notes).await {
-        Ok(None) => return Ok(None),
-        Ok(Some(missing)) => {
-            let lacks =
-                format!("this database is older than what was sent from it: {missing}; nothing is sent from it");
-            context.out.note(&format!(
-                "warning: {lacks}\n\
-                 hint: `mep-batch resolve --rolled-back` says which rows may have been sent, and makes them unknown\n"
-            ));
-            lacks
-        }
-        // How things stand is told all the same.
-        Err(error @ store::Error::Unsuitable { .. }) => {
-            let lacks = format!("nothing is sent from this database: {error}");
-            context.out.note(&format!("warning: {lacks}\n"));
-            lacks
-        }
-        Err(error) => return Err(error.into()),
-    };
-    Ok(Some(lacks))
+    let lacks = report::lacks(store, &notes).await?;
+    if let Some(lacks) = &lacks {
+        context.out.note(&format!(
+            "warning: {lacks}\n\
+             hint: `mep-batch resolve --rolled-back` says which rows may have been sent, and makes them unknown\n"
+        ));
+    }
+    Ok(lacks)
 }
 
 /// The batch of that content of which it is known that this database has lost it.
@@ -139,7 +128,8 @@ pub(super) async fn resolve(context: &mut Context, store: &Store, args: &Resolve
     Ok(Exit::Complete)
 }
 
-async fn notes(context: &Context, store: &Store) -> anyhow::Result<Option<Notes>> {
+/// The notes that this user has about the database, wherever they are kept.
+pub(super) async fn notes(context: &Context, store: &Store) -> anyhow::Result<Option<Notes>> {
     match &context.state_folder {
         Some(folder) => Ok(Some(store.notes(folder).await?)),
         None => Ok(None),

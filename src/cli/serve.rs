@@ -29,6 +29,7 @@ pub(super) async fn serve(context: &mut Context, args: ServeArgs) -> anyhow::Res
     };
     let store = Arc::new(context.open_store().await?);
     rolled_back::tell(context, &store).await?;
+    let notes = rolled_back::notes(context, &store).await?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let mut interrupts = signals::listen()?;
     let server = Server::new(listener, lock)?;
@@ -48,7 +49,7 @@ pub(super) async fn serve(context: &mut Context, args: ServeArgs) -> anyhow::Res
         // An error means that nobody listens for signals any more: then nothing else can end this either.
         let _ = interrupts.wait_for(|interrupt| *interrupt != Interrupt::None).await;
     };
-    server.serve(Arc::clone(&store), shutdown).await;
+    server.serve(Arc::clone(&store), notes, shutdown).await;
     store.close().await;
     Ok(Exit::Complete)
 }

@@ -219,8 +219,13 @@ fn text_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: 
 }
 
 fn tell_attempt(text: &mut String, attempt: &AttemptView) {
-    let sent = attempt.sent_at.map_or("not sent".to_owned(), |at| format!("sent {at}"));
-    let _ = write!(text, "Attempt {}: {}\n  {sent}, known {}\n", attempt.number, attempt.outcome, attempt.finished_at);
+    let known = attempt.finished_at;
+    let when = match attempt.sent_at {
+        Some(at) if attempt.is_judged => format!("left from {at} to {known}, or never"),
+        Some(at) => format!("sent {at}, known {known}"),
+        None => format!("not sent, known {known}"),
+    };
+    let _ = write!(text, "Attempt {}: {}\n  {when}\n", attempt.number, attempt.outcome);
     let _ = writeln!(text, "  in a run of {} on {}", attempt.who, attempt.run);
     if attempt.is_late {
         text.push_str("  late: this run was thought dead, and the row was unknown until it told\n");

@@ -18,12 +18,12 @@ use crate::store::{Address, Store};
 
 pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
-    rolled_back::tell(context, &store).await?;
+    let lacks = rolled_back::tell(context, &store).await?;
     let batch = args.batch.as_deref();
     let picture = if args.watch {
-        watch(context, &store, batch).await?
+        watch(context, &store, batch, lacks.as_deref()).await?
     } else {
-        let picture = Picture::take(&store, batch).await?;
+        let picture = Picture::take(&store, batch, lacks.as_deref()).await?;
         let shown = picture.shown(context, &store)?;
         context.out.data(&shown);
         picture
@@ -32,7 +32,12 @@ pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::R
         context.out.note("no batches yet\nhint: `mep-batch import FILE --endpoint E` makes one\n");
     }
     store.close().await;
-    Ok(if args.exit_code { picture.worst().into() } else { Exit::Complete })
+    Ok(match (args.exit_code, lacks) {
+        (false, _) => Exit::Complete,
+        // What it does not know may be worse than all that it tells.
+        (true, Some(_)) => Exit::Store,
+        (true, None) => picture.worst().into(),
+    })
 }
 
 /// How the batches stand at one moment.
@@ -41,15 +46,16 @@ pub(super) struct Picture {
 }
 
 impl Picture {
-    /// Looks at one batch, or at all.
-    pub(super) async fn take(store: &Store, batch: Option<&str>) -> anyhow::Result<Picture> {
+    /// Looks at one batch, or at all, in a database that lacks so much.
+    pub(super) async fn take(store: &Store, batch: Option<&str>, lacks: Option<&str>) -> anyhow::Result<Picture> {
         let batches = match batch {
             Some(name) => vec![context::batch(store, name).await?],
             None => store.batches().await?,
         };
         let mut statuses = Vec::with_capacity(batches.len());
         for batch in &batches {
-            statuses.push(report::status(store, batch, UnixMillis::now()).await?);
+            let status = report::status(store, batch, UnixMillis::now()).await?;
+            statuses.push(BatchStatus { lacks: lacks.map(str::to_owned), ..status });
         }
         Ok(Picture { statuses })
     }
@@ -123,6 +129,13 @@ pub(super) fn accounting(status: &BatchStatus, database: &Address, paint: Paint)
             "{count} of the accepted may have been texted twice: an earlier attempt's fate is not known"
         );
     }
+    if status.perhaps_texted > 0 {
+        let count = grouped(status.perhaps_texted);
+        let _ = writeln!(
+            text,
+            "{count} of those that were not accepted may have been texted all the same: an attempt's fate is not known"
+        );
+    }
     if status.expired > 0 {
         let count = grouped(status.expired);
         let _ = writeln!(text, "{count} of the skipped were not sent in time (`--not-after`)");
@@ -154,7 +167,7 @@ fn pace(status: &BatchStatus) -> String {
     if status.states[State::Pending] + status.states[State::Sending] == 0 {
         return String::new();
     }
-    if !status.runs.iter().any(|run| run.alive) {
+    if !status.has_sender() {
         return status.throttle.map(|at_most| throttled(&status.batch, at_most)).unwrap_or_default();
     }
     let limit = status.rate_limit.map(|limit| format!(" of {} at most", rate(limit))).unwrap_or_default();

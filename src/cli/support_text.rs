@@ -29,12 +29,19 @@ pub(super) fn text(batch: &Batch, rows: &[UnknownView], more: usize, reveal: boo
     let _ = writeln!(text, "{:>6}  {:<25} {:<width$}  request ID", "row", "sent at (UTC)", "number");
     for (row, phone) in rows.iter().zip(&phones) {
         let at = row.sent_at.unwrap_or(row.last_on_wire);
-        let mark = if row.is_judged || row.sent_at.is_none() { "*" } else { "" };
+        let mark = match row.is_of_a_lost_turn() {
+            true => "+",
+            false if is_of_a_dead_run(row) => "*",
+            false => "",
+        };
         let id = row.request_id.as_deref().unwrap_or("none came");
         let _ = writeln!(text, "{:>6}  {:<25} {phone:<width$}  {id}", row.id.line(), format!("{at}{mark}"));
     }
-    if rows.iter().any(|row| row.is_judged || row.sent_at.is_none()) {
+    if rows.iter().any(is_of_a_dead_run) {
         text.push_str("* or a few seconds later, if at all: the process that sent it died\n");
+    }
+    if let Some(until) = rows.iter().filter(|row| row.is_of_a_lost_turn()).map(|row| row.last_on_wire).max() {
+        let _ = writeln!(text, "+ or at any time until {until}, if at all:\n  what we knew of that time is lost");
     }
     if more > 0 {
         let _ = writeln!(text, "and {}, in the table that is attached", counted(more as u64, "more request"));
@@ -49,4 +56,9 @@ pub(super) fn text(batch: &Batch, rows: &[UnknownView], more: usize, reveal: boo
         );
     }
     text
+}
+
+/// Whether nobody could write down when it left, for its process had died.
+fn is_of_a_dead_run(row: &UnknownView) -> bool {
+    !row.is_of_a_lost_turn() && (row.is_judged || row.sent_at.is_none())
 }

@@ -18,11 +18,16 @@ const ELSEWHERE: Duration = Duration::from_secs(2);
 const RESTLESS: [&str; 3] = ["lastSeenAt", "silentForMs", "rate"];
 
 /// Shows how the batches stand until no run lives; the last picture.
-pub(super) async fn watch(context: &mut Context, store: &Store, batch: Option<&str>) -> anyhow::Result<Picture> {
+pub(super) async fn watch(
+    context: &mut Context,
+    store: &Store,
+    batch: Option<&str>,
+    lacks: Option<&str>,
+) -> anyhow::Result<Picture> {
     let is_screen = !context.out.is_json() && io::stdout().is_terminal() && colour::is_able(std::env::var_os("TERM"));
     let mut before = None;
     loop {
-        let picture = Picture::take(store, batch).await?;
+        let picture = Picture::take(store, batch, lacks).await?;
         let seen = steady(picture.objects()?);
         if is_screen || before.as_ref() != Some(&seen) {
             let shown = picture.shown(context, store)?;

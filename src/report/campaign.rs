@@ -39,8 +39,6 @@ pub struct Campaign {
     pub at: UnixMillis,
     /// The database, without its password.
     pub database: String,
-    /// That it does not know all that was sent from it, in a sentence, where its user has notes that say so.
-    pub lacks: Option<String>,
 }
 
 /// A run with what it did for the batch.
@@ -55,15 +53,10 @@ pub struct CampaignRun {
 }
 
 impl Campaign {
-    /// Whether some of it was being sent meanwhile: then its figures are of moments that lie a little apart. A living run that has
-    /// attempted none of it sends something else.
+    /// Whether some of it was being sent meanwhile: then its figures are of moments that lie a little apart.
     #[must_use]
     pub fn is_being_sent(&self) -> bool {
-        let is_sent = |run: &CampaignRun| run.is_alive && run.attempts > 0;
-        // Rows in flight may be those of a run that is dead.
-        self.status.runs.iter().any(|run| run.alive)
-            && (self.status.states[State::Sending] > 0
-                || (self.status.states[State::Pending] > 0 && self.runs.iter().any(is_sent)))
+        self.status.has_sender() && self.status.states[State::Sending] + self.status.states[State::Pending] > 0
     }
 
     /// The rows by state as they were counted one by one.
@@ -175,7 +168,6 @@ pub(super) fn put_together(
         possible_duplicates: past.possible_duplicates.clone(),
         repeated_request_ids: past.repeated_request_ids,
         database: store.address().to_string(),
-        lacks: None,
         status,
         tally,
         at,

@@ -9,12 +9,13 @@ use std::time::Duration;
 use super::campaign::{Campaign, Past, past, put_together};
 use super::follow::Known;
 use super::followers::{FOLLOWED_MAX, Followers};
+use super::lacks::lacks;
 use super::latest::Latest;
 use super::metrics::Tallies;
 use super::status::{BatchStatus, status};
 use super::tally::Tally;
 use crate::invocation::{BatchId, Counts, State, UnixMillis};
-use crate::store::{self, Batch, Store};
+use crate::store::{self, Batch, Notes, Store};
 
 /// How long a page waits for figures that it can do without: it has 0.3 s in all.
 const PATIENCE: Duration = Duration::from_millis(90);
@@ -25,6 +26,8 @@ const KEPT_MAX: usize = 1_000;
 /// The figures of all batches.
 pub struct Figures {
     store: Arc<Store>,
+    notes: Option<Notes>,
+    lacks: Latest<Option<String>>,
     statuses: Kept<BatchId, BatchStatus>,
     /// With the number of runs that it was read for.
     pasts: Kept<(BatchId, usize), Past>,
@@ -66,10 +69,23 @@ impl Standings {
 }
 
 impl Figures {
-    /// The figures of what is in that store.
+    /// The figures of what is in that store, of which its user may have notes.
     #[must_use]
-    pub fn new(store: Arc<Store>) -> Figures {
-        Figures { store, statuses: Mutex::default(), pasts: Mutex::default(), followers: Followers::default() }
+    pub fn new(store: Arc<Store>, notes: Option<Notes>) -> Figures {
+        let (statuses, pasts, followers) = (Mutex::default(), Mutex::default(), Followers::default());
+        Figures { store, notes, lacks: Latest::default(), statuses, pasts, followers }
+    }
+
+    /// What the database lacks of what was sent from it, in a sentence; `None`: nothing that is known.
+    #[must_use]
+    pub fn lacks(&self) -> impl Future<Output = Option<String>> + Send + 'static {
+        let (latest, notes, store) = (self.lacks.clone(), self.notes.clone(), Arc::clone(&self.store));
+        async move {
+            let notes = notes?;
+            let read = async move { lacks(&store, &notes).await };
+            // Where it cannot be read, the page says so of all else.
+            latest.get(PATIENCE, read).await?.ok()?.as_ref().clone()
+        }
     }
 
     /// Every batch: those that need a look with all that is known, the others with their counts.
@@ -158,7 +174,11 @@ impl Figures {
     async fn status(&self, batch: &Batch) -> Result<Option<Arc<BatchStatus>>, Arc<store::Error>> {
         let batch_id = batch.id;
         let (store, batch) = (Arc::clone(&self.store), batch.clone());
-        let read = async move { status(&store, &batch, UnixMillis::now()).await };
+        let lacks = self.lacks();
+        let read = async move {
+            let (status, lacks) = tokio::join!(status(&store, &batch, UnixMillis::now()), lacks);
+            Ok(BatchStatus { lacks, ..status? })
+        };
         latest_of(&self.statuses, batch_id).get(PATIENCE, read).await.transpose()
     }
 }

@@ -25,10 +25,10 @@ impl Eta {
     }
 }
 
-/// When the last row of a batch leaves, at the rate of late of all living runs.
+/// When the last row of a batch leaves, at the rate of late of the living runs that send it.
 pub async fn eta(store: &Store, batch: &Batch, now: UnixMillis) -> store::Result<Eta> {
     let runs = store.open_runs().await?;
-    let rate = runs.iter().filter(|run| run.is_alive).map(|run| run.rate).sum();
+    let rate = runs.iter().filter(|run| run.is_alive && run.sends(batch.id)).map(|run| run.rate).sum();
     let (counts, put_off) = (store.counts_of(batch.id).await?, store.waiting(batch.id, now).await?);
     eta_of(store, batch, &counts, &put_off, rate, now).await
 }

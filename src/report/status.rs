@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::forecast::{self, Eta};
 use super::hours;
-use crate::invocation::{Counts, State, UnixMillis, mask_phone};
+use crate::invocation::{BatchId, Counts, State, UnixMillis, mask_phone};
 use crate::store::{self, Batch, CanaryView, Confirmation, RunView, Store, Waiting};
 
 /// A batch's figures, by the names of the documented JSON.
@@ -30,12 +30,18 @@ pub struct BatchStatus {
     /// Rows that a run had in flight when it died: they are unknown, and become so at the next `run` or `resolve`. Where the
     /// queue is shared: when it fell silent, and a `run` or `resolve` has to see for itself that it stays so.
     pub orphaned: i64,
+    /// That the database does not know all that was sent from it, in a sentence; null where nobody noted that it lacks something.
+    /// Its figures are those of an earlier time then, and rows that wait may have been sent.
+    pub lacks: Option<String>,
     /// Why the last run stopped, where it stopped for a fault.
     pub last_stop: Option<String>,
     /// Accepted rows of which an earlier attempt may have got through too; those of which it did among them.
     pub possible_duplicates: i64,
     /// Accepted rows of which an earlier attempt did get through: its run was thought dead, and told so late.
     pub texted_twice: i64,
+    /// Rows that ended as neither accepted nor unknown and may have been texted all the same: abandoned when they were unknown,
+    /// or an earlier attempt may have got through.
+    pub perhaps_texted: i64,
     /// Skipped rows whose time had passed.
     pub expired: i64,
     /// When it was imported.
@@ -50,9 +56,9 @@ pub struct BatchStatus {
     pub throttle: Option<f64>,
     /// The requests a second at which it may be sent; null: as fast as answers come.
     pub rate_limit: Option<f64>,
-    /// The outcomes a second of late, of all that the living runs send.
+    /// The outcomes a second of late, of all that the living runs send which send this batch.
     pub rate: f64,
-    /// When the last row leaves; null where nobody sends, or nobody can tell.
+    /// When the last row leaves; null where nobody sends it, or nobody can tell.
     pub eta: Option<String>,
     /// When the next pending row is due; null where none is pending but rows that are held for their zone.
     pub next_due_at: Option<String>,
@@ -62,6 +68,14 @@ pub struct BatchStatus {
     pub canaries: Vec<CanaryStatus>,
     /// Why pending rows are not being sent.
     pub waiting_for: Vec<WaitingFor>,
+}
+
+impl BatchStatus {
+    /// Whether a living run sends it.
+    #[must_use]
+    pub fn has_sender(&self) -> bool {
+        self.runs.iter().any(|run| run.alive && run.sends)
+    }
 }
 
 /// A run that has not ended, as far as the database tells.
@@ -77,6 +91,8 @@ pub struct RunStatus {
     /// Whether it lives; if not, the rows that it had in flight become unknown at the next `run` or `resolve`. Where the queue is
     /// shared: whether it has shown lately that it does.
     pub alive: bool,
+    /// Whether it was started for this batch too, by name or for all.
+    pub sends: bool,
     /// Its last sign of life: a turn comes at least once a second, a heartbeat every five.
     pub last_seen_at: String,
     /// How long ago that was, by the database's clock.
@@ -149,6 +165,10 @@ pub struct NextStep {
 /// What an operator may type next.
 #[must_use]
 pub fn next_steps(status: &BatchStatus) -> Vec<NextStep> {
+    if status.lacks.is_some() {
+        let command = "mep-batch resolve --rolled-back".to_owned();
+        return vec![NextStep { what: "what may have been sent and is not known here", command }];
+    }
     let name = &status.batch;
     let is_paused = status.paused_at.is_some();
     let pending = match is_paused {
@@ -161,7 +181,7 @@ pub fn next_steps(status: &BatchStatus) -> Vec<NextStep> {
         (State::Failed, "what failed", format!("mep-batch list {name} --state failed")),
         pending,
     ];
-    let is_being_sent = !is_paused && status.runs.iter().any(|run| run.alive);
+    let is_being_sent = !is_paused && status.has_sender();
     let is_next = |state: State| match state {
         State::Pending => status.states[state] > held_rows(status) && !is_being_sent,
         State::Sending | State::Accepted | State::Rejected | State::Failed | State::Unknown => status.states[state] > 0,
@@ -215,22 +235,24 @@ fn standing_of(counts: &Counts) -> Standing {
     }
 }
 
-/// How a batch stands now.
+/// How a batch stands now, as far as the database knows: what it [lacks](super::lacks) is for who has its user's notes to say.
 pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Result<BatchStatus> {
     let counts = store.counts_of(batch.id).await?;
     let next_due = store.next_due(batch.id).await?.map(|next| hours::next_due(batch, next.at, now));
     let runs = store.open_runs().await?;
-    let rate: f64 = runs.iter().filter(|run| run.is_alive).map(|run| run.rate).fold(0.0, |sum, rate| sum + rate);
     let alive: Vec<_> = runs.iter().filter(|run| run.is_alive).map(|run| run.id).collect();
+    let senders = runs.iter().filter(|run| run.is_alive && run.sends(batch.id));
+    let (is_sent, rate) = (senders.clone().next().is_some(), senders.fold(0.0, |sum, run| sum + run.rate));
     // Read once: of a batch that waits for its hours that is most of it.
     let put_off = if counts[State::Pending] > 0 { store.waiting(batch.id, now).await? } else { Vec::new() };
-    let eta = match alive.is_empty() {
-        true => None,
-        false => Some(forecast::eta_of(store, batch, &counts, &put_off, rate, now).await?),
+    let eta = match is_sent {
+        true => Some(forecast::eta_of(store, batch, &counts, &put_off, rate, now).await?),
+        false => None,
     };
     Ok(BatchStatus {
         orphaned: if counts[State::Sending] > 0 { store.orphaned(batch.id, &alive).await? } else { 0 },
-        last_stop: store.last_stop().await?,
+        lacks: None,
+        last_stop: store.last_stop(batch.id).await?,
         batch: batch.name.clone(),
         endpoint: batch.endpoint.to_string(),
         service_id: batch.service.to_string(),
@@ -241,6 +263,7 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
         adds_up: counts.total() == batch.rows,
         possible_duplicates: store.possible_duplicates(batch.id).await?,
         texted_twice: store.texted_twice(batch.id).await?,
+        perhaps_texted: store.perhaps_texted(batch.id).await?,
         expired: if counts[State::Skipped] > 0 { store.expired(batch.id).await? } else { 0 },
         imported_at: batch.imported_at.to_string(),
         confirmed_at: batch.confirmed_at.map(|at| at.to_string()),
@@ -251,7 +274,7 @@ pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Res
         rate: (rate * 10.0).round() / 10.0,
         eta: eta.and_then(Eta::told),
         next_due_at: next_due.map(|due| due.max(batch.imported_at).to_string()),
-        runs: runs.iter().map(run_status).collect(),
+        runs: runs.iter().map(|run| run_status(run, batch.id)).collect(),
         canaries: store.canaries(batch.id).await?.into_iter().map(canary_status).collect(),
         waiting_for: waiting_for(store, batch, &counts, &put_off, now).await?,
     })
@@ -301,9 +324,10 @@ fn canary_status(CanaryView { at, who, canary }: CanaryView) -> CanaryStatus {
     }
 }
 
-fn run_status(run: &RunView) -> RunStatus {
+fn run_status(run: &RunView, batch: BatchId) -> RunStatus {
     RunStatus {
         alive: run.is_alive,
+        sends: run.sends(batch),
         host: run.host.clone(),
         pid: run.pid,
         started_at: run.started_at.to_string(),

@@ -91,7 +91,7 @@ impl Store {
     pub async fn attempts(&self, rows: &[InvocationId]) -> Result<Vec<AttemptView>> {
         const ALL: &str = "
             SELECT invocation_id, number, taken_at, sent_at, finished_at, outcome, http_status, code, message, request_id,
-                   answer, late, run.host || ' (pid ' || run.pid || ')' AS run, run.who
+                   answer, late, judged, run.host || ' (pid ' || run.pid || ')' AS run, run.who
             FROM attempt JOIN run ON run.id = run_id
             WHERE invocation_id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) ORDER BY invocation_id, number";
         let failed = || self.failed("read the attempts");
@@ -112,6 +112,7 @@ impl Store {
                     request_id: row.get("request_id")?,
                     answer: row.get::<Option<Vec<u8>>>("answer")?.unwrap_or_default(),
                     is_late: row.get::<i64>("late")? != 0,
+                    is_judged: row.get::<i64>("judged")? != 0 && row.get::<i64>("late")? == 0,
                     run: row.get("run")?,
                     who: row.get("who")?,
                 })
@@ -231,6 +232,24 @@ impl Store {
             .fetch_value(&self.readers())
             .await
             .map_err(self.failed("count who was texted twice"))
+    }
+
+    /// How many rows of a batch have ended as neither accepted nor unknown and may have been texted all the same: an operator
+    /// abandoned them when they were unknown, or an earlier attempt may have got through.
+    pub async fn perhaps_texted(&self, batch: BatchId) -> Result<i64> {
+        const COUNT: &str = "SELECT (SELECT COUNT(*) FROM invocation WHERE batch_id = $1 AND possible_duplicate = 1
+                AND state IN ('rejected', 'failed', 'skipped', 'cancelled'))
+            + (SELECT COUNT(DISTINCT d.invocation_id) FROM action_row AS d JOIN invocation AS i ON i.id = d.invocation_id
+                WHERE d.invocation_id > $2 AND d.invocation_id < $3 AND d.was = 'unknown' AND d.became = 'cancelled'
+                  AND i.state = 'cancelled' AND i.possible_duplicate = 0)";
+        let (start, end) = batch.row_bounds();
+        query(COUNT)
+            .bind(batch.0)
+            .bind(start)
+            .bind(end)
+            .fetch_value(&self.readers())
+            .await
+            .map_err(self.failed("count who may have been texted"))
     }
 
     /// How many request IDs stand on more than one row among the last requests of a batch: the service named two alike.

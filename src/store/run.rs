@@ -7,7 +7,7 @@ use super::connection::{Tx, Writer};
 use super::lock::{Holder, RunLock};
 use super::statement::{Sql, query};
 use super::{Address, Backend, Error, Result, Store};
-use crate::invocation::{RunId, UnixMillis};
+use crate::invocation::{BatchId, RunId, UnixMillis};
 
 /// How a run's end begins that was stopped by a fault; the reason follows.
 pub const STOPPED: &str = "stopped: ";
@@ -53,6 +53,16 @@ pub struct RunView {
     pub sending: i64,
     /// Outcomes a second of late, as it counts them.
     pub rate: f64,
+    /// The batches that it was started for, as they are stored; `None`: each that there is, those to come too.
+    sends: Option<String>,
+}
+
+impl RunView {
+    /// Whether it sends that batch, if it lives.
+    #[must_use]
+    pub fn sends(&self, batch: BatchId) -> bool {
+        self.sends.as_ref().is_none_or(|sends| sends.contains(&format!(",{},", batch.0)))
+    }
 }
 
 /// What a run shows of its life. Who reads the same for long enough, by its own clock, knows that it is dead.
@@ -145,14 +155,20 @@ impl Store {
         Err(Error::Held { place: self.place.clone(), holder: Holder::new(who) })
     }
 
-    /// Registers a run; its first turn is number 1.
-    pub async fn start_run(&self, token: &str, actor: &Actor, now: UnixMillis) -> Result<Run> {
+    /// Registers a run of these batches, or of each that there is; its first turn is number 1.
+    pub async fn start_run(
+        &self,
+        token: &str,
+        actor: &Actor,
+        sends: Option<&[BatchId]>,
+        now: UnixMillis,
+    ) -> Result<Run> {
         const START: Sql = Sql {
-            sqlite: "INSERT INTO run (token, who, host, pid, version, history, started_at, turned_at, beat_at)
-                VALUES ($1, $7, $2, $3, $4, $6, $5, $5, $5) RETURNING id",
+            sqlite: "INSERT INTO run (token, who, host, pid, version, history, started_at, sends, turned_at, beat_at)
+                VALUES ($1, $7, $2, $3, $4, $6, $5, $8, $5, $5) RETURNING id",
             postgres: concat!(
-                "INSERT INTO run (token, who, host, pid, version, history, started_at, turned_at, beat_at)
-                SELECT $1, $7, $2, $3, $4, $6, COALESCE(now.ms, $5), now.ms, now.ms FROM (SELECT ",
+                "INSERT INTO run (token, who, host, pid, version, history, started_at, sends, turned_at, beat_at)
+                SELECT $1, $7, $2, $3, $4, $6, COALESCE(now.ms, $5), $8, now.ms, now.ms FROM (SELECT ",
                 server_now!(),
                 " AS ms) AS now RETURNING id"
             ),
@@ -166,6 +182,7 @@ impl Store {
             .bind(now.0)
             .bind(self.history())
             .bind(&actor.who)
+            .bind(sends.map(listed))
             .fetch_value(&mut *writer)
             .await
             .map_err(self.failed("register the run"))?;
@@ -250,11 +267,13 @@ impl Store {
         done.map(drop).map_err(self.failed("show that this run lives"))
     }
 
-    /// Why the last run that ended was stopped, where it was.
-    pub async fn last_stop(&self) -> Result<Option<String>> {
-        const LAST: &str = "SELECT ended_how FROM run WHERE ended_at IS NOT NULL ORDER BY id DESC LIMIT 1";
+    /// Why the last run of that batch that ended was stopped, where it was.
+    pub async fn last_stop(&self, batch: BatchId) -> Result<Option<String>> {
+        const LAST: &str = "SELECT ended_how FROM run WHERE ended_at IS NOT NULL AND (sends IS NULL OR sends LIKE $1)
+            ORDER BY id DESC LIMIT 1";
         let failed = || self.failed("read the last run");
-        let Some(last) = query(LAST).fetch_optional(&self.readers()).await.map_err(failed())? else { return Ok(None) };
+        let last = query(LAST).bind(format!("%,{},%", batch.0)).fetch_optional(&self.readers()).await;
+        let Some(last) = last.map_err(failed())? else { return Ok(None) };
         let how: String = last.get(0).map_err(failed())?;
         Ok(how.strip_prefix(STOPPED).map(str::to_owned))
     }
@@ -264,7 +283,7 @@ impl Store {
         macro_rules! open_runs {
             ($last:literal, $now:expr) => {
                 concat!(
-                    "SELECT id, host, pid, started_at, rate, ",
+                    "SELECT id, host, pid, started_at, sends, rate, ",
                     $last,
                     " AS seen_at, ",
                     $now,
@@ -298,10 +317,16 @@ impl Store {
                     is_alive: if self.is_shared() { silent <= SILENCE } else { is_locked },
                     sending: number("sending")?,
                     rate: row.get("rate").map_err(failed())?,
+                    sends: row.get("sends").map_err(failed())?,
                 })
             })
             .collect()
     }
+}
+
+/// The batches of a run as they are stored: each number stands between two commas.
+fn listed(batches: &[BatchId]) -> String {
+    batches.iter().fold(",".to_owned(), |list, batch| format!("{list}{},", batch.0))
 }
 
 /// The last turn of a run that committed; `None` where the run is not in the database.

@@ -1,6 +1,6 @@
 //! What is asked for, and what comes back: rows, attempts, open questions, what is waited for.
 
-use crate::invocation::{Cell, Hold, InvocationId, SkipReason, State, UnixMillis};
+use crate::invocation::{Cell, Hold, InvocationId, NoAnswer, SkipReason, State, UnixMillis};
 
 /// Which rows of a batch are wanted; what is `None` or empty does not narrow it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -93,6 +93,9 @@ pub struct AttemptView {
     pub answer: Vec<u8>,
     /// Whether its run was thought dead before this was known: meanwhile the row was unknown.
     pub is_late: bool,
+    /// Whether others have written it down for a run that could not tell: the request left between the row's taking and that
+    /// moment, or never.
+    pub is_judged: bool,
     /// The machine and process that made it.
     pub run: String,
     /// Who started that process.
@@ -120,6 +123,14 @@ pub struct UnknownView {
     pub request_id: Option<String>,
     /// The recipient.
     pub phone: u64,
+}
+
+impl UnknownView {
+    /// Whether what was sent is not known because the database has lost it.
+    #[must_use]
+    pub fn is_of_a_lost_turn(&self) -> bool {
+        self.message == NoAnswer::RolledBack.to_string()
+    }
 }
 
 /// Rows that wait for a later moment, for one reason.

@@ -88,6 +88,8 @@ pub(super) async fn find(site: &Site, name: &str) -> Result<Batch, Trouble> {
 /// A page, before it stands in what all have around them.
 struct Page<'a> {
     title: &'a str,
+    /// That the database does not know all that was sent from it.
+    lacks: Option<String>,
     /// Where what is live of it comes from.
     events: Option<String>,
     header: Markup,
@@ -116,6 +118,12 @@ impl Page<'_> {
                 }
             }
             (self.header)
+            @if let Some(lacks) = &self.lacks {
+                div.alarm role="alert" {
+                    p { "Do not rely on these figures: " (words::theirs(lacks)) ". Rows that wait here may have been sent. "
+                        (command("mep-batch resolve --rolled-back")) " says which, and makes them unknown." }
+                }
+            }
             @if self.events.is_some() {
                 noscript { p.note { "Without JavaScript this page stays as it is: reload it to see the latest." } }
             }

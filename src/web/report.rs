@@ -91,7 +91,7 @@ fn warnings(campaign: &Campaign) -> Markup {
                 ul { @for disagreement in &disagreements { li { (disagreement_told(*disagreement)) } } }
             }
         }
-        @if let Some(lacks) = &campaign.lacks {
+        @if let Some(lacks) = &campaign.status.lacks {
             div.alarm role="alert" {
                 p { "Do not rely on this report: " (words::theirs(lacks)) ". Rows that wait here may have been sent. "
                     code { "mep-batch resolve --rolled-back" } " says which, and makes them unknown." }

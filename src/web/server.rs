@@ -22,7 +22,7 @@ use super::gate::{Gate, Lock};
 use super::patient::Patient;
 use super::router::Router;
 use super::site::Site;
-use crate::store::Store;
+use crate::store::{Notes, Store};
 
 /// Connections that are open at a time. More wait until one ends.
 const CONNECTIONS_MAX: usize = 128;
@@ -69,10 +69,10 @@ impl Server {
         self.gate.url(self.address)
     }
 
-    /// Serves until `shutdown` completes. Nobody can hold up the end: listeners are told, and the rest has half a second.
-    pub async fn serve(self, store: Arc<Store>, shutdown: impl Future<Output = ()>) {
+    /// Serves until `shutdown` completes; the notes tell whether the database lacks something. Nobody can hold up the end: listeners are told, and the rest has half a second.
+    pub async fn serve(self, store: Arc<Store>, notes: Option<Notes>, shutdown: impl Future<Output = ()>) {
         let (end, ends) = watch::channel(false);
-        let router = Router::new(Arc::new(Site::new(store, self.gate, ends.clone())));
+        let router = Router::new(Arc::new(Site::new(store, notes, self.gate, ends.clone())));
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut open = JoinSet::new();
         let mut shutdown = pin!(shutdown);

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::events::Hub;
 use super::gate::Gate;
 use crate::report::Figures;
-use crate::store::Store;
+use crate::store::{Notes, Store};
 
 /// What every page is made from.
 pub(super) struct Site {
@@ -21,7 +21,7 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn new(store: Arc<Store>, gate: Gate, ends: watch::Receiver<bool>) -> Site {
-        Site { figures: Figures::new(Arc::clone(&store)), store, gate, hub: Hub::default(), ends }
+    pub(super) fn new(store: Arc<Store>, notes: Option<Notes>, gate: Gate, ends: watch::Receiver<bool>) -> Site {
+        Site { figures: Figures::new(Arc::clone(&store), notes), store, gate, hub: Hub::default(), ends }
     }
 }

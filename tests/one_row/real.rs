@@ -35,7 +35,7 @@ impl<'a> Real<'a> {
         match &ops[0] {
             Op::Start(run) => {
                 let token = format!("{:032x}", fastrand::u128(..));
-                let started = store.start_run(&token, &actor(), NOW).await.expect("a run");
+                let started = store.start_run(&token, &actor(), None, NOW).await.expect("a run");
                 self.runs[*run] = Some((started, 0));
             }
             Op::Turn(turn) => {

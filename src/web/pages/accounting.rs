@@ -58,6 +58,9 @@ fn more(standings: &Standings) -> Markup {
         @if may_be > 0 {
             p.alarm { (rows(may_be)) " of the accepted may have been texted twice: an earlier attempt's fate is not known." }
         }
+        @if status.perhaps_texted > 0 {
+            p.alarm { (rows(status.perhaps_texted)) " of those that were not accepted may have been texted all the same: an attempt's fate is not known." }
+        }
         @if status.expired > 0 { p { (rows(status.expired)) " of the skipped were not sent in time (" code { "--not-after" } ")." } }
         @if !status.canaries.is_empty() {
             h3 { "Canaries" }

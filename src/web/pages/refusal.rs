@@ -11,7 +11,7 @@ use crate::web::words;
 /// A page of a few words.
 fn page(status: StatusCode, title: &str, words: Markup) -> Response {
     let header = html! { h1 { (title) } };
-    Page { title, events: None, header, body: words }.answer(status)
+    Page { title, lacks: None, events: None, header, body: words }.answer(status)
 }
 
 /// There is no page at that address.

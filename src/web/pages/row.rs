@@ -37,7 +37,7 @@ pub(in crate::web) async fn row(site: &Site, name: &str, line: &str) -> Rendered
         (acts_table(&acts))
         (commands(&batch, &row))
     };
-    Ok(Page { title: &title, events: None, header, body }.answer(StatusCode::OK))
+    Ok(Page { title: &title, lacks: site.figures.lacks().await, events: None, header, body }.answer(StatusCode::OK))
 }
 
 fn facts(batch: &Batch, row: &InvocationView, attempts: &[AttemptView]) -> Markup {
@@ -120,7 +120,13 @@ fn attempt_line(attempt: &AttemptView) -> Markup {
         tr {
             th scope="row" { (attempt.number) }
             td data-name="outcome" { (theirs(&attempt.outcome)) @if attempt.is_late { ", late" } }
-            td data-name="sent" { @if let Some(at) = attempt.sent_at { (words::time(at)) } @else { "not sent" } }
+            td data-name="sent" {
+                @match attempt.sent_at {
+                    Some(at) if attempt.is_judged => { "from " (words::time(at)) " on, or never" }
+                    Some(at) => { (words::time(at)) }
+                    None => { "not sent" }
+                }
+            }
             td data-name="known" { (words::time(attempt.finished_at)) }
             td data-name="answer" {
                 @if let Some(status) = attempt.http_status { "HTTP " (status) }

@@ -21,7 +21,8 @@ pub(in crate::web) async fn runs(site: &Site) -> Rendered {
         h1 { "Runs" }
     };
     let body = html! { @for part in &parts { (place(part)) } };
-    Ok(Page { title: "Runs", events: Some("/runs/events".to_owned()), header, body }.answer(StatusCode::OK))
+    let (lacks, events) = (site.figures.lacks().await, Some("/runs/events".to_owned()));
+    Ok(Page { title: "Runs", lacks, events, header, body }.answer(StatusCode::OK))
 }
 
 pub(super) async fn parts(site: &Site) -> Result<Vec<Part>, Trouble> {

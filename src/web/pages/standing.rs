@@ -38,7 +38,8 @@ impl Standing {
             Standing::Undecided
         } else if batch.cancelled_at.is_some() {
             Standing::Cancelled
-        } else if counts[State::Rejected] + counts[State::Failed] > 0 || status.is_some_and(|status| status.expired > 0)
+        } else if counts[State::Rejected] + counts[State::Failed] + counts[State::Cancelled] > 0
+            || status.is_some_and(|status| status.expired > 0)
         {
             Standing::Imperfect
         } else {
@@ -54,12 +55,12 @@ impl Standing {
             let rows = |waiting: &crate::report::WaitingFor| waiting.rows;
             status.waiting_for.iter().map(rows).max().unwrap_or_default()
         });
-        let lives = status.is_some_and(|status| status.runs.iter().any(|run| run.alive));
+        let is_sent = status.is_some_and(BatchStatus::has_sender);
         if standings.batch.paused_at.is_some() {
             Standing::Paused
         } else if waits("confirmation") {
             Standing::Unconfirmed
-        } else if !lives {
+        } else if !is_sent {
             Standing::Unsent
         } else if waiting >= standings.counts[State::Pending] && standings.counts[State::Sending] == 0 {
             Standing::Waiting
@@ -164,9 +165,8 @@ pub(super) fn now(standings: &Standings) -> Markup {
     let Some(status) = standings.status.as_deref() else {
         return html! { p.muted { "What it waits for is being counted…" } };
     };
-    let lives = status.runs.iter().any(|run| run.alive);
     html! {
-        @if standings.is_open() && lives && (status.rate > 0.0 || status.eta.is_some()) {
+        @if standings.is_open() && status.has_sender() && (status.rate > 0.0 || status.eta.is_some()) {
             p {
                 @if status.rate > 0.0 {
                     b { (words::rate(status.rate)) } " a second"

@@ -17,12 +17,13 @@ pub(in crate::web) fn section(campaign: &Campaign, text: Text) -> Markup {
         (status.states[State::Unknown] > 0, unknown(campaign, text)),
         (status.orphaned > 0, orphaned(campaign)),
         (status.possible_duplicates > 0, twice(campaign)),
+        (status.perhaps_texted > 0, perhaps(campaign)),
         (campaign.repeated_request_ids > 0, repeated(campaign)),
         (waiting > 0, unsent(campaign)),
     ];
     let open: Vec<Markup> = parts.into_iter().filter_map(|(is_open, part)| is_open.then_some(part)).collect();
     html! {
-        @if open.is_empty() { p { "None: nothing is unknown, nobody may have been texted twice, and nothing is left to send." } }
+        @if open.is_empty() { p { "None: it is known of everybody whether they were texted, nobody may have been twice, and nothing is left to send." } }
         @for part in open { (part) }
     }
 }
@@ -128,6 +129,19 @@ fn twice(campaign: &Campaign) -> Markup {
     }
 }
 
+fn perhaps(campaign: &Campaign) -> Markup {
+    let rows = campaign.status.perhaps_texted;
+    html! {
+        h3 { "Not accepted, and perhaps texted" }
+        p {
+            strong { (counted(rows.unsigned_abs(), "row")) }
+            " ended as rejected, failed, skipped or cancelled, and may have been texted all the same: an operator abandoned them when "
+            "they were unknown, or the fate of an earlier attempt is not known. "
+            (command(&format!("mep-batch show {} LINE", campaign.batch.name))) " tells each attempt."
+        }
+    }
+}
+
 fn repeated(campaign: &Campaign) -> Markup {
     html! {
         h3 { (counted(campaign.repeated_request_ids.unsigned_abs(), "repeated request ID")) }
@@ -150,7 +164,8 @@ fn unsent(campaign: &Campaign) -> Markup {
         @if let Some(why) = &status.last_stop { p { "The last run stopped: " (words::theirs(why)) } }
         @if !campaign.is_being_sent() {
             p {
-                @if status.paused_at.is_some() { "To end the pause: " (command(&format!("mep-batch resume {name}"))) }
+                @if status.lacks.is_some() { "Before they are sent: " (command("mep-batch resolve --rolled-back")) }
+                @else if status.paused_at.is_some() { "To end the pause: " (command(&format!("mep-batch resume {name}"))) }
                 @else { "To send them: " (command(&format!("mep-batch run {name}"))) }
             }
         }

@@ -42,6 +42,15 @@ pub(super) fn sentence(campaign: &Campaign) -> String {
         1 => text.push_str("; 1 unknown needs a decision"),
         unknown => text.push_str(&format!("; {} unknown need a decision", grouped(unknown))),
     }
+    for (rows, what) in [
+        (status.texted_twice, "texted twice"),
+        (status.possible_duplicates - status.texted_twice, "perhaps texted twice"),
+        (status.perhaps_texted, "not accepted and perhaps texted"),
+    ] {
+        if rows > 0 {
+            text.push_str(&format!("; {} {what}", grouped(rows)));
+        }
+    }
     text
 }
 
