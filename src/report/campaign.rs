@@ -35,6 +35,8 @@ pub struct Campaign {
     pub possible_duplicates: Vec<u32>,
     /// How many request IDs stand on more than one of its last requests.
     pub repeated_request_ids: i64,
+    /// Whether its rows were in the same states before and after they were counted one by one.
+    pub was_still: bool,
     /// When all of that was read.
     pub at: UnixMillis,
     /// The database, without its password.
@@ -69,8 +71,8 @@ impl Campaign {
         counts
     }
 
-    /// What does not agree, of that which always has to: the kept counts with the rows in the file, and, where nobody sends, with
-    /// the rows themselves.
+    /// What does not agree, of that which always has to: the kept counts with the rows in the file, and, where nothing moved
+    /// meanwhile, with the rows themselves.
     #[must_use]
     pub fn disagreements(&self) -> Vec<Disagreement> {
         let (kept, counted) = (self.status.states.total(), self.counted());
@@ -78,7 +80,7 @@ impl Campaign {
         if !self.status.adds_up {
             found.push(Disagreement::File { states: kept, rows: self.status.rows });
         }
-        if !self.status.runs.iter().any(|run| run.alive) {
+        if self.was_still {
             let differ =
                 self.status.states.iter().zip(counted.iter()).filter(|((_, kept), (_, counted))| kept != counted);
             found.extend(differ.map(|((state, kept), (_, counted))| Disagreement::State { state, kept, counted }));
@@ -128,8 +130,9 @@ pub(super) struct Past {
 pub async fn campaign(store: &Store, batch: Batch, at: UnixMillis) -> store::Result<Campaign> {
     let status = status::status(store, &batch, at).await?;
     let tally = tally(store, &batch).await?;
+    let was_still = store.counts_of(batch.id).await? == status.states;
     let past = past(store, batch.id, tally.runs.keys().copied().collect()).await?;
-    Ok(put_together(store, batch, status, tally, &past, at))
+    Ok(Campaign { was_still, ..put_together(store, batch, status, tally, &past, at) })
 }
 
 /// Reads what these runs and the operators did, and what is open.
@@ -146,7 +149,7 @@ pub(super) async fn past(store: &Store, batch: BatchId, runs: Vec<RunId>) -> sto
     })
 }
 
-/// All of it, of what was read.
+/// All of it, of what was read at several moments.
 pub(super) fn put_together(
     store: &Store,
     batch: Batch,
@@ -168,6 +171,7 @@ pub(super) fn put_together(
         possible_duplicates: past.possible_duplicates.clone(),
         repeated_request_ids: past.repeated_request_ids,
         database: store.address().to_string(),
+        was_still: false,
         status,
         tally,
         at,

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -111,7 +111,9 @@ impl Events {
     /// Waits for a part of the page in which this stands.
     #[track_caller]
     pub(crate) fn until_part_says(&mut self, id: &str, words: &str) {
+        let began = Instant::now();
         while let Some(line) = self.line() {
+            assert!(began.elapsed() < PATIENCE, "`{id}` never said `{words}`");
             let Some(data) = line.strip_prefix("data: ") else { continue };
             let part: Value = serde_json::from_str(data).unwrap_or_default();
             if part["id"] == id && part["html"].as_str().is_some_and(|html| html.contains(words)) {
