@@ -56,7 +56,7 @@ pub struct BatchStatus {
     pub throttle: Option<f64>,
     /// The requests a second at which it may be sent; null: as fast as answers come.
     pub rate_limit: Option<f64>,
-    /// The outcomes a second of late, of all that the living runs send which send this batch.
+    /// The outcomes a second of late of the living runs that send it, whatever else they send.
     pub rate: f64,
     /// When the last row leaves; null where nobody sends it, or nobody can tell.
     pub eta: Option<String>,
