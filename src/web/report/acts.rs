@@ -4,8 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::text::Text;
-use crate::report::{ACTIONS_TOLD, Campaign};
-use crate::store::PastAction;
+use crate::report::{ACTIONS_TOLD, Campaign, CampaignAction};
 use crate::web::layout::scroll;
 use crate::web::words::{self, counted};
 
@@ -34,7 +33,7 @@ pub(in crate::web) fn section(campaign: &Campaign, text: Text) -> Markup {
 }
 
 /// An act in words, with what its detail says.
-fn what(past: &PastAction, text: Text) -> Markup {
+fn what(past: &CampaignAction, text: Text) -> Markup {
     let detail: Value = serde_json::from_str(&past.action.detail).unwrap_or_default();
     let rows = |rows: i64| counted(rows.unsigned_abs(), "row");
     let words = match past.action.kind.as_str() {
