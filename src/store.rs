@@ -96,7 +96,7 @@ pub use schema::{NEWEST as SCHEMA_VERSION, library_version};
 pub use scratch::Scratch;
 pub use set_back::CLOCKS_DIFFER;
 pub use sorter::{InOrder, Key, Sorted, Sorter};
-pub use tally::{Afterthoughts, AttemptCount, Cause, LINES_NAMED, LineTally, RowCount, Trouble};
+pub use tally::{Afterthoughts, AttemptCount, Cause, LINES_NAMED, LineTally, RowCount, Trouble, Witness};
 pub use told::Told;
 pub use turn::{Claim, ClosedTurn, Turn, TurnWriter};
 pub use view::{AttemptView, Filter, InvocationView, NextDue, UnknownView, Waiting};

@@ -17,6 +17,9 @@ use scenario::{Running, Scenario, sample};
 
 const RULES: &str = "prometheus-alerts.yml";
 
+/// When each of them fires, and when it does not.
+const TESTS: &str = "tests/prometheus-alerts-test.yml";
+
 fn main() -> ExitCode {
     let fact = |name: &str, fact: fn()| {
         Trial::test(name, move || {
@@ -27,10 +30,13 @@ fn main() -> ExitCode {
     let has_promtool = find_promtool().is_some();
     let trials = vec![
         fact("the_rules_ask_for_figures_that_are_written", the_rules_ask_for_figures_that_are_written),
+        fact("each_rule_has_a_test_in_which_it_fires", each_rule_has_a_test_in_which_it_fires),
         fact("each_rule_says_what_is_wrong_and_what_to_type", each_rule_says_what_is_wrong_and_what_to_type),
         fact("the_documentation_has_each_family_as_it_is", the_documentation_has_each_family_as_it_is),
         fact("names_and_units_follow_the_conventions", names_and_units_follow_the_conventions),
         fact("promtool_finds_nothing_wrong_with_the_rules", promtool_finds_nothing_wrong_with_the_rules)
+            .with_ignored_flag(!has_promtool),
+        fact("each_rule_fires_when_it_should_and_not_when_it_should_not", each_rule_fires_when_it_should)
             .with_ignored_flag(!has_promtool),
         fact("promtool_finds_nothing_wrong_with_a_page", promtool_finds_nothing_wrong_with_a_page)
             .with_ignored_flag(!has_promtool),
@@ -128,8 +134,7 @@ fn table(told_by: Teller) -> String {
 }
 
 fn the_documentation_has_each_family_as_it_is() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
-    let page = std::fs::read_to_string(page).expect("the page");
+    let page = std::fs::read_to_string(file("docs/metrics.md")).expect("the page");
     for told_by in [Teller::Both, Teller::Server, Teller::Run] {
         let table = table(told_by);
         assert!(page.contains(&table), "docs/metrics.md lacks this table, or has another one in its place:\n{table}");
@@ -154,6 +159,25 @@ fn names_and_units_follow_the_conventions() {
 
 fn promtool_finds_nothing_wrong_with_the_rules() {
     let done = promtool(&["check", "rules", sample(RULES).to_str().expect("a path")], "");
+    assert_eq!(done.code, 0, "{}", done.output());
+}
+
+/// A file of the project, by its path in it.
+fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn each_rule_has_a_test_in_which_it_fires() {
+    let tests = std::fs::read_to_string(file(TESTS)).expect("the tests of the rules");
+    for rule in rules().lines().filter_map(|line| line.trim().strip_prefix("- alert: ").map(str::to_owned)) {
+        let fires = tests.contains(&format!("- labels: '{{alertname=\"{rule}\","));
+        assert!(fires, "{rule} fires in no test of {TESTS}");
+    }
+    assert!(tests.contains("exp_samples: []"), "and nothing does before");
+}
+
+fn each_rule_fires_when_it_should() {
+    let done = promtool(&["test", "rules", file(TESTS).to_str().expect("a path")], "");
     assert_eq!(done.code, 0, "{}", done.output());
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::Router;
 use cluster::{Cluster, Database};
 use either::{On, facts};
-use mep_batch::invocation::BatchId;
+use mep_batch::invocation::{BatchId, UnixMillis};
 use mep_batch::report::{self, Tallies, Tally};
 use mep_batch::store::{Address, Store};
 use mep_batch::web::Monitoring;
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
             ],
         ),
         (On::Either, facts![what_is_served_equals_what_is_stored, what_a_dead_run_left_is_unknown_when_served]),
+        (On::Either, facts![what_is_told_late_lowers_no_counter, a_batch_that_is_being_deleted_is_left_out_whole]),
         (On::Sqlite, facts![a_reader_never_sees_half_a_page, a_file_that_cannot_be_written_stops_no_run]),
         (On::Sqlite, facts![a_folder_that_is_not_there_is_refused_before_anything_is_sent]),
         (On::OwnPostgres, facts![two_runs_at_once_count_each_their_own]),
@@ -294,7 +295,7 @@ impl Served {
 }
 
 /// The figures of a batch, counted as the server counts them.
-fn counted(s: &Scenario, batch: &str) -> (BatchId, Tally) {
+fn counted(s: &Scenario, batch: &str) -> ((BatchId, UnixMillis), Arc<Tally>) {
     let address: Address = s.address().parse().expect("an address");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -302,7 +303,7 @@ fn counted(s: &Scenario, batch: &str) -> (BatchId, Tally) {
         let batch = store.batch_named(batch).await.expect("an answer").expect("a batch");
         let tally = report::tally(&store, &batch).await.expect("figures");
         store.close().await;
-        (batch.id, tally)
+        ((batch.id, batch.imported_at), Arc::new(tally))
     })
 }
 
@@ -323,7 +324,7 @@ fn what_is_served_equals_what_is_stored(database: Database) {
     }
     let (id, tally) = counted(&s, "campaign");
     let answers: i64 = tally.answer_times.values().sum();
-    let counted = Served::of(&s, HashMap::from([(id, Arc::new(tally))]));
+    let counted = Served::of(&s, HashMap::from([(id, tally)]));
     let told = counted.metrics();
     let of_batch = attempts(&s, "campaign").into_iter().map(|(labels, count)| (format!("campaign {labels}"), count));
     assert_eq!(told.family("mep_batch_attempts_total"), of_batch.collect::<BTreeMap<_, _>>());
@@ -337,6 +338,50 @@ fn what_is_served_equals_what_is_stored(database: Database) {
     names_nobody(&s, &told.text, 43);
     assert_eq!(counted.get("/healthz").2, "ok\n");
     drop(sim);
+}
+
+fn what_is_told_late_lowers_no_counter(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(6).mep(&format!("run campaign.csv --endpoint {sim}")).exits(0);
+    let figures = || Served::of(&s, HashMap::from([counted(&s, "campaign")])).metrics();
+    let of_lines = |sets: &str, lines: &str| {
+        let rows = format!("SELECT id FROM invocation WHERE line IN ({lines})");
+        s.execute(&format!("UPDATE attempt SET {sets} WHERE invocation_id IN ({rows})"));
+    };
+    of_lines("judged = 1, outcome = 'unknown', http_status = NULL, request_id = NULL", "3, 4, 5, 6");
+    let judged = figures();
+    of_lines("late = 1, outcome = 'accepted', http_status = 202", "3, 4");
+    of_lines("late = 1, outcome = 'rejected', http_status = 400, code = 12002", "5");
+    let late = figures();
+    let attempts =
+        BTreeMap::from([("campaign accepted none".to_owned(), 2.0), ("campaign unknown none".to_owned(), 4.0)]);
+    assert_eq!(judged.family("mep_batch_attempts_total"), attempts);
+    assert_eq!(late.family("mep_batch_attempts_total"), attempts);
+    let answers = |told: &Figures| told.of("mep_batch_request_duration_seconds_count{batch=\"campaign\"}");
+    assert_eq!([answers(&judged), answers(&late)], [2.0, 5.0]);
+}
+
+fn a_batch_that_is_being_deleted_is_left_out_whole(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(3).mep(&format!("run campaign.csv --endpoint {sim}")).exits(0);
+    s.write("other.csv", campaign(3..5)).mep(&format!("run other.csv --endpoint {sim}")).exits(0);
+    let (id, tally) = counted(&s, "campaign");
+    let served = Served::of(&s, HashMap::from([(id, Arc::clone(&tally)), counted(&s, "other")]));
+    let attempts = |told: &Figures| told.family("mep_batch_attempts_total");
+    let (of_campaign, of_other) = (("campaign accepted none".to_owned(), 3.0), ("other accepted none".to_owned(), 2.0));
+    assert_eq!(attempts(&served.metrics()), BTreeMap::from([of_campaign, of_other.clone()]));
+    // As a purge begins, before it has deleted anything.
+    s.execute("UPDATE batch SET purge_began_at = imported_at, purge_how = 'delete' WHERE name = 'campaign'");
+    let deleting = served.metrics();
+    assert_eq!(attempts(&deleting), BTreeMap::from([of_other.clone()]));
+    assert!(!deleting.text.contains("\"campaign\""), "{}", deleting.text);
+    s.execute("UPDATE batch SET purge_how = 'redact' WHERE name = 'campaign'");
+    assert_eq!(attempts(&served.metrics()).len(), 2, "what came of a batch stays where its texts are purged");
+    // Another batch of its number and its name has nothing of it.
+    s.execute("UPDATE batch SET imported_at = imported_at + 1 WHERE name = 'campaign'");
+    assert_eq!(attempts(&served.metrics()), BTreeMap::from([of_other]));
 }
 
 fn what_a_dead_run_left_is_unknown_when_served(database: Database) {

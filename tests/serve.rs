@@ -4,6 +4,7 @@ mod audit;
 mod cluster;
 mod either;
 mod page;
+mod page_of_figures;
 mod scenario;
 mod visitor;
 
@@ -17,6 +18,7 @@ use cluster::Database;
 use echo::{Echo, answer};
 use either::{On, facts};
 use page::Page;
+use page_of_figures::Figures;
 use rustix::process::Signal;
 use scenario::sending::send_sixty;
 use scenario::{Running, SERVICE, STATES, Scenario, campaign, phone};
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
                 a_database_that_was_put_back_says_so_on_every_page,
                 what_comes_to_rows_after_their_end_is_counted_again,
                 a_batch_that_has_the_number_of_a_deleted_one_has_its_own_figures,
+                two_open_batches_have_each_their_own_figures_rates_and_waits,
                 phone_numbers_are_masked_everywhere,
                 nothing_is_changed_by_looking,
             ],
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
                 few_may_listen_at_a_time,
                 what_programs_watch_is_open_as_it_is_told,
                 what_came_of_attempts_is_told_to_who_asks_for_figures_alone,
+                open_batches_are_counted_first_where_there_are_many,
                 heads_that_are_too_large_are_refused,
             ],
         ),
@@ -153,7 +157,8 @@ fn rows_are_chosen_by_state_and_code_and_turned_page_by_page(database: Database)
 fn a_batch_that_is_being_sent_is_live(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    s.campaign(30).mep(&format!("import campaign.csv --endpoint {sim} --rate 5")).exits(0);
+    // Slow until each page has told of it.
+    s.campaign(30).mep(&format!("import campaign.csv --endpoint {sim} --rate 1")).exits(0);
     let visitor = Visitor::of(&s);
     let mut all = visitor.listen("/events");
     let mut one = visitor.listen("/batch/campaign/events");
@@ -164,6 +169,7 @@ fn a_batch_that_is_being_sent_is_live(database: Database) {
     one.until_part_says("standing", "Being sent");
     runs.until_part_says("runs", "Living");
     all.until_part_says("batches", "Being sent");
+    s.mep("throttle campaign --rate 1000").exits(0);
     run.finish().exits(0);
     one.until_part_says("standing", ">Complete<");
     one.until_part_says("course", "30 requests in all");
@@ -209,6 +215,45 @@ fn a_database_that_was_put_back_says_so_on_every_page(database: Database) {
         );
         assert!(!text.contains("mep-batch run campaign"), "{path}: {text}");
     }
+}
+
+fn two_open_batches_have_each_their_own_figures_rates_and_waits(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--fault 1010=100%");
+    s.write("slow.csv", campaign(0..3)).mep(&format!("import slow.csv --endpoint {sim} --rate 7")).exits(0);
+    s.write("quick.csv", campaign(3..8)).mep(&format!("import quick.csv --endpoint {sim} --rate 50")).exits(0);
+    s.mep("run quick --wait 0").exits(5);
+    s.mep("pause slow").exits(0);
+    let visitor = Visitor::of(&s);
+    let mut told = String::new();
+    scenario::until("both are counted", || {
+        told = visitor.page("/metrics");
+        ["slow", "quick"].iter().all(|batch| told.contains(&format!("duration_seconds_count{{batch=\"{batch}\"}}")))
+    });
+    let told = Figures::read(&told);
+    let expected =
+        |figures: &[(&str, f64)]| figures.iter().map(|(labels, figure)| ((*labels).to_owned(), *figure)).collect();
+    for (family, figures) in [
+        ("rows", &[("slow pending", 3.0), ("quick pending", 5.0)][..]),
+        ("rate_limit_per_second", &[("slow", 7.0), ("quick", 50.0)]),
+        ("waiting", &[("slow paused", 1.0), ("quick retry", 1.0)]),
+        ("attempts_total", &[("quick retry 1010", 5.0)]),
+    ] {
+        assert!(told.families().contains(&format!("mep_batch_{family}")));
+        assert_eq!(told.family(&format!("mep_batch_{family}")), expected(figures), "{family}");
+    }
+    let paused = "3 rows wait because an operator paused the batch";
+    let retried = "for a retry";
+    for (batch, rows, limit, says, says_not) in
+        [("slow", 3, "7 requests a second", paused, retried), ("quick", 5, "50 requests a second", retried, paused)]
+    {
+        let page = counted_page(&visitor, &format!("/batch/{batch}"));
+        assert_eq!(page.figure(&["pending"]), rows, "{batch}");
+        let text = page.text();
+        assert!(text.contains(limit) && text.contains(says) && !text.contains(says_not), "{batch}:\n{text}");
+    }
+    let all = Page::new(visitor.page("/")).text();
+    assert!(all.contains(paused) && all.contains(retried), "{all}");
 }
 
 /// Waits until the causes of a batch's page are told with these rows each.
@@ -610,6 +655,35 @@ fn what_came_of_attempts_is_told_to_who_asks_for_figures_alone(_: Database) {
     let s = sent(Database::Sqlite);
     let visitor = Visitor::of(&s);
     scenario::until("the batch is counted", || visitor.page("/metrics").contains("mep_batch_attempts_total{"));
+}
+
+fn open_batches_are_counted_first_where_there_are_many(_: Database) {
+    let s = Scenario::new();
+    let sim = s.simulate("");
+    s.campaign(3).mep(&format!("run campaign.csv --endpoint {sim} --limit 2 --wait 0")).exits(5);
+    // Forty newer ones without rows.
+    s.execute(
+        "WITH RECURSIVE newer(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM newer WHERE n < 40)
+         INSERT INTO batch (id, name, service_id, endpoint, account, source_name, source_sha256, columns, settings, findings,
+             row_count, imported_at, confirmed_at)
+         SELECT id + n, 'newer-' || n, service_id, endpoint, account, source_name, source_sha256, columns, settings, findings,
+             0, imported_at, imported_at FROM batch, newer",
+    );
+    let visitor = Visitor::of(&s);
+    let mut told = String::new();
+    scenario::until("the open one is counted", || {
+        told = visitor.page("/metrics");
+        told.contains("mep_batch_attempts_total{batch=\"campaign\"")
+    });
+    let told = Figures::read(&told);
+    assert_eq!(told.of("mep_batch_attempts_total{batch=\"campaign\",outcome=\"accepted\",code=\"none\"}"), 2.0);
+    assert_eq!(
+        told.of("mep_batch_rows{batch=\"newer-40\",state=\"pending\"}"),
+        0.0,
+        "what costs nothing is told of all"
+    );
+    let all = Page::new(visitor.page("/")).text();
+    assert!(all.find("Nobody sends it") < all.find("newer-40"), "what is open stands first:\n{all}");
 }
 
 fn heads_that_are_too_large_are_refused(_: Database) {

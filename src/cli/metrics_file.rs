@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::failure::Usage;
 use crate::invocation::{BatchId, State, UnixMillis};
-use crate::report::{self, LastAccepted, Page, QueueFigures, Tallies};
+use crate::report::{self, LastAccepted, Page, QueueFigures, QueueReader, Tallies};
 use crate::run::{Measures, Which};
 use crate::store::{Store, is_database};
 
@@ -57,6 +57,7 @@ impl MetricsFile {
         let mut writer = Writer {
             file: self,
             store: Arc::clone(store),
+            queue: QueueReader::new(Arc::clone(store)),
             which: match which {
                 Which::Named(batches) => Some(batches.clone()),
                 Which::All => None,
@@ -100,6 +101,7 @@ impl Writing {
 struct Writer {
     file: MetricsFile,
     store: Arc<Store>,
+    queue: QueueReader,
     /// The run's batches; `None`: all.
     which: Option<Vec<BatchId>>,
     of_run: Measures,
@@ -122,6 +124,8 @@ impl Writer {
                 if let Some(looking_back) = self.looking_back.take().filter(|_| may_read) {
                     let _ = tokio::time::timeout(PATIENCE, looking_back).await; // what is not found by then is left out
                 }
+                // The last figures stay for long: all of them are read anew.
+                self.queue = QueueReader::new(Arc::clone(&self.store));
                 self.write(may_read).await;
                 return;
             }
@@ -157,14 +161,10 @@ impl Writer {
             self.late = Some(late);
             return None;
         }
-        let (store, which) = (Arc::clone(&self.store), self.which.clone());
+        let (queue, which) = (self.queue.clone(), self.which.clone());
         let mut reading = tokio::spawn(async move {
-            let read = async {
-                let now = store.now().await?;
-                report::queue_figures(&store, which.as_deref(), now).await
-            };
             let failed = |error| tracing::debug!("the figures of the batches cannot be read: {error}");
-            read.await.map_err(failed).ok()
+            queue.read(which.as_deref(), PATIENCE).await.map_err(failed).ok()
         });
         match tokio::time::timeout(PATIENCE, &mut reading).await {
             Ok(read) => read.ok().flatten(),

@@ -59,6 +59,7 @@ mod tests {
             pid: 4_194_304,
             started_at: at.clone(),
             alive,
+            sends: true,
             last_seen_at: at,
             silent_for_ms,
             in_flight: 16,

@@ -3,7 +3,7 @@
 use super::status::{self, BatchStatus};
 use super::tally::{Tally, tally};
 use crate::invocation::{BatchId, Counts, RunId, State, UnixMillis};
-use crate::store::{self, Batch, PastAction, PastRun, Store, UnknownView};
+use crate::store::{self, ActionRecord, Batch, PastAction, PastRun, Store, UnknownView};
 
 /// Unknown rows and lines that are told one by one: beyond, `resolve` and `export` list them.
 pub const ROWS_TOLD: u32 = 50;
@@ -28,7 +28,7 @@ pub struct Campaign {
     /// How many more there were before them.
     pub earlier_runs: usize,
     /// What operators did, oldest first; [`ACTIONS_TOLD`] at most.
-    pub actions: Vec<PastAction>,
+    pub actions: Vec<CampaignAction>,
     /// Its unknown rows; [`ROWS_TOLD`] at most.
     pub unknown: Vec<UnknownView>,
     /// The lines of those that may have been texted twice; [`ROWS_TOLD`] at most.
@@ -52,6 +52,15 @@ pub struct CampaignRun {
     pub is_alive: bool,
     /// The attempts that it made of the batch's rows.
     pub attempts: i64,
+}
+
+/// What an operator did, and to how many rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CampaignAction {
+    /// The act.
+    pub action: ActionRecord,
+    /// How many rows it changed, each by itself.
+    pub rows: i64,
 }
 
 impl Campaign {
@@ -163,10 +172,14 @@ pub(super) fn put_together(
         attempts: tally.runs.get(&run.id).copied().unwrap_or_default(),
         run: run.clone(),
     });
+    let actions = past.actions.iter().map(|PastAction { id, action }| CampaignAction {
+        action: action.clone(),
+        rows: tally.acts.get(id).copied().unwrap_or_default(),
+    });
     Campaign {
         runs: runs.collect(),
         earlier_runs: past.earlier_runs,
-        actions: past.actions.clone(),
+        actions: actions.collect(),
         unknown: past.unknown.clone(),
         possible_duplicates: past.possible_duplicates.clone(),
         repeated_request_ids: past.repeated_request_ids,

@@ -1,6 +1,7 @@
 //! The figures of all batches for who looks at them again and again: what costs little is read each time, what costs more once a
 //! second at most for all who look.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -153,15 +154,21 @@ impl Figures {
         }))
     }
 
-    /// Has the newest batches counted, as many as there is room for: for who asks for their figures without looking at any.
+    /// Has batches counted, as many as there is room for: those of which rows are still to be sent, then the newest. For who asks
+    /// for their figures without looking at any.
     ///
     /// # Errors
     ///
     /// The database cannot be read.
-    pub async fn follow_newest(&self) -> store::Result<()> {
-        for batch in self.store.batches().await?.iter().rev().take(FOLLOWED_MAX) {
-            self.followers.look_if_there_is_room(&self.store, batch);
-        }
+    pub async fn follow(&self) -> store::Result<()> {
+        let batches = self.store.batches().await?;
+        let ids: Vec<_> = batches.iter().map(|batch| batch.id).collect();
+        let counts = self.store.counts(&ids).await?;
+        let is_open = |counts: &Counts| counts[State::Pending] + counts[State::Sending] > 0;
+        let mut wanted: Vec<(bool, &Batch)> = counts.iter().map(is_open).zip(&batches).collect();
+        wanted.sort_by_key(|(is_open, batch)| (!is_open, Reverse(batch.id)));
+        let wanted: Vec<&Batch> = wanted.into_iter().map(|(_, batch)| batch).take(FOLLOWED_MAX).collect();
+        self.followers.follow_these(&self.store, &wanted);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 
 use super::follow::{Counting, Known, Step};
-use super::tally::Tally;
+use super::metrics::Tallies;
 use crate::invocation::{BatchId, UnixMillis};
 use crate::store::{Batch, Store};
 
@@ -50,7 +50,10 @@ struct Followed {
     /// Whether its place was given to another one.
     is_forgotten: AtomicBool,
     known: watch::Sender<Arc<Known>>,
-    looked_at: Mutex<Instant>,
+    /// When somebody asked for its figures last.
+    asked_at: Mutex<Instant>,
+    /// When somebody did who looks at it in particular; `None`: nobody has.
+    looked_at: Mutex<Option<Instant>>,
     counting: tokio::sync::Mutex<Counting>,
 }
 
@@ -58,20 +61,27 @@ impl Followers {
     /// What is known of a batch. From now on it is followed for a while.
     pub(super) fn look(&self, store: &Arc<Store>, batch: &Batch) -> watch::Receiver<Arc<Known>> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= FOLLOWED_MAX && !all.contains_key(&batch.id) {
-            forget_the_oldest(&mut all);
+        let is_full = all.len() >= FOLLOWED_MAX && !all.contains_key(&batch.id);
+        if is_full && !forget(&mut all, |followed| !followed.is_looked_at()) {
+            forget(&mut all, |_| true);
         }
-        self.follow(&mut all, store, batch).known.subscribe()
+        let followed = self.follow(&mut all, store, batch);
+        *followed.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        followed.known.subscribe()
     }
 
-    /// Likewise, for who does not look at it in particular: nobody else's batch makes room for it.
-    pub(super) fn look_if_there_is_room(&self, store: &Arc<Store>, batch: &Batch) {
+    /// Likewise of several, for who looks at none in particular: what somebody does look at makes no room for them, and what nobody
+    /// asks for any more does.
+    pub(super) fn follow_these(&self, store: &Arc<Store>, batches: &[&Batch]) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= FOLLOWED_MAX && !all.contains_key(&batch.id) {
-            all.retain(|_, followed| followed.unseen_for() < LOOKED_AT);
-        }
-        if all.len() < FOLLOWED_MAX || all.contains_key(&batch.id) {
-            self.follow(&mut all, store, batch);
+        let is_wanted = |id: BatchId| batches.iter().any(|batch| batch.id == id);
+        for batch in batches {
+            if all.len() >= FOLLOWED_MAX && !all.contains_key(&batch.id) {
+                forget(&mut all, |followed| !is_wanted(followed.batch) && !followed.is_looked_at());
+            }
+            if all.len() < FOLLOWED_MAX || all.contains_key(&batch.id) {
+                self.follow(&mut all, store, batch);
+            }
         }
     }
 
@@ -81,7 +91,7 @@ impl Followers {
             followed.is_forgotten.store(true, Ordering::Relaxed);
             *followed = Arc::new(Followed::new(batch));
         }
-        *followed.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *followed.asked_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         if let Ok(counting) = Arc::clone(followed).counting.try_lock() {
             // Nobody counts it.
             drop(counting);
@@ -91,18 +101,21 @@ impl Followers {
     }
 
     /// The figures of those whose lines were all counted.
-    pub(super) fn tallies(&self) -> HashMap<BatchId, Arc<Tally>> {
+    pub(super) fn tallies(&self) -> Tallies {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = all.values().map(|followed| (followed.batch, Arc::clone(&followed.known.borrow())));
-        known.filter(|(_, known)| known.is_complete).map(|(batch, known)| (batch, Arc::clone(&known.tally))).collect()
+        let of =
+            |followed: &Arc<Followed>| ((followed.batch, followed.imported_at), Arc::clone(&followed.known.borrow()));
+        let known = all.values().map(of).filter(|(_, known)| known.is_complete);
+        known.map(|(batch, known)| (batch, Arc::clone(&known.tally))).collect()
     }
 }
 
-fn forget_the_oldest(all: &mut HashMap<BatchId, Arc<Followed>>) {
-    let oldest = all.values().max_by_key(|followed| followed.unseen_for()).map(|followed| followed.batch);
-    if let Some(followed) = oldest.and_then(|batch| all.remove(&batch)) {
-        followed.is_forgotten.store(true, Ordering::Relaxed);
-    }
+/// Forgets that of these which nobody has asked for for the longest; whether there was one.
+fn forget(all: &mut HashMap<BatchId, Arc<Followed>>, which: impl Fn(&Followed) -> bool) -> bool {
+    let those = all.values().filter(|followed| which(followed));
+    let oldest = those.max_by_key(|followed| followed.unasked_for()).map(|followed| followed.batch);
+    let forgotten = oldest.and_then(|batch| all.remove(&batch));
+    forgotten.inspect(|followed| followed.is_forgotten.store(true, Ordering::Relaxed)).is_some()
 }
 
 impl Followed {
@@ -112,17 +125,22 @@ impl Followed {
             imported_at: batch.imported_at,
             is_forgotten: AtomicBool::new(false),
             known: watch::Sender::default(),
-            looked_at: Mutex::new(Instant::now()),
+            asked_at: Mutex::new(Instant::now()),
+            looked_at: Mutex::default(),
             counting: tokio::sync::Mutex::new(Counting::new(batch.id)),
         }
     }
 
-    fn unseen_for(&self) -> Duration {
-        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    fn unasked_for(&self) -> Duration {
+        self.asked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    fn is_looked_at(&self) -> bool {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() < LOOKED_AT)
     }
 
     fn is_wanted(&self) -> bool {
-        self.unseen_for() < LOOKED_AT && !self.is_forgotten.load(Ordering::Relaxed)
+        self.unasked_for() < LOOKED_AT && !self.is_forgotten.load(Ordering::Relaxed)
     }
 
     async fn count(self: Arc<Self>, store: Arc<Store>, turn: Arc<Semaphore>) {

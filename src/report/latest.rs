@@ -52,17 +52,14 @@ impl<T: Send + Sync + 'static> Latest<T> {
         if !self.is_fresh() {
             told.mark_unchanged();
             if !self.0.is_reading.swap(true, Ordering::AcqRel) {
-                let shared = Arc::clone(&self.0);
+                let reading = Reading { shared: Arc::clone(&self.0), read: None };
                 tokio::spawn(async move {
                     let began = Instant::now();
                     let figure = read.await.map(Arc::new).map_err(Arc::new);
-                    let took = began.elapsed();
-                    // Before anybody is told, so that who is told late can read it anew.
-                    shared.is_reading.store(false, Ordering::Release);
-                    shared.read.send_replace(Some(Read { figure, at: Instant::now(), took }));
+                    reading.end(Read { figure, at: Instant::now(), took: began.elapsed() });
                 });
             }
-            // It is late, or whoever read it is gone: then the last one is what there is.
+            // It is late: then the last one is what there is.
             let _ = tokio::time::timeout(patience, told.changed()).await;
         }
         let latest = self.0.read.borrow();
@@ -74,6 +71,27 @@ impl<T: Send + Sync + 'static> Latest<T> {
 
     fn is_fresh(&self) -> bool {
         self.0.read.borrow().as_ref().is_some_and(|read| read.at.elapsed() < FRESH.max(read.took * FRESH_TIMES))
+    }
+}
+
+/// A reading that goes on. However it ends, whoever waits for it is told, and it can be read anew: where it was broken off,
+/// there is no figure, and not one that would be taken for the latest for ever.
+struct Reading<T> {
+    shared: Arc<Shared<T>>,
+    read: Option<Read<T>>,
+}
+
+impl<T> Reading<T> {
+    fn end(mut self, read: Read<T>) {
+        self.read = Some(read);
+    }
+}
+
+impl<T> Drop for Reading<T> {
+    fn drop(&mut self) {
+        // Before anybody is told, so that who is told late can read it anew.
+        self.shared.is_reading.store(false, Ordering::Release);
+        self.shared.read.send_replace(self.read.take());
     }
 }
 
@@ -108,5 +126,15 @@ mod tests {
         tell.send(7).expect("it is being read");
         let seven = latest.get(Duration::from_secs(60), async { unreachable!("it is being read already") }).await;
         assert_eq!(*seven.expect("a figure").expect("no error"), 7);
+    }
+    #[tokio::test]
+    async fn a_reading_that_was_broken_off_leaves_no_figure_and_is_repeated() {
+        let latest = Latest::<u32>::default();
+        let broken = || latest.get(Duration::from_secs(60), async { unreachable!("as a defect would") });
+        assert!(broken().await.is_none() && broken().await.is_none());
+        let seven = latest.get(Duration::from_secs(60), async { Ok(7) }).await;
+        assert_eq!(*seven.expect("a figure").expect("no error"), 7);
+        latest.0.read.send_modify(|read| read.iter_mut().for_each(|read| read.at -= FRESH));
+        assert!(broken().await.is_none(), "the last one is no figure of this moment");
     }
 }

@@ -11,5 +11,5 @@ mod run;
 
 pub use families::FAMILIES;
 pub use page::{LastAccepted, Page, Tallies};
-pub use queue::{QueueFigures, last_accepted, queue_figures};
+pub use queue::{QueueFigures, QueueReader, last_accepted};
 pub use run::RunFigures;

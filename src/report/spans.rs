@@ -15,6 +15,8 @@ const SPAN_SECONDS: [i64; 12] = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 10_80
 pub struct Span {
     /// Requests that were written, or may have been.
     pub sent: i64,
+    /// Attempts of which the answer, or that none came, leaves open whether a text was sent.
+    pub unclear: i64,
     /// Attempts by outcome, those that were not sent included.
     pub outcomes: BTreeMap<Outcome, i64>,
 }
@@ -22,6 +24,7 @@ pub struct Span {
 impl Span {
     fn add(&mut self, other: &Span) {
         self.sent += other.sent;
+        self.unclear += other.unclear;
         for (outcome, attempts) in &other.outcomes {
             *self.outcomes.entry(*outcome).or_default() += attempts;
         }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::spans::{Span, Spans};
 use crate::invocation::{Outcome, RunId, SkipReason, State, UnixMillis};
-use crate::store::{self, AttemptCount, Batch, Cause, LINES_NAMED, LineTally, Store, Trouble};
+use crate::store::{self, AttemptCount, Batch, Cause, LINES_NAMED, LineTally, Store, Trouble, Witness};
 
 /// Lines that are counted by one question to the database.
 const CHUNK_LINES: u32 = 50_000;
@@ -20,10 +20,14 @@ pub struct Tally {
     pub rows: BTreeMap<(State, Option<u32>), i64>,
     /// What the attempts came to: outcome, the answer's status, its code.
     pub attempts: BTreeMap<(Outcome, Option<u16>, Option<u32>), i64>,
+    /// Those among them that were told to be unknown before, and late to be this: outcome and code.
+    pub late: BTreeMap<(Outcome, Option<u32>), i64>,
     /// Milliseconds from the start of a request to its outcome, and of how many answered attempts.
     pub answer_times: BTreeMap<u32, i64>,
     /// How many attempts each run made.
     pub runs: BTreeMap<RunId, i64>,
+    /// How many rows each act of an operator changed, by the act's number.
+    pub acts: BTreeMap<i64, i64>,
     /// Why rows are not accepted.
     pub troubles: BTreeMap<Cause, TroubleRows>,
     /// Rows of further causes, where there are too many to keep apart.
@@ -54,6 +58,9 @@ impl Tally {
         for (run, attempts) in &part.runs {
             *self.runs.entry(*run).or_default() += attempts;
         }
+        for (act, rows) in &part.acts {
+            *self.acts.entry(*act).or_default() += rows;
+        }
         part.troubles.iter().for_each(|trouble| self.add_trouble(trouble));
         part.attempts.iter().for_each(|count| self.add_attempts(count));
     }
@@ -66,11 +73,17 @@ impl Tally {
         for (key, attempts) in &other.attempts {
             *self.attempts.entry(*key).or_default() += attempts;
         }
+        for (key, attempts) in &other.late {
+            *self.late.entry(*key).or_default() += attempts;
+        }
         for (ms, attempts) in &other.answer_times {
             *self.answer_times.entry(*ms).or_default() += attempts;
         }
         for (run, attempts) in &other.runs {
             *self.runs.entry(*run).or_default() += attempts;
+        }
+        for (act, rows) in &other.acts {
+            *self.acts.entry(*act).or_default() += rows;
         }
         for (cause, TroubleRows { rows, lines }) in &other.troubles {
             self.add_trouble(&Trouble { cause: cause.clone(), rows: *rows, lines: lines.clone() });
@@ -126,8 +139,15 @@ impl Tally {
             let at = UnixMillis(count.second * 1000);
             self.last_accepted_at = Some(self.last_accepted_at.map_or(at, |last| last.max(at)));
         }
+        if count.witness == Witness::LateRun {
+            *self.late.entry((count.outcome, count.code)).or_default() += count.attempts;
+        }
         let sent = if count.is_sent { count.attempts } else { 0 };
-        self.spans.add(count.second, &Span { sent, outcomes: BTreeMap::from([(count.outcome, count.attempts)]) });
+        // Of a run that is gone there is no answer that could be unclear.
+        let is_unclear = count.outcome == Outcome::Unknown && count.witness != Witness::Judge;
+        let unclear = if is_unclear { count.attempts } else { 0 };
+        let outcomes = BTreeMap::from([(count.outcome, count.attempts)]);
+        self.spans.add(count.second, &Span { sent, unclear, outcomes });
     }
 }
 
@@ -166,7 +186,7 @@ mod tests {
     use crate::store::RowCount;
 
     fn attempts(second: i64, outcome: Outcome, attempts: i64) -> AttemptCount {
-        AttemptCount { second, outcome, http_status: None, code: None, is_sent: true, attempts }
+        AttemptCount { second, outcome, http_status: None, code: None, is_sent: true, witness: Witness::Run, attempts }
     }
 
     #[test]

@@ -24,14 +24,18 @@ pub struct PastRun {
     pub ended: Option<(UnixMillis, String)>,
 }
 
-/// An act with how many rows it changed.
+/// An act with its number, by which the rows are known that it changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastAction {
+    /// Its number.
+    pub id: i64,
     /// The act.
     pub action: ActionRecord,
-    /// How many rows it changed, each by itself.
-    pub rows: i64,
 }
+
+/// In the order of their numbers, which is that of their lines, and of the index: the first are found without a look at all.
+pub(super) const DUPLICATE_LINES: &str = "SELECT line FROM invocation WHERE batch_id = $1 AND possible_duplicate = 1
+    AND state = 'accepted' ORDER BY id LIMIT $2";
 
 /// The statement that reads runs, with which of them.
 macro_rules! select_runs {
@@ -61,26 +65,20 @@ impl Store {
 
     /// What operators did to a batch and to its rows, but for starting runs: the first `limit` acts, oldest first.
     pub async fn all_actions(&self, batch: BatchId, limit: u32) -> Result<Vec<PastAction>> {
-        const ALL: &str = "SELECT kind, at, who, host, version, reason, detail, COALESCE(changed.changed_rows, 0) AS changed_rows
-            FROM action LEFT JOIN
-                (SELECT action_id, COUNT(*) AS changed_rows FROM action_row WHERE invocation_id > $2 AND invocation_id < $3
-                 GROUP BY action_id) AS changed ON changed.action_id = action.id
-            WHERE batch_id = $1 AND kind <> 'run' ORDER BY action.id LIMIT $4";
+        const ALL: &str = "SELECT id, kind, at, who, host, version, reason, detail FROM action
+            WHERE batch_id = $1 AND kind <> 'run' ORDER BY id LIMIT $2";
         let failed = || self.failed("list the batch's actions");
-        let (start, end) = batch.row_bounds();
-        let all = query(ALL).bind(batch.0).bind(start).bind(end).bind(limit);
-        let rows = all.fetch_all(&self.readers()).await.map_err(failed())?;
-        let read = |row: &Row| Ok(PastAction { action: read_action(row)?, rows: row.get("changed_rows")? });
+        let rows = query(ALL).bind(batch.0).bind(limit).fetch_all(&self.readers()).await.map_err(failed())?;
+        let read = |row: &Row| Ok(PastAction { id: row.get("id")?, action: read_action(row)? });
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
     }
 
     /// The first `limit` lines of a batch that were accepted and may have been before, as
     /// [`possible_duplicates`](Store::possible_duplicates) counts them.
     pub async fn possible_duplicate_lines(&self, batch: BatchId, limit: u32) -> Result<Vec<u32>> {
-        const LINES: &str = "SELECT line FROM invocation WHERE batch_id = $1 AND possible_duplicate = 1
-            AND state = 'accepted' ORDER BY line LIMIT $2";
         let failed = || self.failed("list possible duplicates");
-        let rows = query(LINES).bind(batch.0).bind(limit).fetch_all(&self.readers()).await.map_err(failed())?;
+        let rows =
+            query(DUPLICATE_LINES).bind(batch.0).bind(limit).fetch_all(&self.readers()).await.map_err(failed())?;
         rows.iter().map(|row| row.small(0)).collect::<sqlx::Result<_>>().map_err(failed())
     }
 }

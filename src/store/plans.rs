@@ -5,6 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::chunk::{SKIP, SKIPPED};
 use super::given::{Columns, Given};
 use super::monitor::DUPLICATES;
+use super::past::DUPLICATE_LINES;
 use super::query::REPEATED;
 use super::settle::{ACCEPTED, MOVE, MOVE_ACCEPTED, NEXT, OUTCOMES, RECORD, RECORD_ACCEPTED};
 use super::statement::{On, Value};
@@ -37,6 +38,12 @@ async fn request_ids_are_compared_among_the_last_requests_and_no_row_is_read() {
 #[tokio::test]
 async fn possible_duplicates_of_all_batches_are_counted_without_a_look_at_other_rows() {
     assert_eq!(steps(DUPLICATES).await, ["SCAN invocation USING INDEX invocation_possible_duplicate"]);
+}
+
+#[tokio::test]
+async fn the_first_possible_duplicates_are_found_without_a_look_at_all() {
+    let by_index = "SEARCH invocation USING INDEX invocation_possible_duplicate (batch_id=?)";
+    assert_eq!(steps(DUPLICATE_LINES).await, [by_index], "and they are not sorted");
 }
 
 /// The steps of a statement that is given rows, but for those that read what it is given.

@@ -23,6 +23,8 @@ pub struct LineTally {
     pub answer_times: Vec<(u32, i64)>,
     /// How many attempts each run made.
     pub runs: Vec<(RunId, i64)>,
+    /// How many rows each act of an operator changed, by the act's number.
+    pub acts: Vec<(i64, i64)>,
 }
 
 /// Rows that stand alike.
@@ -77,8 +79,21 @@ pub struct AttemptCount {
     pub code: Option<u32>,
     /// Whether a request was written, or may have been.
     pub is_sent: bool,
+    /// Who told of them.
+    pub witness: Witness,
     /// How many.
     pub attempts: i64,
+}
+
+/// Who told what came of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Witness {
+    /// Its run, in time.
+    Run,
+    /// Whoever found its run dead: it is unknown.
+    Judge,
+    /// Its run, which lived after all, when it had been told to be unknown.
+    LateRun,
 }
 
 /// What tells that rows which had come to their end are other than they were: an operator's act, or what a run that was thought
@@ -100,13 +115,17 @@ const TROUBLES: &str = "SELECT line, state, http_status, code, refused_by, reaso
     WHERE place <= $3 ORDER BY state, http_status, code, refused_by, reason, message, line";
 
 const ATTEMPTS: &str = "SELECT finished_at / 1000 AS second, outcome, http_status, code,
-        CAST(CASE WHEN sent_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_sent, COUNT(*) AS attempts
-    FROM attempt WHERE invocation_id BETWEEN $1 AND $2 GROUP BY 1, 2, 3, 4, 5";
+        CAST(CASE WHEN sent_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_sent, judged + late AS told,
+        COUNT(*) AS attempts
+    FROM attempt WHERE invocation_id BETWEEN $1 AND $2 GROUP BY 1, 2, 3, 4, 5, 6";
 
 const ANSWER_TIMES: &str = "SELECT finished_at - sent_at AS ms, COUNT(*) FROM attempt
     WHERE invocation_id BETWEEN $1 AND $2 AND http_status IS NOT NULL AND sent_at IS NOT NULL GROUP BY 1";
 
 const RUNS: &str = "SELECT run_id, COUNT(*) FROM attempt WHERE invocation_id BETWEEN $1 AND $2 GROUP BY run_id";
+
+const ACTS: &str =
+    "SELECT action_id, COUNT(*) FROM action_row WHERE invocation_id BETWEEN $1 AND $2 GROUP BY action_id";
 
 impl Store {
     /// Counts what came of the lines, each named by its number in the file.
@@ -122,6 +141,7 @@ impl Store {
         let attempts = ask(ATTEMPTS).fetch_all(&readers).await.map_err(failed())?;
         let runs = ask(RUNS).fetch_all(&readers).await.map_err(failed())?;
         let times = ask(ANSWER_TIMES).fetch_all(&readers).await.map_err(failed())?;
+        let acts = ask(ACTS).fetch_all(&readers).await.map_err(failed())?;
         Ok(LineTally {
             rows: rows.iter().map(|row| self.row_count(row)).collect::<Result<_>>()?,
             troubles: self.troubles(&troubles)?,
@@ -135,6 +155,11 @@ impl Store {
             runs: runs
                 .iter()
                 .map(|row| Ok((RunId(row.get(0)?), row.get(1)?)))
+                .collect::<sqlx::Result<_>>()
+                .map_err(failed())?,
+            acts: acts
+                .iter()
+                .map(|row| Ok((row.get(0)?, row.get(1)?)))
                 .collect::<sqlx::Result<_>>()
                 .map_err(failed())?,
         })
@@ -214,6 +239,12 @@ impl Store {
             http_status: row.small_or_null("http_status").map_err(failed())?,
             code: row.small_or_null("code").map_err(failed())?,
             is_sent: row.get::<i64>("is_sent").map_err(failed())? != 0,
+            // A late one was judged before.
+            witness: match row.get::<i64>("told").map_err(failed())? {
+                0 => Witness::Run,
+                1 => Witness::Judge,
+                _ => Witness::LateRun,
+            },
             attempts: row.get("attempts").map_err(failed())?,
         })
     }

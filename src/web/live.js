@@ -69,7 +69,11 @@
     source = new EventSource(place.dataset.events);
     source.addEventListener("part", (event) => { part(event); live(); });
     source.addEventListener("alive", live);
-    source.addEventListener("trouble", (event) => lost(JSON.parse(event.data).split("\n")[0]));
+    source.addEventListener("trouble", (event) => {
+      // The connection lives: what is wrong lies behind it.
+      heard = Date.now();
+      lost(JSON.parse(event.data).split("\n")[0]);
+    });
     source.onerror = () => {
       // A browser gives up where the answer is a refusal: another server has started, or too many listen.
       const isRefused = source.readyState === EventSource.CLOSED;

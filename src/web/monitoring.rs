@@ -11,16 +11,20 @@ use axum::routing::get;
 use tokio::sync::Semaphore;
 
 use crate::invocation::UnixMillis;
-use crate::report::{self, CONTENT_TYPE, LastAccepted, Page, Tallies};
+use crate::report::{CONTENT_TYPE, LastAccepted, Page, QueueReader, Tallies};
 use crate::store::Store;
 
 /// How long the database may take to answer.
 const HEALTHY: Duration = Duration::from_secs(1);
 
+/// How long figures are waited for that take long to count: a page has 0.3 s in all.
+const PATIENCE: Duration = Duration::from_millis(90);
+
 /// Who answers programs that watch.
 #[derive(Clone)]
 pub struct Monitoring {
     store: Arc<Store>,
+    queue: QueueReader,
     tallies: Arc<dyn Fn() -> Tallies + Send + Sync>,
     /// One question about its health at a time: of a database that hangs nobody asks more and more.
     asking: Arc<Semaphore>,
@@ -29,7 +33,8 @@ pub struct Monitoring {
 impl Monitoring {
     /// Tells of this queue; `tallies` gives what has been counted of its batches so far.
     pub fn new(store: Arc<Store>, tallies: impl Fn() -> Tallies + Send + Sync + 'static) -> Monitoring {
-        Monitoring { store, tallies: Arc::new(tallies), asking: Arc::new(Semaphore::new(1)) }
+        let queue = QueueReader::new(Arc::clone(&store));
+        Monitoring { store, queue, tallies: Arc::new(tallies), asking: Arc::new(Semaphore::new(1)) }
     }
 
     /// `/metrics`.
@@ -68,12 +73,11 @@ impl Monitoring {
 }
 
 async fn metrics(State(monitoring): State<Monitoring>) -> Response {
-    let store = Arc::clone(&monitoring.store);
+    // Before the batches: of one whose deletion has begun since, more was counted than is there, and of one before, it is left out.
+    let tallies = (monitoring.tallies)();
+    let reader = monitoring.queue.clone();
     // A task of its own: who asked may be gone before the database has answered.
-    let read = tokio::spawn(async move {
-        let now = store.now().await?;
-        report::queue_figures(&store, None, now).await
-    });
+    let read = tokio::spawn(async move { reader.read(None, PATIENCE).await });
     let queue = match read.await {
         Ok(Ok(queue)) => Some(queue),
         Ok(Err(error)) => {
@@ -89,7 +93,7 @@ async fn metrics(State(monitoring): State<Monitoring>) -> Response {
         now: UnixMillis::now(),
         is_shared: monitoring.store.is_shared(),
         queue: queue.as_ref(),
-        tallies: &(monitoring.tallies)(),
+        tallies: &tallies,
         last_accepted: &LastAccepted::new(),
         run: None,
     };

@@ -45,7 +45,7 @@ impl Router {
             // Counted for the next time: who asks for figures does so again and again.
             let site = Arc::clone(&counted);
             tokio::spawn(async move {
-                if let Err(error) = site.figures.follow_newest().await {
+                if let Err(error) = site.figures.follow().await {
                     tracing::debug!("the batches cannot be followed: {error}");
                 }
             });

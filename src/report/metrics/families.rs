@@ -29,7 +29,7 @@ families! {
     UNKNOWN: Gauge, Both, "mep_batch_unknown_rows", ["batch"],
         "Rows of which nobody can know whether they were sent: unknown ones, and those that a dead run left in flight.";
     DUPLICATES: Gauge, Both, "mep_batch_possible_duplicate_rows", ["batch"],
-        "Accepted rows of which an earlier attempt may have got through too.";
+        "Accepted rows of which an earlier attempt may have got through too; left out while they are being counted.";
     OLDEST_DUE: Gauge, Both, "mep_batch_oldest_due_timestamp_seconds", ["batch"],
         "Since when the pending row is due that has been for longest; left out where none is due.";
     LAST_ACCEPTED: Gauge, Both, "mep_batch_last_accepted_timestamp_seconds", ["batch"],
@@ -53,7 +53,7 @@ families! {
     OPEN_RUN_RATE: Gauge, Both, "mep_batch_open_run_outcomes_per_second", ["run", "host"],
         "Outcomes a second of late of a run that has not ended, as it counts them.";
     ATTEMPTS: Counter, Server, "mep_batch_attempts_total", ["batch", "outcome", "code"],
-        "Attempts that are stored; left out for a batch that is not counted yet.";
+        "Attempts that are stored, by what was told of them first; left out for a batch that is not counted yet.";
     REQUEST_DURATION: Histogram, Server, "mep_batch_request_duration_seconds", ["batch"],
         "From the start of a request to its outcome, of attempts that were answered; left out for a batch that is not counted yet.";
     RUN_ACTIVE: Gauge, Run, "mep_batch_run_active", [],

@@ -1,6 +1,8 @@
 //! How the queue stands, as the database tells it at little cost: no row of a batch is read but the one that is due next.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::families::{
     CANCELLED, DUPLICATES, GATE_CLOSED, OLDEST_DUE, OPEN_RUN_IN_FLIGHT, OPEN_RUN_RATE, OPEN_RUN_SILENT, PAUSED,
@@ -10,8 +12,9 @@ use super::labels::{GATE_REASONS, endpoint_label};
 use super::page::seconds;
 use crate::invocation::{BatchId, Counts, Hold, RunId, State, UnixMillis};
 use crate::report::exposition::Exposition;
+use crate::report::latest::Latest;
 use crate::report::{hours, tally};
-use crate::store::{self, Batch, ClosedBecause, Confirmation, NextDue, RunView, Store};
+use crate::store::{self, Batch, ClosedBecause, Confirmation, NextDue, PurgeHow, RunView, Store};
 
 /// Why pending rows may wait: the words of `status`.
 const REASONS: [&str; 10] = [
@@ -40,10 +43,12 @@ pub struct QueueFigures {
 #[derive(Debug, Clone)]
 pub(super) struct BatchFigures {
     pub(super) id: BatchId,
+    pub(super) imported_at: UnixMillis,
     pub(super) name: String,
     counts: Counts,
     orphaned: i64,
-    possible_duplicates: i64,
+    /// `None` while they are being counted.
+    possible_duplicates: Option<i64>,
     due_since: Option<UnixMillis>,
     rate: Option<f64>,
     is_paused: bool,
@@ -52,17 +57,49 @@ pub(super) struct BatchFigures {
     waits_for: Vec<&'static str>,
 }
 
-/// Reads how the queue stands: of these batches, or of all.
-///
-/// # Errors
-///
-/// The database cannot be read.
-pub async fn queue_figures(store: &Store, which: Option<&[BatchId]>, now: UnixMillis) -> store::Result<QueueFigures> {
+/// Who reads how the queue stands, again and again.
+#[derive(Clone)]
+pub struct QueueReader {
+    store: Arc<Store>,
+    /// Kept for a while: to count them takes the longer the more there are.
+    possible_duplicates: Latest<BTreeMap<BatchId, i64>>,
+}
+
+impl QueueReader {
+    /// Reads it there.
+    #[must_use]
+    pub fn new(store: Arc<Store>) -> QueueReader {
+        QueueReader { store, possible_duplicates: Latest::default() }
+    }
+
+    /// How it stands: of these batches, or of all; a batch that is being deleted is gone from the first moment on.
+    ///
+    /// What takes long to count is waited for so long: then it is as it was counted last, or left out.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn read(&self, which: Option<&[BatchId]>, patience: Duration) -> Result<QueueFigures, Arc<store::Error>> {
+        let store = Arc::clone(&self.store);
+        let counted = self.possible_duplicates.get(patience, async move { store.all_possible_duplicates().await });
+        let possible_duplicates = counted.await.transpose()?;
+        read(&self.store, which, possible_duplicates.as_deref()).await.map_err(Arc::new)
+    }
+}
+
+async fn read(
+    store: &Store,
+    which: Option<&[BatchId]>,
+    duplicates: Option<&BTreeMap<BatchId, i64>>,
+) -> store::Result<QueueFigures> {
+    let now = store.now().await?;
     let mut batches = store.batches().await?;
-    batches.retain(|batch| which.is_none_or(|wanted| wanted.contains(&batch.id)));
+    batches.retain(|batch| {
+        let is_being_deleted = batch.purge.is_some_and(|purge| purge.how == PurgeHow::Delete);
+        !is_being_deleted && which.is_none_or(|wanted| wanted.contains(&batch.id))
+    });
     let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id).collect();
     let counts = store.counts(&ids).await?;
-    let duplicates = store.all_possible_duplicates().await?;
     let runs = store.open_runs().await?;
     let alive: Vec<RunId> = runs.iter().filter(|run| run.is_alive).map(|run| run.id).collect();
     let mut figures = QueueFigures { batches: Vec::with_capacity(batches.len()), gates: BTreeMap::new(), runs };
@@ -77,9 +114,10 @@ pub async fn queue_figures(store: &Store, which: Option<&[BatchId]>, now: UnixMi
         let possible_since = batch.imported_at.max(batch.settings.schedule.not_before.unwrap_or(batch.imported_at));
         figures.batches.push(BatchFigures {
             id: batch.id,
+            imported_at: batch.imported_at,
             name: batch.name.clone(),
             orphaned: if counts[State::Sending] > 0 { store.orphaned(batch.id, &alive).await? } else { 0 },
-            possible_duplicates: duplicates.get(&batch.id).copied().unwrap_or_default(),
+            possible_duplicates: duplicates.map(|counted| counted.get(&batch.id).copied().unwrap_or_default()),
             due_since: due.map(|due| due.max(possible_since)),
             rate: batch.rate(),
             is_paused: batch.paused_at.is_some(),
@@ -167,7 +205,9 @@ impl BatchFigures {
             page.add(&ROWS, &[name, state.as_str()], rows);
         }
         page.add(&UNKNOWN, &[name], self.counts[State::Unknown] + self.orphaned);
-        page.add(&DUPLICATES, &[name], self.possible_duplicates);
+        if let Some(rows) = self.possible_duplicates {
+            page.add(&DUPLICATES, &[name], rows);
+        }
         if let Some(since) = self.due_since {
             page.add(&OLDEST_DUE, &[name], seconds(since));
         }

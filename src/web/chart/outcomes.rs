@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn course(counts: &[(i64, &[(Outcome, i64)])]) -> Course {
-        let span = |counts: &[(Outcome, i64)]| Span { sent: 0, outcomes: counts.iter().copied().collect() };
+        let span = |counts: &[(Outcome, i64)]| Span { outcomes: counts.iter().copied().collect(), ..Span::default() };
         Course { span_seconds: 60, spans: counts.iter().map(|(start, counts)| (*start, span(counts))).collect() }
     }
 

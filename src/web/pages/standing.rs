@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::invocation::State;
 use crate::report::{BatchStatus, Standings, next_steps};
+use crate::validate;
 use crate::web::chart::named;
 use crate::web::words::{self, grouped, share};
 
@@ -191,7 +192,7 @@ pub(super) fn now(standings: &Standings) -> Markup {
             }
         }
         @if let Some(why) = status.last_stop.as_ref().filter(|_| status.states[State::Pending] > 0) {
-            p.alarm { "The last run stopped: " (words::theirs(why)) }
+            p.alarm { "The last run stopped: " (words::theirs(&validate::without_phones(why))) }
         }
         @if status.orphaned > 0 {
             p.alarm {

@@ -19,7 +19,7 @@ pub(in crate::web) fn section(campaign: &Campaign, text: Text) -> Markup {
         (status.possible_duplicates > 0, twice(campaign)),
         (status.perhaps_texted > 0, perhaps(campaign)),
         (campaign.repeated_request_ids > 0, repeated(campaign)),
-        (waiting > 0, unsent(campaign)),
+        (waiting > 0, unsent(campaign, text)),
     ];
     let open: Vec<Markup> = parts.into_iter().filter_map(|(is_open, part)| is_open.then_some(part)).collect();
     html! {
@@ -153,7 +153,7 @@ fn repeated(campaign: &Campaign) -> Markup {
 }
 
 /// What is left to send, and what it waits for.
-fn unsent(campaign: &Campaign) -> Markup {
+fn unsent(campaign: &Campaign, text: Text) -> Markup {
     let (name, status) = (&campaign.batch.name, &campaign.status);
     let waiting = status.states[State::Pending] + status.states[State::Sending];
     html! {
@@ -161,7 +161,7 @@ fn unsent(campaign: &Campaign) -> Markup {
         @if !status.waiting_for.is_empty() {
             ul { @for waiting in &status.waiting_for { li { (waiting_told(waiting)) } } }
         }
-        @if let Some(why) = &status.last_stop { p { "The last run stopped: " (words::theirs(why)) } }
+        @if let Some(why) = &status.last_stop { p { "The last run stopped: " (text.said(why)) } }
         @if !campaign.is_being_sent() {
             p {
                 @if status.lacks.is_some() { "Before they are sent: " (command("mep-batch resolve --rolled-back")) }
