@@ -1,6 +1,7 @@
 //! The figures: what is told of batches and rows, as data. Rendered last, by `cli` or by the formats below.
 
 mod campaign;
+mod commands;
 mod eta;
 mod export;
 mod exposition;
@@ -20,6 +21,7 @@ mod status;
 mod tally;
 
 pub use campaign::{ACTIONS_TOLD, Campaign, CampaignRun, Disagreement, ROWS_TOLD, campaign};
+pub use commands::COMMANDS_OF_QUEUE;
 pub use eta::{Group, Later, Load};
 pub use export::{Format, Wanted, attempts as export_attempts, rows as export_rows};
 pub use exposition::{CONTENT_TYPE, Family, Kind, Teller};

@@ -12,7 +12,7 @@ use super::credentials;
 use super::exit::Exit;
 use super::failure::Usage;
 use super::rolled_back;
-use super::signals;
+use super::{signals, typed};
 use crate::run::Interrupt;
 use crate::web::{Lock, Server};
 
@@ -31,7 +31,7 @@ pub(super) async fn serve(context: &mut Context, args: ServeArgs) -> anyhow::Res
     rolled_back::tell(context, &store).await?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let mut interrupts = signals::listen()?;
-    let server = Server::new(listener, lock)?;
+    let server = Server::new(listener, lock, typed::database().map(str::to_owned))?;
     if !is_loopback {
         context.out.note(
             "warning: other machines can look, and everybody on the way can read what they see, the password too\n\

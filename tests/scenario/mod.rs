@@ -189,7 +189,8 @@ impl Scenario {
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = self.command_without_database(line);
         match &self.queue {
-            Queue::File => command.args(["--db", DATABASE]),
+            // Not by a flag: it would be in each command that the program tells.
+            Queue::File => command.env("MEP_BATCH_DB", DATABASE),
             // A password is refused in a flag.
             Queue::Server(url, _) if cluster::has_password(url) => command.env("MEP_BATCH_DB", url),
             Queue::Server(url, _) => command.args(["--db", url]),

@@ -37,7 +37,7 @@ pub(in crate::web) async fn row(site: &Site, name: &str, line: &str) -> Rendered
         (acts_table(&acts))
         (commands(&batch, &row))
     };
-    Ok(Page { title: &title, events: None, header, body }.answer(StatusCode::OK))
+    Ok(Page { title: &title, events: None, header, body }.answer(site, StatusCode::OK))
 }
 
 fn facts(batch: &Batch, row: &InvocationView, attempts: &[AttemptView]) -> Markup {

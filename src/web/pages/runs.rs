@@ -21,7 +21,7 @@ pub(in crate::web) async fn runs(site: &Site) -> Rendered {
         h1 { "Runs" }
     };
     let body = html! { @for part in &parts { (place(part)) } };
-    Ok(Page { title: "Runs", events: Some("/runs/events".to_owned()), header, body }.answer(StatusCode::OK))
+    Ok(Page { title: "Runs", events: Some("/runs/events".to_owned()), header, body }.answer(site, StatusCode::OK))
 }
 
 pub(super) async fn parts(site: &Site) -> Result<Vec<Part>, Trouble> {

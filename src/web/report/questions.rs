@@ -84,8 +84,11 @@ fn commands(name: &str, first: &UnknownView) -> Markup {
             Verdict::Resend => "send it again in any case, which may text somebody twice",
             Verdict::Abandoned => "leave it, for good",
         };
-        format!("# {what}\nmep-batch resolve {name} --line {line} --as {} --reason 'how you know'\n", verdict.as_str())
+        let command =
+            format!("mep-batch resolve {name} --line {line} --as {} --reason 'how you know'", verdict.as_str());
+        html! { "# " (what) "\n" span.typed { (command) } "\n" }
     });
+    let sheet = format!("mep-batch resolve {name} --from unknown.csv --reason 'how you know'");
     html! {
         div.keep {
             p { "For the first of them, one of these; " (command("--line 17,20-31")) " names several, and " (command("--all")) " all:" }
@@ -93,9 +96,8 @@ fn commands(name: &str, first: &UnknownView) -> Markup {
         }
         p { "Or in a sheet, to which you add a column " code { "as" } ":" }
         pre {
-            "mep-batch export " (name) " --state unknown -o unknown.csv\n"
-            "mep-batch resolve " (name) " --from unknown.csv --reason 'how you know'\n"
-            "mep-batch resolve " (name) " --from unknown.csv --reason 'how you know' --apply"
+            span.typed { "mep-batch export " (name) " --state unknown -o unknown.csv" } "\n"
+            span.typed { (sheet) } "\n" span.typed { (sheet) " --apply" }
         }
     }
 }
