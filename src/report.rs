@@ -34,6 +34,7 @@ pub use row::{Field, FieldValue, columns_of, flat_row, masked_body};
 pub use search::{Found, search};
 pub use spans::Span;
 pub use status::{
-    BatchStatus, CanaryStatus, NextStep, RunStatus, Standing, WaitingFor, held_rows, next_steps, standing, status,
+    BatchStatus, CanaryStatus, NextStep, RunStatus, Standing, WaitingFor, has_too_many_unknown, held_rows, next_steps,
+    standing, status,
 };
 pub use tally::{Tally, TroubleRows, chunks, tally};

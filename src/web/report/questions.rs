@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::text::Text;
 use crate::action;
 use crate::invocation::{State, Verdict};
-use crate::report::{Campaign, ROWS_TOLD, WaitingFor};
+use crate::report::{Campaign, ROWS_TOLD, WaitingFor, has_too_many_unknown};
 use crate::store::UnknownView;
 use crate::web::layout::{command, scroll};
 use crate::web::words::{self, counted, grouped};
@@ -153,6 +153,7 @@ fn unsent(campaign: &Campaign) -> Markup {
         @if !campaign.is_being_sent() {
             p {
                 @if status.paused_at.is_some() { "To end the pause: " (command(&format!("mep-batch resume {name}"))) }
+                @else if has_too_many_unknown(status) { "To send them, first decide the unknown rows: " (command(&format!("mep-batch resolve {name}"))) }
                 @else { "To send them: " (command(&format!("mep-batch run {name}"))) }
             }
         }
