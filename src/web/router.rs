@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::events::Topic;
 use super::form::pairs;
-use super::gate::{Guess, LOGIN, Verdict};
+use super::gate::{self, Guess, LOGIN, Verdict};
 use super::monitoring::Monitoring;
 use super::pages;
 use super::site::Site;
@@ -78,10 +78,11 @@ impl Router {
     async fn judged(&self, request: Request<Body>) -> Response {
         let gate = &self.site.gate;
         let page = request.uri().path_and_query().map(|page| page.as_str().to_owned()).unwrap_or_default();
+        let is_by_tls = gate::is_by_tls(request.headers());
         match gate.judge(request.method(), request.uri(), request.headers()) {
-            Verdict::Pass if *request.method() == Method::POST => self.login(request).await,
+            Verdict::Pass if *request.method() == Method::POST => self.login(request, is_by_tls).await,
             Verdict::Pass => self.routed(request).await,
-            Verdict::Enter(page) => self.enter(&page),
+            Verdict::Enter(page) => self.enter(&page, is_by_tls),
             Verdict::Closed => pages::closed(&self.site),
             Verdict::AskPassword => pages::password(&self.site, &page, None),
             Verdict::Guess(password) => match gate.guess(&password).await {
@@ -105,15 +106,18 @@ impl Router {
     }
 
     /// To the page, with the cookie.
-    fn enter(&self, page: &str) -> Response {
+    fn enter(&self, page: &str, is_by_tls: bool) -> Response {
         let mut answer = (StatusCode::SEE_OTHER, [(LOCATION, page)]).into_response();
-        if let Ok(cookie) = HeaderValue::from_str(&self.site.gate.set_cookie()) {
+        if let Ok(cookie) = HeaderValue::from_str(&self.site.gate.set_cookie(is_by_tls)) {
             answer.headers_mut().insert(SET_COOKIE, cookie);
         }
         answer
     }
 
-    async fn login(&self, request: Request<Body>) -> Response {
+    async fn login(&self, request: Request<Body>, is_by_tls: bool) -> Response {
+        if !self.site.gate.asks_for_password() {
+            return pages::nothing(&self.site);
+        }
         let sent = timeout(LOGIN_TIMEOUT, to_bytes(request.into_body(), LOGIN_BYTES_MAX)).await;
         let sent = match sent {
             Ok(Ok(sent)) => String::from_utf8_lossy(&sent).into_owned(),
@@ -124,7 +128,7 @@ impl Router {
         let value = |wanted: &str| sent.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value);
         let page = address::within(value("page"));
         match self.site.gate.guess(value("password")).await {
-            Guess::Right => self.enter(&page),
+            Guess::Right => self.enter(&page, is_by_tls),
             wrong @ (Guess::Wrong | Guess::TooMany) => pages::password(&self.site, &page, Some(wrong)),
         }
     }

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::standing::with_code;
 use super::{Page, command};
 use crate::web::gate::{Guess, LOGIN};
 use crate::web::site::Site;
@@ -22,7 +23,7 @@ pub(in crate::web) fn nothing(site: &Site) -> Response {
 
 pub(super) fn not_found(site: &Site, what: &str) -> Response {
     let words = html! {
-        p.lede { (sentence(what)) }
+        p.lede { (with_code(&sentence(what))) }
         p { "What there is: " a href="/" { "all batches" } ", " a href="/runs" { "the runs" } "." }
         p { "A batch may have been deleted (" (command("mep-batch purge --delete")) "), or be in another database." }
     };
