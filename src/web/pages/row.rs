@@ -156,7 +156,7 @@ fn acts_table(acts: &[RowAction]) -> Markup {
                                 td data-name="when" { (words::time(action.at)) }
                                 td data-name="change" { (theirs(was)) " to " (theirs(became)) }
                                 td data-name="who" { (theirs(&action.actor.who)) " on " (theirs(&action.actor.host)) }
-                                td data-name="why" { @if let Some(why) = &action.reason { (theirs(&without_phones(why))) } }
+                                td.said data-name="why" { @if let Some(why) = &action.reason { (theirs(&without_phones(why))) } }
                             }
                         }
                     }

@@ -108,7 +108,7 @@ fn ended_line(run: &PastRun) -> Markup {
     html! {
         tr {
             th.number scope="row" data-name="run" { (run.id.0) }
-            td.alarm[is_fault] data-name="how it ended" { (theirs(&without_phones(how))) }
+            td.said.alarm[is_fault] data-name="how it ended" { (theirs(&without_phones(how))) }
             td data-name="from" { (words::time(run.started_at)) }
             td data-name="to" { @if let Some(at) = ended_at { (words::time(at)) } }
             td data-name="process" { (theirs(&run.host)) ", pid " (run.pid) }

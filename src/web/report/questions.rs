@@ -61,7 +61,7 @@ fn unknown_table(campaign: &Campaign, text: Text) -> Markup {
                     tr {
                         th.number scope="row" data-name="Line" { (text.line(batch, row.id.line())) }
                         td.nowrap data-name="Number" { (text.phone(row.phone)) }
-                        td data-name="Why" {
+                        td.said data-name="Why" {
                             @if let Some(status) = row.http_status.filter(|_| !row.message.starts_with("HTTP ")) { "HTTP " (status) ": " }
                             (text.said(&row.message))
                         }
