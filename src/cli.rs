@@ -62,6 +62,7 @@ mod steering;
 mod support_text;
 mod suppression;
 mod time_zone;
+mod typed;
 mod unknown_rows;
 mod verdict_file;
 mod verdict_text;
@@ -73,7 +74,8 @@ mod withheld;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, FromArgMatches};
 
 use args::{Cli, Command};
 use context::Context;
@@ -95,8 +97,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     parser.command = version::told(parser.command, &arguments);
     let matches = parser.command.clone().try_get_matches_from(&arguments);
-    match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => run_to_exit(cli, &parser).into(),
+    let database = |matches: &ArgMatches| matches.value_source("db") == Some(ValueSource::CommandLine);
+    match matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, database(&matches)))) {
+        Ok((cli, is_database_typed)) => run_to_exit(cli, is_database_typed, &parser).into(),
         Err(error) => match parser.explained(&error) {
             Some(error) => failure::before_parsing(&arguments, &error),
             None => failure::of_arguments(&arguments, &error),
@@ -110,12 +113,15 @@ fn refuse_typed_passwords(arguments: &[OsString]) -> anyhow::Result<()> {
     proxy::refuse_typed_password(arguments)
 }
 
-fn run_to_exit(cli: Cli, parser: &config::Parser) -> Exit {
+fn run_to_exit(cli: Cli, is_database_typed: bool, parser: &config::Parser) -> Exit {
     logs::begin(&cli.global);
     let mut context = match Context::new(&cli.global) {
         Ok(context) => context,
         Err(error) => return failure::tell(cli.global.json, &error),
     };
+    if let Some(typed) = cli.global.db.as_deref().filter(|_| is_database_typed) {
+        typed::remember(&context.database, typed);
+    }
     parser.unknown_variables().iter().for_each(|warning| context.out.note(warning));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,6 +1,7 @@
 //! The figures: what is told of batches and rows, as data. Rendered last, by `cli` or by the formats below.
 
 mod campaign;
+mod commands;
 mod eta;
 mod export;
 mod exposition;
@@ -21,6 +22,7 @@ mod status;
 mod tally;
 
 pub use campaign::{ACTIONS_TOLD, Campaign, CampaignAction, CampaignRun, Disagreement, ROWS_TOLD, campaign};
+pub use commands::COMMANDS_OF_QUEUE;
 pub use eta::{Group, Later, Load};
 pub use export::{Format, Wanted, attempts as export_attempts, rows as export_rows};
 pub use exposition::{CONTENT_TYPE, Family, Kind, Teller};
@@ -34,6 +36,7 @@ pub use row::{Field, FieldValue, columns_of, flat_row, masked_body};
 pub use search::{Found, search};
 pub use spans::Span;
 pub use status::{
-    BatchStatus, CanaryStatus, NextStep, RunStatus, Standing, WaitingFor, held_rows, next_steps, standing, status,
+    BatchStatus, CanaryStatus, NextStep, RunStatus, Standing, WaitingFor, has_too_many_unknown, held_rows, next_steps,
+    standing, status,
 };
 pub use tally::{Tally, TroubleRows, chunks, tally};

@@ -20,6 +20,7 @@ mod server;
 mod site;
 #[cfg(test)]
 mod style;
+mod typed;
 pub mod words;
 
 pub use gate::Lock;

@@ -357,7 +357,9 @@ fn the_file_is_its_owners_alone_and_takes_its_place_as_a_whole(_: Database) {
     report(&s, "campaign");
     let mode = std::fs::symlink_metadata(s.path("report.html")).expect("the file").permissions().mode();
     assert_eq!((mode & 0o7777, s.read("kept.html").as_str()), (0o600, "kept"));
-    s.mep("report campaign -o nowhere/report.html").exits(1).says("cannot write into `nowhere`");
+    s.mep("report campaign -o nowhere/report.html")
+        .exits(1)
+        .says("cannot write into `nowhere`: there is no such folder");
     s.mep("report campaign").exits(2).says("--output <FILE>");
     let piped = s.mep("report campaign -o /dev/stdout").exits(0);
     assert!(piped.stdout.starts_with("<!DOCTYPE html>") && piped.stdout.trim_end().ends_with("</html>"));

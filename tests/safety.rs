@@ -47,6 +47,17 @@ fn nothing_is_sent_without_a_confirmation_and_the_command_to_type_is_named() {
 }
 
 #[test]
+fn a_wrong_number_sends_nothing_to_the_simulator_either() {
+    let s = imported("simulator", 3);
+    s.mep("run campaign --confirm 2").exits(2).says("would text 3 numbers and not 2").says("--confirm 3");
+    assert_eq!((s.states().as_str(), attempts(&s)), ("3 pending", vec!["0".to_owned()]));
+    s.mep("run campaign --confirm 3 --limit 1").exits(5);
+    // It is confirmed once, as anywhere.
+    s.mep("run campaign --confirm 3").exits(0);
+    assert_eq!(s.states(), "3 accepted");
+}
+
+#[test]
 fn a_run_that_imports_keeps_the_batch_it_may_not_send() {
     let s = Scenario::new();
     let run = format!("run campaign.csv --endpoint {NOWHERE} --account acc");
@@ -287,6 +298,54 @@ fn a_database_behind_a_link_has_one_lock() {
     assert!(!s.path("link.db.lock").exists());
     assert_eq!(sim.received(), 4);
     s.audit(4);
+}
+
+#[test]
+fn a_queue_is_made_for_a_file_only_and_that_is_said() {
+    let s = Scenario::new();
+    for line in
+        ["status", "list", "run", "run campaign", "serve --listen 127.0.0.1:0", "export a", "purge --older-than 1d"]
+    {
+        s.mep(line).exits(9).says("there is no queue at").says("queue.db");
+    }
+    s.mep("import nowhere.csv --endpoint simulator").exits(7).says("cannot be read");
+    assert!(s.files().is_empty(), "{:?}", s.files().keys());
+    let made = format!("a new queue was made: `{}`", s.database().display());
+    s.campaign(1).mep("run campaign.csv --endpoint simulator").exits(0).says(&made);
+    assert!(!s.mep("run campaign.csv --endpoint simulator").exits(0).stderr.contains("a new queue"));
+}
+
+#[test]
+fn a_known_file_keeps_its_name() {
+    let s = Scenario::new();
+    let sim = s.simulate("");
+    s.campaign(2).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let other = s.mep(&format!("run campaign.csv --endpoint {sim} --batch june")).exits(2);
+    let other = other.says("is batch `campaign` already, not `june`");
+    assert!(other.stderr.contains("`--again`") && sim.received() == 0, "{}", other.stderr);
+    s.mep(&format!("run campaign.csv --endpoint {sim} --batch campaign")).exits(0);
+    assert_eq!(s.states(), "2 accepted");
+}
+
+#[test]
+fn commands_name_the_queue_where_a_flag_has_named_it() {
+    let s = Scenario::new();
+    s.campaign(1);
+    let typed = |line: &str| {
+        let mut command = s.command_without_database(line);
+        command.args(["--db", "a queue.db"]);
+        Running::start(&mut command, b"").finish()
+    };
+    let named = format!("mep-batch --db '{}/a queue.db'", s.folder().canonicalize().expect("a folder").display());
+    let imported = typed("import campaign.csv --endpoint simulator").exits(0);
+    assert!(imported.stdout.contains(&format!("Next: {named} run campaign\n")), "{}", imported.stdout);
+    assert!(typed("status").exits(0).stdout.contains(&format!("Next, what is left to send: {named} run campaign\n")));
+    typed("show campaign 99").exits(2);
+    typed("run june").exits(2).says(&format!("`{named} status`"));
+    // What neither is typed nor works on a queue stays as it is.
+    s.mep("import campaign.csv --endpoint simulator").exits(0);
+    let told = s.mep("status").exits(0).stdout;
+    assert!(told.contains("mep-batch run campaign") && !told.contains("--db"), "{told}");
 }
 
 #[test]

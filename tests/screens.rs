@@ -6,13 +6,14 @@ mod scenario;
 
 use std::fmt::Write;
 
-use scenario::{Done, SERVICE, Scenario};
+use scenario::{Done, Running, SERVICE, Scenario};
 
 /// What a command says, below the line that was typed, with what differs from run to run left out.
 fn screen(s: &Scenario, lines: &[&str]) -> String {
     let mut text = String::new();
     for line in lines {
-        let done = s.mep_args(&words(line));
+        // With the queue in its usual place: what names another one is told in each usage.
+        let done = Running::start(s.command_without_database("").args(words(line)), b"").finish();
         let Done { code, stdout, stderr } = &done;
         let _ = write!(text, "$ mep-batch {line}\n{stdout}{stderr}[exit code {code}]\n\n");
     }

@@ -55,6 +55,7 @@ fn main() -> ExitCode {
                 a_password_is_asked_for_and_let_in_by_form_and_by_header,
                 other_machines_are_let_look_with_a_password_only,
                 a_port_that_is_in_use_is_told,
+                commands_on_a_page_name_the_queue_where_a_flag_has_named_it,
                 it_ends_at_once_with_somebody_who_listens,
                 few_may_listen_at_a_time,
                 what_programs_watch_is_open_as_it_is_told,
@@ -109,7 +110,10 @@ fn every_page_shows_what_is_stored(database: Database) {
     for said in ["unknown", "session", "--as not-sent", "the number is masked"] {
         assert!(row.contains(said), "`{said}` is not in:\n{row}");
     }
-    assert!(Page::new(visitor.page("/batch/campaign/62")).text().contains("Cells, as they came"));
+    // What this tool refused it would refuse again.
+    let refused = Page::new(visitor.page("/batch/campaign/62")).text();
+    assert!(refused.contains("Cells, as they came") && refused.contains("mep-batch check FILE"), "{refused}");
+    assert!(!refused.contains("mep-batch retry"), "{refused}");
     // An act on a row is told with the row.
     s.mep(&format!("resolve campaign --line {line} --as accepted --reason asked-the-vendor --yes")).exits(0);
     let row = Page::new(visitor.page(&format!("/batch/campaign/{line}"))).text();
@@ -472,6 +476,9 @@ fn what_is_not_there_is_said_with_a_way_out(_: Database) {
         assert_eq!(missing.status, 404, "{path}");
         assert!(missing.body.contains("href=\"/\""), "{}", missing.body);
     }
+    assert!(visitor.get("/batch/none").body.contains("named <code>none</code>."));
+    // Where the token lets in, there is no password to send.
+    assert_eq!(visitor.ask("POST", "/login", "", "password=wrong&page=%2F").status, 404);
     let hostile = visitor.get("/batch/%3Cscript%3Ealert(1)%3C%2Fscript%3E");
     assert_eq!(hostile.status, 404);
     assert!(!hostile.body.contains("<script>alert") && hostile.body.contains("&lt;script&gt;"), "{}", hostile.body);
@@ -582,6 +589,9 @@ fn a_password_is_asked_for_and_let_in_by_form_and_by_header(_: Database) {
     assert_eq!((entered.status, entered.header("location")), (303, Some("/evil.example/")));
     let entered = visitor.ask("POST", "/login", "", "page=%2Fbatch%2Fcampaign&password=open+sesame");
     assert_eq!((entered.status, entered.header("location")), (303, Some("/batch/campaign")));
+    assert!(entered.header("set-cookie").is_some_and(|cookie| !cookie.contains("Secure")), "{entered:?}");
+    let proxied = visitor.ask("POST", "/login", "X-Forwarded-Proto: https\r\n", "password=open+sesame&page=%2F");
+    assert!(proxied.header("set-cookie").is_some_and(|cookie| cookie.ends_with("; Secure")), "{proxied:?}");
     visitor.cookie =
         entered.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie").to_owned();
     assert!(!visitor.cookie.contains("sesame"));
@@ -614,7 +624,33 @@ fn other_machines_are_let_look_with_a_password_only(_: Database) {
 fn a_port_that_is_in_use_is_told(_: Database) {
     let (s, visitor) = visited();
     let again = s.mep(&format!("serve --listen {}", visitor.host)).exits(1);
-    assert!(again.stderr.contains("cannot listen on") && again.stderr.contains("in use"), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("the port is in use") && again.stderr.contains("--listen 127.0.0.1:0"),
+        "{}",
+        again.stderr
+    );
+}
+
+fn commands_on_a_page_name_the_queue_where_a_flag_has_named_it(_: Database) {
+    let s = sent(Database::Sqlite);
+    let visitor = Visitor::with(&s, "--db queue.db");
+    let file = s.folder().canonicalize().expect("a folder").join("queue.db").display().to_string();
+    for (path, commands) in [
+        ("/batch/campaign", ["export campaign", "report campaign"]),
+        ("/batch/campaign/62", ["show campaign 62", "show campaign 62"]),
+        ("/runs", ["run.", "run."]),
+        ("/batch/none", ["purge --delete", "purge --delete"]),
+    ] {
+        let text = Page::new(visitor.get(path).body).text();
+        for command in commands {
+            let named = format!("mep-batch --db {file} {command}");
+            assert!(text.contains(&named), "`{named}` is not on {path}:\n{text}");
+        }
+    }
+    // What is live says the same, or the page would lose it.
+    let mut events = visitor.listen("/runs/events");
+    events.until_part_says("runs", &file);
+    assert!(!Page::new(visited().1.page("/batch/campaign")).text().contains("--db"));
 }
 
 fn it_ends_at_once_with_somebody_who_listens(_: Database) {

@@ -35,8 +35,8 @@ use values::{parse_off_or_number, parse_phone_number_json};
     version,
     propagate_version = true,
     max_term_width = 100,
-    after_help = "Every flag has an environment variable (`--rate`: MEP_BATCH_RATE) and a key in mep-batch.toml (`rate`); a flag \
-                  beats the variable beats the file.\n\nExit codes: 0 complete, 1 error, 2 usage or not confirmed, 3 some rows \
+    after_help = "A flag has an environment variable (`--rate`: MEP_BATCH_RATE) and a key in mep-batch.toml (`rate`), but for the few that \
+                  are said anew each time: docs/reference.md names them. A flag beats the variable beats the file.\n\nExit codes: 0 complete, 1 error, 2 usage or not confirmed, 3 some rows \
                   rejected or failed, 4 some unknown, 5 incomplete by design, 6 stopped, 7 input refused, 8 another run holds \
                   the database, 9 the store failed, 130/143 interrupted."
 )]

@@ -1,7 +1,8 @@
 //! Where a setting comes from: a flag beats its environment variable beats the file.
 //!
 //! Both are added to the parser before it parses: the variable's name is the flag's, and a key of the file becomes
-//! the flag's default. So every flag has all three without a word in its definition.
+//! the flag's default. So a flag has all three without a word in its definition, but for those
+//! that are said anew each time.
 
 mod file;
 mod listing;

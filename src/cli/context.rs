@@ -50,9 +50,14 @@ impl Context {
         Ok(Store::open(&self.database, false).await?)
     }
 
-    /// Opens the database, and creates it where it is missing.
-    pub(super) async fn create_store(&self) -> anyhow::Result<Store> {
-        Ok(Store::open(&self.database, true).await?)
+    /// Opens the database, and creates it where it is missing, which is said: the name may be mistyped.
+    pub(super) async fn create_store(&mut self) -> anyhow::Result<Store> {
+        let is_missing = self.database.file().is_some_and(|file| !file.exists());
+        let store = Store::open(&self.database, true).await?;
+        if is_missing {
+            self.out.note(&format!("a new queue was made: `{}`\n", store.address()));
+        }
+        Ok(store)
     }
 }
 

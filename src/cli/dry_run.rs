@@ -7,9 +7,8 @@ use anyhow::bail;
 use super::args::RunArgs;
 use super::context::Context;
 use super::exit::Exit;
-use super::failure::Usage;
 use super::output::grouped;
-use super::run::{find_batch, selected};
+use super::run::{find_batch, neither, selected};
 use super::{check, import, phone_table, plan_text, problems, rolled_back, suppression, when};
 use crate::import::STANDARD_INPUT;
 use crate::invocation::{Settings, UnixMillis};
@@ -36,7 +35,7 @@ pub(super) async fn dry_run(context: &mut Context, args: &RunArgs) -> anyhow::Re
         let batch = match &store {
             Some(store) => find_batch(context, store, what).await?,
             None if what == STANDARD_INPUT || Path::new(what).exists() => None,
-            None => bail!(Usage(format!("`{what}` is neither a batch nor a file"))),
+            None => bail!(neither(what)),
         };
         if let Some(batch) = batch {
             batches.push(batch);

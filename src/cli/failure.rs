@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::steering::steers;
-use super::{logs, output};
+use super::{logs, output, typed};
 use crate::import::{FileRefused, TooManyRejected};
 use crate::store;
 
@@ -28,7 +28,7 @@ pub(super) fn tell(json: bool, error: &anyhow::Error) -> Exit {
         return *exit;
     }
     let exit = exit_of(error);
-    let text = format!("{error:#}");
+    let text = typed::whole(&format!("{error:#}")).into_owned();
     output::stderr(&format!("error: {text}\n"));
     if json {
         output::stdout_last(&json!({ "error": text, "exitCode": exit.code() }).to_string());

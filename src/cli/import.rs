@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::counted;
 use super::{exclusion_text, mapping, problems, rolled_back, same_reading, suppression, when};
-use crate::import::{self, ColumnMap, Exclusions, FileFault, FileRefused, Input, Judgement, Survey};
+use crate::import::{self, ColumnMap, Exclusions, FileFault, FileRefused, Input, Judgement, STANDARD_INPUT, Survey};
 use crate::invocation::{BATCH_NAME_LENGTH_MAX, Findings, Settings, State, UnixMillis, is_batch_name_char};
 use crate::mep::{Endpoint, ServiceId};
 use crate::store::{Batch, Filter, NewBatch, Store};
@@ -32,6 +32,11 @@ pub(super) enum Imported {
 }
 
 pub(super) async fn import(context: &mut Context, args: ImportArgs) -> anyhow::Result<Exit> {
+    if args.file != Path::new(STANDARD_INPUT) && !args.file.exists() {
+        // What is said of a file that is not there, and no queue is made for it.
+        Input::open(&args.file, &check::reading(&args.input))
+            .map_err(|refused| check::refuse(context, refused.into(), &args.file, None))?;
+    }
     let store = context.create_store().await?;
     rolled_back::refuse_import(context, &store).await?;
     let anew = args.batch.batch.as_deref();

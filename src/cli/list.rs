@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::{Output, is_closed_pipe};
 use super::steering::Escape;
-use crate::invocation::PhoneRules;
+use crate::invocation::{PhoneRules, is_steering};
 use crate::report::{self, FieldValue, Format, Wanted};
 use crate::store::{Batch, Filter, InvocationView, Store};
 use crate::validate;
@@ -127,7 +127,7 @@ fn shown(columns: &[&str; SHOWN.len()], batch: &Batch, row: &InvocationView, rev
             Some(FieldValue::Other(Value::String(text)))
                 if reveal || row.purged_at.is_some() || matches!(name, "message" | "requestId") =>
             {
-                text.escape_debug().take(SHOWN_CHARS).collect()
+                in_one_line(text)
             }
             Some(FieldValue::Other(Value::String(text))) => {
                 validate::mask_cell(text).chars().take(SHOWN_CHARS).collect()
@@ -138,8 +138,29 @@ fn shown(columns: &[&str; SHOWN.len()], batch: &Batch, row: &InvocationView, rev
     })
 }
 
+/// A text as it is, but for what would break its line or steer a terminal.
+fn in_one_line(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars().take(SHOWN_CHARS) {
+        if c.is_control() || is_steering(c) { shown.extend(c.escape_debug()) } else { shown.push(c) }
+    }
+    shown
+}
+
 /// A number as an operator types it: the whole of it, because batches differ in what is put before one.
 fn phone(text: &str) -> anyhow::Result<u64> {
     let cleaned = validate::clean_phone(text, &PhoneRules::default());
     Ok(cleaned.map_err(|fault| Usage(format!("`--phone`: {}\nhint: {}", fault.reason, fault.fix)))?.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_shown_as_it_is_but_in_one_line() {
+        assert_eq!(in_one_line(r#"can't read "C:\x" é"#), r#"can't read "C:\x" é"#);
+        assert_eq!(in_one_line("a\nb\u{1b}[2J\u{202e}"), r"a\nb\u{1b}[2J\u{202e}");
+        assert_eq!(in_one_line(&"x".repeat(300)).len(), SHOWN_CHARS);
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::exit::Exit;
 use super::steering::{Escape, Tamed, tamed};
-use super::{bar, logs};
+use super::{bar, logs, typed};
 
 pub(super) use crate::invocation::{counted, grouped};
 
@@ -55,7 +55,7 @@ impl Output {
 
     /// The outcome of a command: data, and held back by a quiet run.
     pub(super) fn outcome(&mut self, text: &str) {
-        self.hold_or_write(Stream::Out, text);
+        self.hold_or_write(Stream::Out, &typed::whole(text));
     }
 
     /// Whatever else a person wants to know.
@@ -127,7 +127,8 @@ impl Output {
 
 /// Writes to stderr; there is nowhere to complain if that fails.
 pub(super) fn stderr(text: &str) {
-    let text = if logs::is_json() { logs::line_of(text).unwrap_or_default() } else { text.to_owned() };
+    let text = &typed::whole(text);
+    let text = if logs::is_json() { logs::line_of(text).unwrap_or_default() } else { text.to_string() };
     let text = tamed(&text, logs::escape());
     let _ = bar::above(|| write_to(io::stderr(), &text));
 }

@@ -137,6 +137,13 @@ fn push_settings(text: &mut String, root: &Command) {
         }
     }
     text.push_str("| (none) | `MEP_PASSWORD` | - | - |\n\n");
+    let without: Vec<String> = root
+        .get_subcommands()
+        .flat_map(|command| command.get_arguments().filter(|arg| is_no_setting(arg)).map(move |arg| (command, arg)))
+        .map(|(command, arg)| format!("`{} --{}`", command.get_name(), arg.get_long().unwrap_or_default()))
+        .collect();
+    let _ =
+        writeln!(text, "Neither a variable nor a key changes {}: they are said anew each time.\n", without.join(", "));
 }
 
 fn push_exit_codes(text: &mut String) {

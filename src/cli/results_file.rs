@@ -85,5 +85,11 @@ fn stream(path: &Path) -> anyhow::Result<File> {
 /// full), and never through a link that somebody else put there.
 fn beside(path: &Path) -> anyhow::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.exists() {
+        bail!(
+            "cannot write into `{0}`: there is no such folder\nhint: make it first, or name another",
+            folder.display()
+        );
+    }
     NamedTempFile::new_in(folder).with_context(|| format!("cannot write into `{}`", folder.display()))
 }

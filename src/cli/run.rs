@@ -164,6 +164,22 @@ fn checked(batch: Batch, args: &RunArgs) -> anyhow::Result<Batch> {
     }
 }
 
+/// A file that is a batch already has its name; another one that is asked for is not passed over.
+fn refuse_other_name(batch: &Batch, what: &str, args: &RunArgs) -> anyhow::Result<()> {
+    let Some(other) = args.batch.batch.as_ref().filter(|other| **other != batch.name) else { return Ok(()) };
+    let name = &batch.name;
+    let way = match batch.cancelled_at {
+        Some(_) => {
+            format!("`mep-batch import FILE --batch {other}` imports what of it was not sent: `{name}` is cancelled")
+        }
+        None => format!(
+            "leave `--batch` out to go on with `{name}`; `--again` imports the file once more as `{other}`, and its people are \
+             texted once more"
+        ),
+    };
+    bail!(Usage(format!("`{what}` is batch `{name}` already, not `{other}`; nothing was sent\nhint: {way}")))
+}
+
 /// An existing batch wins over a file of that name; what has a `/` is a file.
 pub(super) async fn find_batch(context: &mut Context, store: &Store, what: &str) -> anyhow::Result<Option<Batch>> {
     if !what.contains('/')
@@ -175,9 +191,24 @@ pub(super) async fn find_batch(context: &mut Context, store: &Store, what: &str)
         return Ok(Some(batch));
     }
     if what != STANDARD_INPUT && !Path::new(what).exists() {
-        bail!(Usage(format!("`{what}` is neither a batch nor a file\nhint: `mep-batch status` lists the batches")));
+        bail!(neither(what));
     }
     Ok(None)
+}
+
+/// What is said of a name that is nothing; what has a `/` is the name of no batch.
+pub(super) fn neither(what: &str) -> Usage {
+    let folder = std::env::current_dir().map_or_else(|_| ".".to_owned(), |folder| folder.display().to_string());
+    Usage(match what.contains('/') {
+        true if Path::new(what).is_absolute() => {
+            format!("there is no file `{what}`\nhint: look whether its folder is right")
+        }
+        true => format!("there is no file `{what}`\nhint: it is looked for in `{folder}`"),
+        false => format!(
+            "`{what}` is neither a batch nor a file\n\
+             hint: `mep-batch status` lists the batches; a file is looked for in `{folder}`"
+        ),
+    })
 }
 
 async fn import_file(context: &mut Context, store: &Store, what: &str, args: &RunArgs) -> anyhow::Result<Batch> {
@@ -185,6 +216,7 @@ async fn import_file(context: &mut Context, store: &Store, what: &str, args: &Ru
     match import::load(context, store, file, &args.batch, &args.input, &args.sending, None).await? {
         Imported::Before(batch, input) => {
             let batch = checked(*batch, args)?;
+            refuse_other_name(&batch, what, args)?;
             if let Some(input) = input {
                 same_reading::check(store, &batch, *input, check::options(context, &args.input)?).await?;
             }

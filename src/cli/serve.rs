@@ -1,8 +1,10 @@
 //! `serve`: the status page.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -12,7 +14,7 @@ use super::credentials;
 use super::exit::Exit;
 use super::failure::Usage;
 use super::rolled_back;
-use super::signals;
+use super::{signals, typed};
 use crate::run::Interrupt;
 use crate::web::{Lock, Server};
 
@@ -30,9 +32,9 @@ pub(super) async fn serve(context: &mut Context, args: ServeArgs) -> anyhow::Res
     let store = Arc::new(context.open_store().await?);
     rolled_back::tell(context, &store).await?;
     let notes = rolled_back::notes(context, &store).await?;
-    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| cannot_listen(args.listen, error))?;
     let mut interrupts = signals::listen()?;
-    let server = Server::new(listener, lock)?;
+    let server = Server::new(listener, lock, typed::database().map(str::to_owned))?;
     if !is_loopback {
         context.out.note(
             "warning: other machines can look, and everybody on the way can read what they see, the password too\n\
@@ -52,4 +54,14 @@ pub(super) async fn serve(context: &mut Context, args: ServeArgs) -> anyhow::Res
     server.serve(Arc::clone(&store), notes, shutdown).await;
     store.close().await;
     Ok(Exit::Complete)
+}
+
+fn cannot_listen(address: SocketAddr, error: io::Error) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        let free = SocketAddr::new(address.ip(), 0);
+        return anyhow!(
+            "cannot listen on {address}: the port is in use\nhint: `--listen {free}` takes one that is free"
+        );
+    }
+    anyhow::Error::new(error).context(format!("cannot listen on {address}"))
 }

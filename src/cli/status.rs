@@ -11,7 +11,7 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::output::{counted, grouped};
 use super::watch::watch;
-use super::{rolled_back, run_table};
+use super::{rolled_back, run_table, typed};
 use crate::invocation::{State, UnixMillis};
 use crate::report::{self, BatchStatus, NextStep, Standing};
 use crate::store::{Address, Store};
@@ -67,8 +67,8 @@ impl Picture {
             if context.out.is_json() {
                 let _ = writeln!(text, "{}", serde_json::to_string(status)?);
             } else {
-                text.push_str(&accounting(status, store.address(), context.paint[0]));
-                text.push_str(&details(status, store.address()));
+                text.push_str(&typed::whole(&accounting(status, store.address(), context.paint[0])));
+                text.push_str(&typed::whole(&details(status, store.address())));
                 text.push('\n');
             }
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::output::counted;
-use super::support_text;
+use super::{support_text, typed};
 use crate::action;
 use crate::invocation::{UnixMillis, mask_phone};
 use crate::store::{Batch, UnknownView};
@@ -47,7 +47,7 @@ pub(super) fn list(
     let mut text = rows_text(batch, rows.len(), listed, now, reveal);
     text.push_str(&support_text::text(batch, listed, rows.len() - listed.len(), reveal));
     text.push_str(&how_to_decide(batch, listed, reveal));
-    context.out.data(&text);
+    context.out.data(&typed::whole(&text));
 }
 
 /// The row's number as it may be shown.

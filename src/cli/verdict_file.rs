@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::failure::Usage;
 use super::output::counted;
 use super::resolve::{early, early_text};
+use super::typed::in_quotes;
 use super::{resend, verdict_text};
 use crate::action::{self, Because, Objection, TooEarly, Weighed};
 use crate::import::{self, STANDARD_INPUT, Verdicts};
@@ -206,12 +207,4 @@ impl Filed<'_> {
             "exitCode": exit.code(),
         })
     }
-}
-
-/// A word for a POSIX shell.
-fn in_quotes(text: &str) -> String {
-    if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c)) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

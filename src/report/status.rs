@@ -182,13 +182,21 @@ pub fn next_steps(status: &BatchStatus) -> Vec<NextStep> {
         pending,
     ];
     let is_being_sent = !is_paused && status.has_sender();
+    // A run would end at once: the unknown rows are decided first.
+    let is_held_back = !is_paused && has_too_many_unknown(status);
     let is_next = |state: State| match state {
-        State::Pending => status.states[state] > held_rows(status) && !is_being_sent,
+        State::Pending => status.states[state] > held_rows(status) && !is_being_sent && !is_held_back,
         State::Sending | State::Accepted | State::Rejected | State::Failed | State::Unknown => status.states[state] > 0,
         State::Skipped | State::Cancelled => false,
     };
     let next = steps.into_iter().filter(|(state, _, _)| is_next(*state));
     next.map(|(_, what, command)| NextStep { what, command }).collect()
+}
+
+/// Whether more rows are unknown than its settings allow, so that nothing of it is sent before some are decided.
+#[must_use]
+pub fn has_too_many_unknown(status: &BatchStatus) -> bool {
+    status.waiting_for.iter().any(|waiting| waiting.reason == "max-unknown")
 }
 
 /// How many rows are held because their zone is not known.

@@ -19,6 +19,9 @@ pub(super) struct Sending {
     pub(super) gate: usize,
     pub(super) counts: Counts,
     pub(super) due: Due,
+    /// Whether the last turn took none of its due rows: another run is just taking them, or an operator has withheld it since
+    /// it was read.
+    pub(super) is_passed_over: bool,
     /// Why the row was put off that is due next, but for a retry.
     pub(super) next_hold: Option<Hold>,
     /// How far its due rows have been held against its hours; `None` where they may be sent at any time.
@@ -56,7 +59,19 @@ impl Sending {
     pub(super) fn new(batch: Batch, route: Arc<Route>, gate: usize, counts: Counts) -> Self {
         let hours = Hours::of(&batch.settings.schedule);
         let (due, next_hold, ahead, is_left, refusals) = (Due::Now, None, Ahead::MayBe, false, Refusals::default());
-        let sending = Sending { batch, route, gate, counts, due, next_hold, hours, ahead, is_left, refusals };
+        let sending = Sending {
+            batch,
+            route,
+            gate,
+            counts,
+            due,
+            is_passed_over: false,
+            next_hold,
+            hours,
+            ahead,
+            is_left,
+            refusals,
+        };
         sending.hold_back();
         sending
     }
@@ -124,6 +139,7 @@ impl Sending {
         if let (Some(hours), Some(next)) = (&mut self.hours, next.filter(|next| is_earlier(*next))) {
             hours.reach_back(next.at);
         }
+        self.is_passed_over = next.is_some_and(|next| next.at < soonest);
         self.next_hold = next.and_then(|next| next.hold);
         self.due = next.map_or(Due::Nothing, |next| Due::At(next.at.max(soonest)));
     }
@@ -287,6 +303,17 @@ mod tests {
         assert!(!sending.is_done());
         sending.is_read(counts(&[(State::Pending, 3)]), None, []);
         assert!(sending.is_done(), "what is held keeps no run alive");
+    }
+
+    #[test]
+    fn due_rows_that_a_turn_was_not_given_are_no_retries() {
+        let mut sending = sending(&[(State::Pending, 3)]);
+        let next = Some(NextDue { at: NOW, hold: None });
+        sending.due = Due::Unclear { nothing: true };
+        sending.is_due_next(next, NOW.after(Duration::from_millis(50)));
+        assert!(sending.is_passed_over);
+        sending.is_read(counts(&[(State::Pending, 3)]), next, []);
+        assert!(!sending.is_passed_over, "what is read anew tells why");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Engine<'_> {
         let now = self.now();
         match (self.gates[sending.gate].keeper.closed(), sending.due) {
             (Some((until, because)), _) => Some((because.to_string(), Some(until))),
-            (None, Due::At(at)) if at > now => Some((sending.waits_for_time(now), Some(at))),
+            (None, Due::At(at)) if at > now && !sending.is_passed_over => Some((sending.waits_for_time(now), Some(at))),
             (None, Due::At(_) | Due::Now | Due::Unclear { .. } | Due::Nothing) => None,
         }
     }

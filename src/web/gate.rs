@@ -104,15 +104,19 @@ impl Gate {
 
     /// The URL that lets in whoever opens it; where a password does, the bare one.
     pub(super) fn url(&self, address: SocketAddr) -> String {
+        // Where it listens on all addresses, none of them is known to be the one that leads here: the machine's name does.
+        let name = self.hosts.machine().filter(|_| address.ip().is_unspecified());
+        let place = name.map_or_else(|| address.to_string(), |name| format!("{name}:{}", address.port()));
         match &self.key {
-            Key::Token { text, .. } => format!("http://{address}/?{TOKEN}={text}"),
-            Key::Password(_) => format!("http://{address}/"),
+            Key::Token { text, .. } => format!("http://{place}/?{TOKEN}={text}"),
+            Key::Password(_) => format!("http://{place}/"),
         }
     }
 
-    /// The header that leaves the cookie.
-    pub(super) fn set_cookie(&self) -> String {
-        format!("{}={}; HttpOnly; SameSite=Strict; Path=/", self.cookie, self.session)
+    /// The header that leaves the cookie. Who came through a proxy that speaks TLS sends it back by no other way.
+    pub(super) fn set_cookie(&self, is_by_tls: bool) -> String {
+        let secure = if is_by_tls { "; Secure" } else { "" };
+        format!("{}={}; HttpOnly; SameSite=Strict; Path=/{secure}", self.cookie, self.session)
     }
 
     /// What becomes of a request, by what its head says.
@@ -196,6 +200,11 @@ impl Gate {
     }
 }
 
+/// Whether a proxy says that it was asked by TLS. Who says so of themselves makes only their own cookie stricter.
+pub(super) fn is_by_tls(headers: &HeaderMap) -> bool {
+    headers.get("x-forwarded-proto").is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"))
+}
+
 /// The token of a URL, where it has one, and its path and query without it.
 fn without_token(uri: &Uri) -> (Option<String>, String) {
     let mut token = None;
@@ -265,7 +274,8 @@ mod tests {
         assert!(token.len() * 4 >= 128);
         let entered = judged(&gate, Method::GET, &format!("/batch/a?state=failed&token={token}&x=1"), &[]);
         assert_eq!(entered, Verdict::Enter("/batch/a?state=failed&x=1".to_owned()));
-        let cookie = gate.set_cookie();
+        assert!(gate.set_cookie(true).ends_with("; Secure"));
+        let cookie = gate.set_cookie(false);
         assert!(!cookie.contains(&token) && cookie.contains("mep-batch-8787="), "{cookie}");
         let cookie = format!("other=1; {}", cookie.split(';').next().expect("a pair"));
         assert_eq!(judged(&gate, Method::GET, "/runs", &[("cookie", &cookie)]), Verdict::Pass);
@@ -327,6 +337,18 @@ mod tests {
         }
         assert_eq!(judged(&gate, Method::PUT, LOGIN, &[]), Verdict::ForeignMethod);
         assert_eq!(judged(&gate, Method::POST, LOGIN, &[]), Verdict::Pass);
+    }
+
+    #[test]
+    fn where_it_listens_on_all_addresses_the_machines_name_is_told() {
+        for all in ["0.0.0.0:8787", "[::]:8787"] {
+            let all = all.parse().expect("an address");
+            let gate = Gate::new(all, Lock::Password("open sesame".to_owned())).expect("a gate");
+            let name = gate.hosts.machine().expect("a name");
+            assert_eq!(gate.url(all), format!("http://{name}:8787/"));
+            assert!(gate.hosts.allow(&format!("{name}:8787")));
+        }
+        assert!(gate(Lock::Token).url(address()).starts_with("http://127.0.0.1:8787/?"));
     }
 
     #[tokio::test]

@@ -20,6 +20,11 @@ impl Hosts {
         Hosts { listens_on, machine: machine.filter(|name| !name.is_empty()) }
     }
 
+    /// The machine's own name, where it has one.
+    pub(super) fn machine(&self) -> Option<&str> {
+        self.machine.as_deref()
+    }
+
     /// Whether a `Host` header, or the host of a whole URL, is one of them.
     pub(super) fn allow(&self, host: &str) -> bool {
         let (name, port) = match host.rsplit_once(':') {

@@ -61,22 +61,23 @@ impl From<Arc<store::Error>> for Trouble {
     }
 }
 
-impl IntoResponse for Trouble {
-    fn into_response(self) -> Response {
-        match self {
-            Trouble::NotFound(what) => refusal::not_found(&what),
-            Trouble::Database(error) => refusal::no_database(&error.to_string()),
-        }
+/// The page, or the one that says why there is none.
+pub(super) fn told(site: &Site, rendered: Rendered) -> Response {
+    match rendered {
+        Ok(answer) => answer,
+        Err(Trouble::NotFound(what)) => refusal::not_found(site, &what),
+        Err(Trouble::Database(error)) => refusal::no_database(site, &error.to_string()),
     }
 }
 
 /// The parts of a page that are live.
 pub(super) async fn parts(site: &Site, topic: &Topic) -> Result<Vec<Part>, Trouble> {
-    match topic {
+    let parts = match topic {
         Topic::Batches => batches::parts(site, false).await,
         Topic::Batch(name) => batch::parts(site, &find(site, name).await?).await,
         Topic::Runs => runs::parts(site).await,
-    }
+    };
+    Ok(parts?.into_iter().map(|part| Part { html: site.typed(part.html), ..part }).collect())
 }
 
 /// The batch of that name.
@@ -97,8 +98,8 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn answer(&self, status: StatusCode) -> Response {
-        (status, Html(self.render().into_string())).into_response()
+    fn answer(&self, site: &Site, status: StatusCode) -> Response {
+        (status, Html(site.typed(self.render()).into_string())).into_response()
     }
 
     fn render(&self) -> Markup {

@@ -16,9 +16,9 @@ use tokio::time::timeout;
 
 use super::events::Topic;
 use super::form::pairs;
-use super::gate::{Guess, LOGIN, Verdict};
+use super::gate::{self, Guess, LOGIN, Verdict};
 use super::monitoring::Monitoring;
-use super::pages::{self, Rendered};
+use super::pages;
 use super::site::Site;
 use super::{address, assets, headers};
 
@@ -78,19 +78,20 @@ impl Router {
     async fn judged(&self, request: Request<Body>) -> Response {
         let gate = &self.site.gate;
         let page = request.uri().path_and_query().map(|page| page.as_str().to_owned()).unwrap_or_default();
+        let is_by_tls = gate::is_by_tls(request.headers());
         match gate.judge(request.method(), request.uri(), request.headers()) {
-            Verdict::Pass if *request.method() == Method::POST => self.login(request).await,
+            Verdict::Pass if *request.method() == Method::POST => self.login(request, is_by_tls).await,
             Verdict::Pass => self.routed(request).await,
-            Verdict::Enter(page) => self.enter(&page),
-            Verdict::Closed => pages::closed(),
-            Verdict::AskPassword => pages::password(&page, None),
+            Verdict::Enter(page) => self.enter(&page, is_by_tls),
+            Verdict::Closed => pages::closed(&self.site),
+            Verdict::AskPassword => pages::password(&self.site, &page, None),
             Verdict::Guess(password) => match gate.guess(&password).await {
                 Guess::Right => self.routed(request).await,
-                wrong @ (Guess::Wrong | Guess::TooMany) => pages::password(&page, Some(wrong)),
+                wrong @ (Guess::Wrong | Guess::TooMany) => pages::password(&self.site, &page, Some(wrong)),
             },
-            Verdict::ForeignHost => pages::foreign_host(),
+            Verdict::ForeignHost => pages::foreign_host(&self.site),
             Verdict::ForeignMethod => {
-                let mut answer = pages::foreign_method();
+                let mut answer = pages::foreign_method(&self.site);
                 answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 answer
             }
@@ -105,57 +106,62 @@ impl Router {
     }
 
     /// To the page, with the cookie.
-    fn enter(&self, page: &str) -> Response {
+    fn enter(&self, page: &str, is_by_tls: bool) -> Response {
         let mut answer = (StatusCode::SEE_OTHER, [(LOCATION, page)]).into_response();
-        if let Ok(cookie) = HeaderValue::from_str(&self.site.gate.set_cookie()) {
+        if let Ok(cookie) = HeaderValue::from_str(&self.site.gate.set_cookie(is_by_tls)) {
             answer.headers_mut().insert(SET_COOKIE, cookie);
         }
         answer
     }
 
-    async fn login(&self, request: Request<Body>) -> Response {
+    async fn login(&self, request: Request<Body>, is_by_tls: bool) -> Response {
+        if !self.site.gate.asks_for_password() {
+            return pages::nothing(&self.site);
+        }
         let sent = timeout(LOGIN_TIMEOUT, to_bytes(request.into_body(), LOGIN_BYTES_MAX)).await;
         let sent = match sent {
             Ok(Ok(sent)) => String::from_utf8_lossy(&sent).into_owned(),
             // Too long, too slow, or broken off.
-            Ok(Err(_)) | Err(_) => return pages::password("/", Some(Guess::Wrong)),
+            Ok(Err(_)) | Err(_) => return pages::password(&self.site, "/", Some(Guess::Wrong)),
         };
         let sent = pairs(&sent);
         let value = |wanted: &str| sent.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value);
         let page = address::within(value("page"));
         match self.site.gate.guess(value("password")).await {
-            Guess::Right => self.enter(&page),
-            wrong @ (Guess::Wrong | Guess::TooMany) => pages::password(&page, Some(wrong)),
+            Guess::Right => self.enter(&page, is_by_tls),
+            wrong @ (Guess::Wrong | Guess::TooMany) => pages::password(&self.site, &page, Some(wrong)),
         }
     }
 }
 
 type App = State<Arc<Site>>;
 
-async fn batches(State(site): App, RawQuery(query): RawQuery) -> Rendered {
-    pages::batches(&site, &pairs(&query.unwrap_or_default())).await
+async fn batches(State(site): App, RawQuery(query): RawQuery) -> Response {
+    pages::told(&site, pages::batches(&site, &pairs(&query.unwrap_or_default())).await)
 }
 
-async fn batch(State(site): App, Path(name): Path<String>, RawQuery(query): RawQuery) -> Rendered {
-    pages::batch(&site, &address::batch_name(&name), &pairs(&query.unwrap_or_default())).await
+async fn batch(State(site): App, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+    pages::told(&site, pages::batch(&site, &address::batch_name(&name), &pairs(&query.unwrap_or_default())).await)
 }
 
-async fn row(State(site): App, Path((name, line)): Path<(String, String)>) -> Rendered {
-    pages::row(&site, &address::batch_name(&name), &line).await
+async fn row(State(site): App, Path((name, line)): Path<(String, String)>) -> Response {
+    pages::told(&site, pages::row(&site, &address::batch_name(&name), &line).await)
 }
 
-async fn runs(State(site): App) -> Rendered {
-    pages::runs(&site).await
+async fn runs(State(site): App) -> Response {
+    pages::told(&site, pages::runs(&site).await)
 }
 
 async fn events_of_batches(State(site): App) -> Response {
     listen(&site, Topic::Batches)
 }
 
-async fn events_of_batch(State(site): App, Path(name): Path<String>) -> Rendered {
+async fn events_of_batch(State(site): App, Path(name): Path<String>) -> Response {
     let name = address::batch_name(&name);
-    pages::find(&site, &name).await?;
-    Ok(listen(&site, Topic::Batch(name)))
+    match pages::find(&site, &name).await {
+        Ok(_) => listen(&site, Topic::Batch(name)),
+        Err(trouble) => pages::told(&site, Err(trouble)),
+    }
 }
 
 async fn events_of_runs(State(site): App) -> Response {
@@ -172,15 +178,15 @@ fn listen(site: &Arc<Site>, topic: Topic) -> Response {
     }
 }
 
-async fn asset(uri: Uri) -> Response {
-    assets::at(uri.path()).unwrap_or_else(pages::nothing)
+async fn asset(State(site): App, uri: Uri) -> Response {
+    assets::at(uri.path()).unwrap_or_else(|| pages::nothing(&site))
 }
 
 /// Where nobody has to log in there is nothing here.
 async fn login_page(State(site): App) -> Response {
-    if site.gate.asks_for_password() { pages::password("/", None) } else { pages::nothing() }
+    if site.gate.asks_for_password() { pages::password(&site, "/", None) } else { pages::nothing(&site) }
 }
 
-async fn nothing() -> Response {
-    pages::nothing()
+async fn nothing(State(site): App) -> Response {
+    pages::nothing(&site)
 }

@@ -50,17 +50,19 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     gate: Gate,
+    database: Option<String>,
 }
 
 impl Server {
-    /// Listens on that port for who has what opens the lock.
+    /// Listens on that port for who has what opens the lock. `database` is a word for a shell: the address behind the flag
+    /// that named the queue, where one did, so that the commands on the pages name it too.
     ///
     /// # Errors
     ///
     /// The listener has no address, or the system no random bytes.
-    pub fn new(listener: TcpListener, lock: Lock) -> anyhow::Result<Server> {
+    pub fn new(listener: TcpListener, lock: Lock, database: Option<String>) -> anyhow::Result<Server> {
         let address = listener.local_addr().context("the listener has no address")?;
-        Ok(Server { gate: Gate::new(address, lock)?, listener, address })
+        Ok(Server { gate: Gate::new(address, lock)?, listener, address, database })
     }
 
     /// What to open in a browser. It may hold the token: to be printed for who started this, and to be logged nowhere.
@@ -72,7 +74,7 @@ impl Server {
     /// Serves until `shutdown` completes; the notes tell whether the database lacks something. Nobody can hold up the end: listeners are told, and the rest has half a second.
     pub async fn serve(self, store: Arc<Store>, notes: Option<Notes>, shutdown: impl Future<Output = ()>) {
         let (end, ends) = watch::channel(false);
-        let router = Router::new(Arc::new(Site::new(store, notes, self.gate, ends.clone())));
+        let router = Router::new(Arc::new(Site::new(store, notes, self.gate, self.database, ends.clone())));
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut open = JoinSet::new();
         let mut shutdown = pin!(shutdown);

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use maud::{Markup, PreEscaped};
 use tokio::sync::watch;
 
 use super::events::Hub;
 use super::gate::Gate;
+use super::typed;
 use crate::report::Figures;
 use crate::store::{Notes, Store};
 
@@ -16,12 +18,28 @@ pub(super) struct Site {
     pub(super) figures: Figures,
     pub(super) gate: Gate,
     pub(super) hub: Hub,
+    /// The address behind the flag that named the queue, as a word for a shell; `None` where no flag did.
+    database: Option<String>,
     /// Whether the server ends.
     pub(super) ends: watch::Receiver<bool>,
 }
 
 impl Site {
-    pub(super) fn new(store: Arc<Store>, notes: Option<Notes>, gate: Gate, ends: watch::Receiver<bool>) -> Site {
-        Site { figures: Figures::new(Arc::clone(&store), notes), store, gate, hub: Hub::default(), ends }
+    pub(super) fn new(
+        store: Arc<Store>,
+        notes: Option<Notes>,
+        gate: Gate,
+        database: Option<String>,
+        ends: watch::Receiver<bool>,
+    ) -> Site {
+        Site { figures: Figures::new(Arc::clone(&store), notes), store, gate, hub: Hub::default(), database, ends }
+    }
+
+    /// A page, or a part of one, with its commands as they have to be typed.
+    pub(super) fn typed(&self, page: Markup) -> Markup {
+        match &self.database {
+            Some(database) => PreEscaped(typed::with_database(&page.0, database)),
+            None => page,
+        }
     }
 }

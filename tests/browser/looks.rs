@@ -74,10 +74,10 @@ pub(crate) fn nameless(page: &mut Page) -> Vec<String> {
 /// Keeps pictures of each page where they are asked for: light and dark, wide and narrow, and what of it is seen first.
 pub(crate) fn pictures_are_kept_where_they_are_asked_for() {
     let folder = std::env::var_os("MEP_BATCH_TEST_PICTURES").map(PathBuf::from);
-    let (s, _run) = match folder {
+    let (s, _alive) = match folder {
         Some(_) => {
-            let (s, run) = played_long();
-            (s, Some(run))
+            let (s, run, sim) = played_long();
+            (s, Some((run, sim)))
         }
         None => (played(), None),
     };

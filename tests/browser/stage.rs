@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::scenario::{Running, SERVICE, Scenario, campaign, phone};
+use super::scenario::{Running, SERVICE, Scenario, Simulator, campaign, phone};
 
 /// The program while it serves the status page.
 pub(crate) struct Serving<'a> {
@@ -60,8 +60,9 @@ pub(crate) fn played() -> Scenario {
     s
 }
 
-/// Likewise, of some thousand rows within a minute, and with a second batch that is being sent: for people to look at.
-pub(crate) fn played_long() -> (Scenario, Running) {
+/// Likewise, of some thousand rows within a minute, and with a second batch that is being sent, through the simulator that is returned: for people to
+/// look at.
+pub(crate) fn played_long() -> (Scenario, Running, Simulator) {
     let s = Scenario::new();
     let mut file = "serviceId,phoneNumber,session.seatLocation\n".to_owned();
     file.extend((0..3_000).map(|person| format!("{SERVICE},{},{person}A\n", phone(person))));
@@ -79,7 +80,7 @@ pub(crate) fn played_long() -> (Scenario, Running) {
     s.mep(&format!("import gates.csv --endpoint {sim} --batch gate-changes --rate 20")).exits(0);
     let run = s.start("run gate-changes --timeout 2s");
     s.until_stored("SELECT CASE WHEN COUNT(*) > 300 THEN 1 ELSE 0 END FROM attempt WHERE taken_at > (SELECT imported_at FROM batch WHERE name = 'gate-changes')", "1");
-    (s, run)
+    (s, run, sim)
 }
 
 /// The text but for the times of the day in it.

@@ -161,12 +161,6 @@ pub(crate) fn free_port() -> String {
     listener.local_addr().expect("an address").port().to_string()
 }
 
-/// Whether a password stands in the URL.
-pub(crate) fn has_password(url: &str) -> bool {
-    let authority = url.split("://").nth(1).unwrap_or_default().split(['/', '?']).next().unwrap_or_default();
-    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || url.contains("password=")
-}
-
 fn given() -> Option<String> {
     std::env::var(GIVEN).ok().filter(|url| !url.is_empty())
 }

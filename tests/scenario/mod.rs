@@ -19,7 +19,7 @@ pub(crate) use simulator::Simulator;
 pub(crate) use terminal::Terminal;
 
 use crate::audit::{Audit, Input};
-use crate::cluster::{self, Cluster, Database};
+use crate::cluster::{Cluster, Database};
 use queue::Queue;
 
 /// The service of every campaign that is written here.
@@ -188,12 +188,12 @@ impl Scenario {
     /// The program with a clean environment, in the folder and with its database.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = self.command_without_database(line);
-        match &self.queue {
-            Queue::File => command.args(["--db", DATABASE]),
-            // A password is refused in a flag.
-            Queue::Server(url, _) if cluster::has_password(url) => command.env("MEP_BATCH_DB", url),
-            Queue::Server(url, _) => command.args(["--db", url]),
+        // Not by a flag: it would be in each command that the program tells, and a password is refused in one.
+        let address = match &self.queue {
+            Queue::File => DATABASE,
+            Queue::Server(url, _) => url,
         };
+        command.env("MEP_BATCH_DB", address);
         command
     }
 

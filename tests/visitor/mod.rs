@@ -43,7 +43,12 @@ pub(crate) struct Events {
 impl Visitor {
     /// Starts the server on a port of its own and opens what it has printed.
     pub(crate) fn of(s: &Scenario) -> Visitor {
-        let server = s.start("serve --listen 127.0.0.1:0 --json");
+        Visitor::with(s, "")
+    }
+
+    /// Likewise, with more flags.
+    pub(crate) fn with(s: &Scenario, flags: &str) -> Visitor {
+        let server = s.start(&format!("serve --listen 127.0.0.1:0 --json {flags}"));
         let first: Value = serde_json::from_str(&server.first_line()).expect("a line of JSON");
         let url = first["url"].as_str().expect("a URL");
         let (host, token) =

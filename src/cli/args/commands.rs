@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::lines::Lines;
 use super::sending::{BatchArgs, InputArgs, SendingArgs, SuppressionArgs};
-use super::values::{parse_reason, parse_request_id, parse_time, parse_time_or_0};
+use super::values::{parse_line, parse_reason, parse_request_id, parse_time, parse_time_or_0};
 use crate::import::ColumnMap;
 use crate::invocation::State;
 use crate::simulator::{FaultShare, Latency};
@@ -122,7 +122,7 @@ pub(in crate::cli) struct ListArgs {
     #[arg(long, value_name = "CODE")]
     pub(in crate::cli) code: Option<u32>,
     /// At these lines
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = parse_line)]
     pub(in crate::cli) line: Vec<u32>,
     /// To this phone number
     #[arg(long, value_name = "NUMBER")]
@@ -143,6 +143,7 @@ pub(in crate::cli) struct ShowArgs {
     /// The batch
     pub(in crate::cli) batch: String,
     /// The row's line in the file, or its place in a JSON array
+    #[arg(value_parser = parse_line)]
     pub(in crate::cli) line: u32,
     /// Show the phone number in full
     #[arg(long)]
@@ -196,7 +197,7 @@ pub(in crate::cli) struct RetryArgs {
     #[arg(long, value_name = "CODE")]
     pub(in crate::cli) code: Option<u32>,
     /// At these lines
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = parse_line)]
     pub(in crate::cli) line: Vec<u32>,
     /// Skipped or rejected for this reason
     #[arg(long, value_name = "REASON")]

@@ -42,6 +42,13 @@ pub(super) fn parse_rate(text: &str) -> Result<RateArg, String> {
     parse_positive_rate(text).map(|rate| RateArg(Some(rate))).map_err(|error| format!("{error} or `unlimited`"))
 }
 
+pub(super) fn parse_line(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(line) if line > 0 => Ok(line),
+        Ok(_) | Err(_) => Err("expected a line of the file: a number from 1 on".to_owned()),
+    }
+}
+
 pub(super) fn parse_positive_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),

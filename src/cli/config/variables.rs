@@ -26,7 +26,7 @@ pub(in crate::cli) fn variable_of(arg: &Arg) -> Option<String> {
     }
 }
 
-/// Gives every flag its variable.
+/// Gives each flag its variable, where it has one.
 pub(super) fn with_variables(command: Command, global_too: bool) -> Command {
     let command = command.mut_args(|arg| match variable_of(&arg) {
         None => arg,
@@ -64,4 +64,40 @@ fn text_of(name: &str, known: &[String]) -> Option<String> {
 fn collect(command: &Command, variables: &mut BTreeSet<String>) {
     variables.extend(command.get_arguments().filter_map(variable_of));
     command.get_subcommands().for_each(|sub| collect(sub, variables));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    /// The flags of all commands that no variable changes, each with its command.
+    fn without() -> Vec<String> {
+        let cli = Cli::command();
+        let all = cli.get_subcommands().flat_map(|command| command.get_arguments().map(move |arg| (command, arg)));
+        let is_without = |(_, arg): &(&Command, &Arg)| arg.get_long().is_some() && variable_of(arg).is_none();
+        let mut without: Vec<String> = all
+            .filter(is_without)
+            .map(|(command, arg)| format!("{} --{}", command.get_name(), arg.get_long().unwrap_or_default()))
+            .collect();
+        without.sort();
+        without
+    }
+
+    #[test]
+    fn each_flag_has_a_variable_but_those_that_are_said_anew_each_time() {
+        let known = [
+            "purge --apply",
+            "purge --delete",
+            "resolve --apply",
+            "run --accept-history",
+            "run --canary",
+            "serve --listen",
+            "serve --password-file",
+            "throttle --rate",
+        ];
+        assert_eq!(without(), known);
+    }
 }

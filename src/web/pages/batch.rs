@@ -60,7 +60,7 @@ pub(in crate::web) async fn batch(site: &Site, name: &str, query: &[(String, Str
             (command(&format!("mep-batch report {name} -o {name}.html"))) }
     };
     let events = Some(format!("{}/events", address::batch(name)));
-    Ok(Page { title: name, lacks: site.figures.lacks().await, events, header, body }.answer(StatusCode::OK))
+    Ok(Page { title: name, lacks: site.figures.lacks().await, events, header, body }.answer(site, StatusCode::OK))
 }
 
 /// What is live: one part for each of the places before the rows, after the one above them.

@@ -27,7 +27,7 @@ pub(in crate::web) async fn batches(site: &Site, query: &[(String, String)]) -> 
     let body = html! { @for part in &parts { (place(part)) } };
     // What is live is the first of them: a list of all is reloaded.
     let events = (!wants_all).then(|| "/events".to_owned());
-    Ok(Page { title: "Batches", lacks: site.figures.lacks().await, events, header, body }.answer(StatusCode::OK))
+    Ok(Page { title: "Batches", lacks: site.figures.lacks().await, events, header, body }.answer(site, StatusCode::OK))
 }
 
 pub(super) async fn parts(site: &Site, wants_all: bool) -> Result<Vec<Part>, Trouble> {

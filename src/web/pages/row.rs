@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use maud::{Markup, html};
 
 use super::{Page, Rendered, Trouble, command, find, rows};
-use crate::invocation::{Hold, Outcome, State};
+use crate::invocation::{Hold, Outcome, RefusedBy, SkipReason, State};
 use crate::report::masked_body;
 use crate::store::{ActionRecord, AttemptView, Batch, Filter, InvocationView, RowAction};
 use crate::validate::{mask_cell, without_phones};
@@ -37,7 +37,8 @@ pub(in crate::web) async fn row(site: &Site, name: &str, line: &str) -> Rendered
         (acts_table(&acts))
         (commands(&batch, &row))
     };
-    Ok(Page { title: &title, lacks: site.figures.lacks().await, events: None, header, body }.answer(StatusCode::OK))
+    Ok(Page { title: &title, lacks: site.figures.lacks().await, events: None, header, body }
+        .answer(site, StatusCode::OK))
 }
 
 fn facts(batch: &Batch, row: &InvocationView, attempts: &[AttemptView]) -> Markup {
@@ -162,7 +163,7 @@ fn acts_table(acts: &[RowAction]) -> Markup {
                                 td data-name="when" { (words::time(action.at)) }
                                 td data-name="change" { (theirs(was)) " to " (theirs(became)) }
                                 td data-name="who" { (theirs(&action.actor.who)) " on " (theirs(&action.actor.host)) }
-                                td data-name="why" { @if let Some(why) = &action.reason { (theirs(&without_phones(why))) } }
+                                td.said data-name="why" { @if let Some(why) = &action.reason { (theirs(&without_phones(why))) } }
                             }
                         }
                     }
@@ -190,11 +191,34 @@ fn commands(batch: &Batch, row: &InvocationView) -> Markup {
                     li { "It was accepted: " (command(&format!("mep-batch resolve {name} --line {line} --as accepted --reason TEXT"))) }
                     li { "Leave it: " (command(&format!("mep-batch resolve {name} --line {line} --as abandoned --reason TEXT"))) }
                 }
-                State::Rejected | State::Failed | State::Skipped => {
-                    li { "Back to pending: " (command(&format!("mep-batch retry {name} --state {} --line {line}", row.state))) }
-                }
+                State::Rejected | State::Failed | State::Skipped => (back_to_pending(batch, row)),
                 State::Pending | State::Sending | State::Accepted | State::Cancelled => {}
             }
+        }
+    }
+}
+
+/// What sends a row that is at its end; nothing where nothing can.
+fn back_to_pending(batch: &Batch, row: &InvocationView) -> Markup {
+    let (name, line, state) = (&batch.name, row.line, row.state);
+    let is_refused_here = row.refused_by.as_deref() == Some(RefusedBy::Tool.as_str());
+    let retry = match row.reason {
+        _ if batch.purge.is_some() || batch.cancelled_at.is_some() => None,
+        Some(SkipReason::Suppressed) => None,
+        // Its content is right: whoever names the reason wants it all the same.
+        Some(reason) if state == State::Rejected => Some(format!(" --reason-is {}", reason.as_str())),
+        Some(_) => Some(String::new()),
+        None if is_refused_here => {
+            return html! {
+                li { "It would be refused again. These rows with the fix of each, to be mended and imported: "
+                    (command("mep-batch check FILE --rejected mended.csv")) }
+            };
+        }
+        None => Some(String::new()),
+    };
+    html! {
+        @if let Some(because) = retry {
+            li { "Back to pending: " (command(&format!("mep-batch retry {name} --state {state} --line {line}{because}"))) }
         }
     }
 }

@@ -185,7 +185,7 @@ fn line(batch: &Batch, row: &InvocationView, has_code: bool, has_message: bool) 
             @if has_code { td.number data-name="code" { (number(row.code)) } }
             td.number data-name="attempts" { (row.attempt) }
             td data-name="sent" { @if let Some(at) = row.sent_at { (words::time(at)) } @else { "–" } }
-            @if has_message { td data-name="said" { @if let Some(said) = &row.message { (theirs(&without_phones(said))) } } }
+            @if has_message { td.said data-name="said" { @if let Some(said) = &row.message { (theirs(&without_phones(said))) } } }
         }
     }
 }

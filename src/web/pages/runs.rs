@@ -22,7 +22,7 @@ pub(in crate::web) async fn runs(site: &Site) -> Rendered {
     };
     let body = html! { @for part in &parts { (place(part)) } };
     let (lacks, events) = (site.figures.lacks().await, Some("/runs/events".to_owned()));
-    Ok(Page { title: "Runs", lacks, events, header, body }.answer(StatusCode::OK))
+    Ok(Page { title: "Runs", lacks, events, header, body }.answer(site, StatusCode::OK))
 }
 
 pub(super) async fn parts(site: &Site) -> Result<Vec<Part>, Trouble> {
@@ -109,7 +109,7 @@ fn ended_line(run: &PastRun) -> Markup {
     html! {
         tr {
             th.number scope="row" data-name="run" { (run.id.0) }
-            td.alarm[is_fault] data-name="how it ended" { (theirs(&without_phones(how))) }
+            td.said.alarm[is_fault] data-name="how it ended" { (theirs(&without_phones(how))) }
             td data-name="from" { (words::time(run.started_at)) }
             td data-name="to" { @if let Some(at) = ended_at { (words::time(at)) } }
             td data-name="process" { (theirs(&run.host)) ", pid " (run.pid) }

@@ -23,7 +23,7 @@ pub(in crate::web) fn section(campaign: &Campaign, text: Text) -> Markup {
                         td data-name="When" { (words::time(past.action.at)) }
                         th scope="row" { (what(past, text)) }
                         td data-name="Who" { (words::theirs(&past.action.actor.who)) " on " (words::theirs(&past.action.actor.host)) }
-                        td data-name="Why" { @match &past.action.reason { Some(why) => { (text.said(why)) } None => { "–" } } }
+                        td.said data-name="Why" { @match &past.action.reason { Some(why) => { (text.said(why)) } None => { "–" } } }
                     }
                 }
             }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::text::Text;
 use crate::action;
 use crate::invocation::{State, Verdict};
-use crate::report::{Campaign, ROWS_TOLD, WaitingFor};
+use crate::report::{Campaign, ROWS_TOLD, WaitingFor, has_too_many_unknown};
 use crate::store::UnknownView;
 use crate::web::layout::{command, scroll};
 use crate::web::words::{self, counted, grouped};
@@ -62,7 +62,7 @@ fn unknown_table(campaign: &Campaign, text: Text) -> Markup {
                     tr {
                         th.number scope="row" data-name="Line" { (text.line(batch, row.id.line())) }
                         td.nowrap data-name="Number" { (text.phone(row.phone)) }
-                        td data-name="Why" {
+                        td.said data-name="Why" {
                             @if let Some(status) = row.http_status.filter(|_| !row.message.starts_with("HTTP ")) { "HTTP " (status) ": " }
                             (text.said(&row.message))
                         }
@@ -85,8 +85,11 @@ fn commands(name: &str, first: &UnknownView) -> Markup {
             Verdict::Resend => "send it again in any case, which may text somebody twice",
             Verdict::Abandoned => "leave it, for good",
         };
-        format!("# {what}\nmep-batch resolve {name} --line {line} --as {} --reason 'how you know'\n", verdict.as_str())
+        let command =
+            format!("mep-batch resolve {name} --line {line} --as {} --reason 'how you know'", verdict.as_str());
+        html! { "# " (what) "\n" span.typed { (command) } "\n" }
     });
+    let sheet = format!("mep-batch resolve {name} --from unknown.csv --reason 'how you know'");
     html! {
         div.keep {
             p { "For the first of them, one of these; " (command("--line 17,20-31")) " names several, and " (command("--all")) " all:" }
@@ -94,9 +97,8 @@ fn commands(name: &str, first: &UnknownView) -> Markup {
         }
         p { "Or in a sheet, to which you add a column " code { "as" } ":" }
         pre {
-            "mep-batch export " (name) " --state unknown -o unknown.csv\n"
-            "mep-batch resolve " (name) " --from unknown.csv --reason 'how you know'\n"
-            "mep-batch resolve " (name) " --from unknown.csv --reason 'how you know' --apply"
+            span.typed { "mep-batch export " (name) " --state unknown -o unknown.csv" } "\n"
+            span.typed { (sheet) } "\n" span.typed { (sheet) " --apply" }
         }
     }
 }
@@ -166,6 +168,7 @@ fn unsent(campaign: &Campaign, text: Text) -> Markup {
             p {
                 @if status.lacks.is_some() { "Before they are sent: " (command("mep-batch resolve --rolled-back")) }
                 @else if status.paused_at.is_some() { "To end the pause: " (command(&format!("mep-batch resume {name}"))) }
+                @else if has_too_many_unknown(status) { "To send them, first decide the unknown rows: " (command(&format!("mep-batch resolve {name}"))) }
                 @else { "To send them: " (command(&format!("mep-batch run {name}"))) }
             }
         }

@@ -41,7 +41,7 @@ fn row(CampaignRun { run, is_alive, attempts }: &CampaignRun, text: Text) -> Mar
             }
             td data-name="Started" { (words::time(run.started_at)) }
             td data-name="Ended" { @match &run.ended { Some((at, _)) => { (words::time(*at)) } None => { "–" } } }
-            td data-name="How" {
+            td.said data-name="How" {
                 @match &run.ended {
                     Some((_, how)) => { (text.said(how)) }
                     None if *is_alive => { "goes on" }

@@ -49,7 +49,7 @@ fn table(campaign: &Campaign, causes: &[(&Cause, &TroubleRows)], text: Text) -> 
                 @for (cause, trouble) in causes {
                     tr {
                         th scope="row" { (named(cause.state, cause.state.as_str())) }
-                        td {
+                        td.said {
                             @if let Some(answer) = answer(cause) { div.muted.small { (answer) } }
                             @if let Some(message) = &cause.message { (text.said(message)) } @else { "nothing" }
                         }

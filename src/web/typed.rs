@@ -1,0 +1,55 @@
+//! Commands as they have to be typed: where the queue was named by a flag, each on a page names it too.
+
+use maud::html;
+
+use crate::report::COMMANDS_OF_QUEUE;
+
+/// How a command begins where it is set word by word, and where it is set as one text or line.
+const BEGINNINGS: [&str; 3] =
+    ["<code><span class=\"nowrap\">mep-batch</span> ", "<code>mep-batch ", "<span class=\"typed\">mep-batch "];
+
+/// Puts the flag into each command of a rendered page that works on a queue. `database` is a word for a shell.
+///
+/// Nobody else's text is changed: the characters of an element are escaped in it.
+pub(super) fn with_database(page: &str, database: &str) -> String {
+    let flag = html! { "--db " span.nowrap { (database) } " " }.into_string();
+    let mut whole = String::with_capacity(page.len() + 512);
+    let mut rest = page;
+    while let Some((at, beginning)) = first(rest) {
+        let (before, after) = rest.split_at(at + beginning.len());
+        whole.push_str(before);
+        let word = after.strip_prefix("<span class=\"nowrap\">").unwrap_or(after);
+        let word = word.split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
+        if COMMANDS_OF_QUEUE.contains(&word) {
+            whole.push_str(&flag);
+        }
+        rest = after;
+    }
+    whole.push_str(rest);
+    whole
+}
+
+/// The first command of a text, and how it begins.
+fn first(text: &str) -> Option<(usize, &'static str)> {
+    BEGINNINGS.into_iter().filter_map(|beginning| Some((text.find(beginning)?, beginning))).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::layout::command;
+    use crate::web::words::theirs;
+
+    #[test]
+    fn each_command_of_a_page_names_the_queue_and_no_other_text_does() {
+        let page = html! {
+            p { (command("mep-batch run a")) " or " code { "mep-batch resolve" } }
+            p { (command("mep-batch serve")) (theirs("<code>mep-batch run a")) }
+        };
+        let whole = with_database(&page.clone().into_string(), "'/a b/<q>.db'");
+        let flag = "--db <span class=\"nowrap\">'/a b/&lt;q&gt;.db'</span> ";
+        assert_eq!(whole.matches(flag).count(), 2, "{whole}");
+        assert_eq!(whole.replace(flag, ""), page.into_string());
+        assert!(whole.contains(&format!("<code>mep-batch {flag}resolve")), "{whole}");
+    }
+}
