@@ -98,9 +98,11 @@ fn answer_times_are_those_of_the_export(database: Database) {
 
 /// The rows of the table whose caption begins so: the words of its head, and of each span its start, its end and its figures.
 fn course(page: &Page, caption: &str) -> (Vec<String>, Vec<(i64, i64, Vec<String>)>) {
-    let table = page.html().split(&format!("<caption>{caption} by ")).nth(1).expect("a table");
+    let tables = page.html().split("<caption>").filter_map(|table| table.strip_prefix(&format!("{caption} by ")));
+    let mut of_spans =
+        tables.filter_map(|table| table.split_once("; times in UTC; those in which nothing came are left out"));
+    let (length, table) = of_spans.next().expect("a table of spans");
     let table = table.split("</table>").next().expect("its end");
-    let length = table.split(';').next().expect("the length of its spans");
     let (count, unit) = length.split_once([' ', '\u{a0}']).unwrap_or(("1", length));
     let unit = [("second", 1), ("minute", 60), ("hour", 3_600)].into_iter().find(|(word, _)| unit.starts_with(word));
     let seconds = count.parse::<i64>().expect("a number") * unit.expect("a unit").1;

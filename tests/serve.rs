@@ -38,6 +38,7 @@ fn main() -> ExitCode {
                 a_batch_that_has_the_number_of_a_deleted_one_has_its_own_figures,
                 two_open_batches_have_each_their_own_figures_rates_and_waits,
                 phone_numbers_are_masked_everywhere,
+                why_a_run_stopped_names_nobody,
                 nothing_is_changed_by_looking,
             ],
         ),
@@ -313,6 +314,22 @@ fn phone_numbers_are_masked_everywhere(database: Database) {
         assert_eq!(full, None, "{path}");
     }
     assert!(visitor.page("/batch/campaign").contains("1200•••0101"));
+}
+
+fn why_a_run_stopped_names_nobody(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(3).mep(&format!("run campaign.csv --endpoint {sim} --limit 1 --wait 0")).exits(5);
+    s.execute(&format!("UPDATE run SET ended_how = 'stopped: {} is refused'", phone(1)));
+    let visitor = Visitor::of(&s);
+    counted_page(&visitor, "/batch/campaign");
+    s.mep("report campaign -o report.html").exits(0);
+    for page in [visitor.page("/"), visitor.page("/batch/campaign"), visitor.page("/runs"), s.read("report.html")] {
+        let text = Page::new(page).text();
+        assert!(text.contains("1200•••0101 is refused") && !text.contains(&phone(1)), "{text}");
+    }
+    s.mep("report campaign -o report.html --reveal").exits(0);
+    assert!(Page::new(s.read("report.html")).text().contains(&format!("The last run stopped: {}", phone(1))));
 }
 
 fn nothing_is_changed_by_looking(database: Database) {
