@@ -174,6 +174,7 @@ fn a_batch_that_is_being_sent_is_live(database: Database) {
     one.until_part_says("standing", "Being sent");
     runs.until_part_says("runs", "Living");
     all.until_part_says("batches", "Being sent");
+    // It has been seen, however slow this machine is: now it may end.
     s.mep("throttle campaign --rate 1000").exits(0);
     run.finish().exits(0);
     one.until_part_says("standing", ">Complete<");

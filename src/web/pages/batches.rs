@@ -83,7 +83,7 @@ fn table(over: &[Standings], wants_all: bool) -> Markup {
                 tbody {
                     @for standings in over.iter().take(shown) {
                         tr {
-                            th scope="row" {
+                            th.name scope="row" {
                                 a href=(address::batch(&standings.batch.name)) { (theirs(&standings.batch.name)) }
                             }
                             td data-name="stands" { (Standing::of(standings).badge()) }
