@@ -249,7 +249,8 @@ impl Engine<'_> {
     }
 
     /// Whether nobody has sent from another copy of the database, for all that is noted by now. Asked once, after the first note
-    /// and before the first row is handed out; where somebody has, or nobody can tell, the run ends.
+    /// and before the first row is handed out; where somebody has, or nobody can tell, the run ends. Where the server is gone,
+    /// or this process was stopped for longer than it is waited for, it is asked again once that is over.
     async fn is_alone(&mut self) -> bool {
         let Some(notes) = self.noting.as_ref().and_then(Noting::to_look_at) else { return true };
         let store = Arc::clone(&self.store);
@@ -260,6 +261,10 @@ impl Engine<'_> {
                     noting.goes_on();
                 }
                 true
+            }
+            Err(error) if error.is_lost() => {
+                self.fail(&error, None);
+                false
             }
             Err(error) => {
                 if let Some(noting) = self.noting.take() {

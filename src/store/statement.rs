@@ -210,7 +210,10 @@ impl<'q> Statement<'q> {
 
     /// The row that it finds, if any.
     pub(super) async fn fetch_optional<'c>(self, on: impl Into<On<'c>>) -> sqlx::Result<Option<Row>> {
-        on_either!(on.into(), self, executor, query => Ok(query.fetch_optional(executor).await?.map(Row::from)))
+        // To its end: what a statement writes outside of a transaction is committed there, after its row, and that may fail.
+        let rows = self.fetch_all(on).await?;
+        debug_assert!(rows.len() <= 1, "it was to find one row at most");
+        Ok(rows.into_iter().next())
     }
 
     /// The row that it finds.

@@ -119,7 +119,11 @@ impl TurnWriter<'_> {
         match last {
             Some(last) if last == number => Ok(Claim::Committed),
             Some(_) | None => {
-                Err(Error::Fenced("it is not in the database any more, or another process goes by its name".to_owned()))
+                Err(Error::Fenced(
+                    "it is not in the database any more, or another process goes by its name\n\
+                     hint: was the database replaced or put back? `mep-batch doctor` looks; then type `mep-batch run` again"
+                        .to_owned(),
+                ))
             }
         }
     }
