@@ -393,3 +393,23 @@ impl From<Option<String>> for Value<'_> {
         Value::Text(text.map(Cow::Owned))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Address, Store};
+
+    #[tokio::test]
+    async fn a_commit_that_fails_behind_a_statements_row_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&Address::File(folder.path().join("queue.db")), true).await.expect("a store");
+        let mut writer = store.writer().await.expect("a writer");
+        const CHILD: &str = "CREATE TABLE child (id INTEGER PRIMARY KEY, batch_id INTEGER
+            REFERENCES batch (id) DEFERRABLE INITIALLY DEFERRED)";
+        query(CHILD).execute(&mut *writer).await.expect("a table");
+        let orphan = query("INSERT INTO child (batch_id) VALUES (7) RETURNING id").fetch_value::<i64>(&mut *writer);
+        assert!(orphan.await.is_err());
+        let stored: i64 = query("SELECT COUNT(*) FROM child").fetch_value(&mut *writer).await.expect("a count");
+        assert_eq!(stored, 0);
+    }
+}
