@@ -181,6 +181,10 @@ pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Err
              in session mode"
         }
         Some("53100") => "\nhint: the server's disk is full; make room and type `mep-batch run` again",
+        Some("25P03") => {
+            "\nhint: this process did not come to its work for that long (stopped, asleep, or too much else runs here); \
+             type the command again"
+        }
         Some("55P03") => "\nhint: another transaction has held it for a long time; see pg_stat_activity",
         Some(_) => "",
         None => hint_of_connection(&cause),
