@@ -21,7 +21,7 @@ mod spans;
 mod status;
 mod tally;
 
-pub use campaign::{ACTIONS_TOLD, Campaign, CampaignAction, CampaignRun, Disagreement, ROWS_TOLD, campaign};
+pub use campaign::{ACTIONS_TOLD, Campaign, CampaignRun, Disagreement, ROWS_TOLD, campaign};
 pub use commands::COMMANDS_OF_QUEUE;
 pub use eta::{Group, Later, Load};
 pub use export::{Format, Wanted, attempts as export_attempts, rows as export_rows};
@@ -29,10 +29,10 @@ pub use exposition::{CONTENT_TYPE, Family, Kind, Teller};
 pub use figures::{Figures, Standings};
 pub use follow::{Known, RowsOfLines};
 pub use forecast::{Eta, eta};
-pub use lacks::lacks;
+pub use lacks::{Lacks, lacks};
 pub use metrics::{FAMILIES, LastAccepted, Page, QueueFigures, QueueReader, RunFigures, Tallies, last_accepted};
 pub use plan::{NotToday, Plan, Prospect, PutOffFor, plan, prospect};
-pub use row::{Field, FieldValue, columns_of, flat_row, masked_body};
+pub use row::{Field, FieldValue, columns_of, flat_row, is_texted_twice, masked_body};
 pub use search::{Found, search};
 pub use spans::Span;
 pub use status::{

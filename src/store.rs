@@ -85,7 +85,7 @@ pub use note::NotedBatch;
 pub use note_folder::Notes;
 pub use noting::{Noting, TakenUpTo};
 pub use others::Others;
-pub use past::{PastAction, PastRun};
+pub use past::PastRun;
 pub use plain::Plain;
 pub use purge::{Purge, PurgeHow, PurgeView, RedactedAttempt, RedactedRow};
 pub use refused::Refused;

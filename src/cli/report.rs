@@ -11,6 +11,7 @@ use super::output::{counted, is_closed_pipe};
 use super::results_file::ResultsFile;
 use super::rolled_back;
 use super::steering::Escape;
+use super::typed;
 use crate::invocation::UnixMillis;
 use crate::report;
 use crate::web;
@@ -23,7 +24,7 @@ pub(super) async fn report(context: &mut Context, args: ReportArgs) -> anyhow::R
     let mut campaign = report::campaign(&store, batch, UnixMillis::now()).await?;
     campaign.status.lacks = lacks;
     store.close().await;
-    let page = web::report(&campaign, args.reveal).into_string();
+    let page = web::report(&campaign, args.reveal, typed::database()).into_string();
     let mut out = file.writer(Escape::Text);
     let written = out.write_all(page.as_bytes()).and_then(|()| out.flush()).map_err(anyhow::Error::from);
     drop(out);

@@ -13,7 +13,7 @@ use super::output::{counted, grouped};
 use super::silent_runs;
 use crate::import::FileFault;
 use crate::invocation::UnixMillis;
-use crate::report;
+use crate::report::{self, Lacks};
 use crate::store::{InDoubt, NotedBatch, Notes, Rollback, Store, WhyAll};
 
 /// Why, where the operator does not say.
@@ -52,14 +52,11 @@ pub(super) async fn refuse_import(context: &Context, store: &Store) -> anyhow::R
 }
 
 /// Says that the database lacks what was noted; what it lacks, or why that is not known, for who shows its figures.
-pub(super) async fn tell(context: &mut Context, store: &Store) -> anyhow::Result<Option<String>> {
+pub(super) async fn tell(context: &mut Context, store: &Store) -> anyhow::Result<Option<Lacks>> {
     let Some(notes) = notes(context, store).await? else { return Ok(None) };
     let lacks = report::lacks(store, &notes).await?;
     if let Some(lacks) = &lacks {
-        context.out.note(&format!(
-            "warning: {lacks}\n\
-             hint: `mep-batch resolve --rolled-back` says which rows may have been sent, and makes them unknown\n"
-        ));
+        context.out.note(&format!("warning: {}\nhint: {}\n", lacks.why, lacks.hint));
     }
     Ok(lacks)
 }

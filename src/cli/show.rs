@@ -9,7 +9,7 @@ use super::args::ShowArgs;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::failure::Usage;
-use crate::invocation::{Hold, Outcome, SkipReason, State, mask_phone};
+use crate::invocation::{Hold, SkipReason, State, mask_phone};
 use crate::report;
 use crate::store::{ActionRecord, AttemptView, Batch, Filter, InvocationView, RowAction};
 use crate::validate;
@@ -60,12 +60,6 @@ fn waits_for(batch: &Batch, row: &InvocationView) -> String {
 struct Acts {
     on_row: Vec<RowAction>,
     on_batch: Vec<ActionRecord>,
-}
-
-/// Whether an attempt before the one that was accepted was accepted too.
-fn is_texted_twice(row: &InvocationView, attempts: &[AttemptView]) -> bool {
-    let earlier = |attempt: &AttemptView| attempt.is_late && attempt.outcome == Outcome::Accepted.as_str();
-    row.state == State::Accepted && attempts.iter().any(|attempt| attempt.number < row.attempt && earlier(attempt))
 }
 
 fn body_of(row: &InvocationView, reveal: bool) -> Option<String> {
@@ -139,7 +133,7 @@ fn json_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: 
         "hold": row.hold.map(Hold::as_str),
         "timeZone": row.time_zone,
         "possibleDuplicate": row.possible_duplicate,
-        "textedTwice": is_texted_twice(row, attempts),
+        "textedTwice": report::is_texted_twice(row, attempts),
         "body": body_of(row, reveal),
         "bodySha256": hash_of(row),
         "purgedAt": row.purged_at.map(|at| at.to_string()),
@@ -176,10 +170,13 @@ fn text_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: 
     if let Some(request_id) = &row.request_id {
         let _ = writeln!(text, "  request ID {request_id}");
     }
-    if is_texted_twice(row, attempts) {
+    if report::is_texted_twice(row, attempts) {
         text.push_str("  texted twice: an earlier attempt was accepted too, which was known too late\n");
     } else if row.possible_duplicate {
-        text.push_str("  an earlier attempt may have texted the person already\n");
+        text.push_str(match row.state {
+            State::Cancelled => "  it was given up as unknown: it may have texted the person\n",
+            _ => "  an earlier attempt may have texted the person already\n",
+        });
     }
     match (body_of(row, reveal), row.purged_at) {
         (Some(body), _) => {

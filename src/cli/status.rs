@@ -13,17 +13,18 @@ use super::output::{counted, grouped};
 use super::watch::watch;
 use super::{rolled_back, run_table, typed};
 use crate::invocation::{State, UnixMillis};
-use crate::report::{self, BatchStatus, NextStep, Standing};
-use crate::store::{Address, Store};
+use crate::report::{self, BatchStatus, Lacks, NextStep, Standing};
+use crate::store::{Address, Notes, Store};
 
 pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
-    let lacks = rolled_back::tell(context, &store).await?;
+    rolled_back::tell(context, &store).await?;
+    let notes = rolled_back::notes(context, &store).await?;
     let batch = args.batch.as_deref();
     let picture = if args.watch {
-        watch(context, &store, batch, lacks.as_deref()).await?
+        watch(context, &store, batch, notes.as_ref()).await?
     } else {
-        let picture = Picture::take(&store, batch, lacks.as_deref()).await?;
+        let picture = Picture::take(&store, batch, notes.as_ref()).await?;
         let shown = picture.shown(context, &store)?;
         context.out.data(&shown);
         picture
@@ -32,22 +33,27 @@ pub(super) async fn status(context: &mut Context, args: StatusArgs) -> anyhow::R
         context.out.note("no batches yet\nhint: `mep-batch import FILE --endpoint E` makes one\n");
     }
     store.close().await;
-    Ok(match (args.exit_code, lacks) {
-        (false, _) => Exit::Complete,
+    Ok(match args.exit_code {
+        false => Exit::Complete,
         // What it does not know may be worse than all that it tells.
-        (true, Some(_)) => Exit::Store,
-        (true, None) => picture.worst().into(),
+        true if picture.lacks.is_some() => Exit::Store,
+        true => picture.worst().into(),
     })
 }
 
 /// How the batches stand at one moment.
 pub(super) struct Picture {
     statuses: Vec<BatchStatus>,
+    lacks: Option<Lacks>,
 }
 
 impl Picture {
-    /// Looks at one batch, or at all, in a database that lacks so much.
-    pub(super) async fn take(store: &Store, batch: Option<&str>, lacks: Option<&str>) -> anyhow::Result<Picture> {
+    /// Looks at one batch, or at all, in a database of which its user may have notes.
+    pub(super) async fn take(store: &Store, batch: Option<&str>, notes: Option<&Notes>) -> anyhow::Result<Picture> {
+        let lacks = match notes {
+            Some(notes) => report::lacks(store, notes).await?,
+            None => None,
+        };
         let batches = match batch {
             Some(name) => vec![context::batch(store, name).await?],
             None => store.batches().await?,
@@ -55,9 +61,9 @@ impl Picture {
         let mut statuses = Vec::with_capacity(batches.len());
         for batch in &batches {
             let status = report::status(store, batch, UnixMillis::now()).await?;
-            statuses.push(BatchStatus { lacks: lacks.map(str::to_owned), ..status });
+            statuses.push(BatchStatus { lacks: lacks.clone(), ..status });
         }
-        Ok(Picture { statuses })
+        Ok(Picture { statuses, lacks })
     }
 
     /// As it was asked for: an object a line, or for people.
@@ -167,7 +173,7 @@ fn pace(status: &BatchStatus) -> String {
     if status.states[State::Pending] + status.states[State::Sending] == 0 {
         return String::new();
     }
-    if !status.has_sender() {
+    if !status.is_being_sent() {
         return status.throttle.map(|at_most| throttled(&status.batch, at_most)).unwrap_or_default();
     }
     let limit = status.rate_limit.map(|limit| format!(" of {} at most", rate(limit))).unwrap_or_default();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::colour;
 use super::context::Context;
 use super::status::Picture;
-use crate::store::Store;
+use crate::store::{Notes, Store};
 
 /// How often a screen is drawn anew.
 const ON_A_SCREEN: Duration = Duration::from_secs(1);
@@ -22,12 +22,12 @@ pub(super) async fn watch(
     context: &mut Context,
     store: &Store,
     batch: Option<&str>,
-    lacks: Option<&str>,
+    notes: Option<&Notes>,
 ) -> anyhow::Result<Picture> {
     let is_screen = !context.out.is_json() && io::stdout().is_terminal() && colour::is_able(std::env::var_os("TERM"));
     let mut before = None;
     loop {
-        let picture = Picture::take(store, batch, lacks).await?;
+        let picture = Picture::take(store, batch, notes).await?;
         let seen = steady(picture.objects()?);
         if is_screen || before.as_ref() != Some(&seen) {
             let shown = picture.shown(context, store)?;

@@ -3,7 +3,7 @@
 use super::status::{self, BatchStatus};
 use super::tally::{Tally, tally};
 use crate::invocation::{BatchId, Counts, RunId, State, UnixMillis};
-use crate::store::{self, ActionRecord, Batch, PastAction, PastRun, Store, UnknownView};
+use crate::store::{self, ActionRecord, Batch, PastRun, Store, UnknownView};
 
 /// Unknown rows and lines that are told one by one: beyond, `resolve` and `export` list them.
 pub const ROWS_TOLD: u32 = 50;
@@ -28,14 +28,14 @@ pub struct Campaign {
     /// How many more there were before them.
     pub earlier_runs: usize,
     /// What operators did, oldest first; [`ACTIONS_TOLD`] at most.
-    pub actions: Vec<CampaignAction>,
+    pub actions: Vec<ActionRecord>,
     /// Its unknown rows; [`ROWS_TOLD`] at most.
     pub unknown: Vec<UnknownView>,
     /// The lines of those that may have been texted twice; [`ROWS_TOLD`] at most.
     pub possible_duplicates: Vec<u32>,
     /// How many request IDs stand on more than one of its last requests.
     pub repeated_request_ids: i64,
-    /// Whether its rows were in the same states before and after they were counted one by one.
+    /// Whether no run sent it, and its rows were in the same states before and after they were counted one by one.
     pub was_still: bool,
     /// When all of that was read.
     pub at: UnixMillis,
@@ -54,20 +54,11 @@ pub struct CampaignRun {
     pub attempts: i64,
 }
 
-/// What an operator did, and to how many rows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CampaignAction {
-    /// The act.
-    pub action: ActionRecord,
-    /// How many rows it changed, each by itself.
-    pub rows: i64,
-}
-
 impl Campaign {
     /// Whether some of it was being sent meanwhile: then its figures are of moments that lie a little apart.
     #[must_use]
     pub fn is_being_sent(&self) -> bool {
-        self.status.has_sender() && self.status.states[State::Sending] + self.status.states[State::Pending] > 0
+        self.status.is_being_sent()
     }
 
     /// The rows by state as they were counted one by one.
@@ -125,7 +116,7 @@ pub(super) struct Past {
     runs: Vec<PastRun>,
     alive: Vec<RunId>,
     earlier_runs: usize,
-    actions: Vec<PastAction>,
+    actions: Vec<ActionRecord>,
     unknown: Vec<UnknownView>,
     possible_duplicates: Vec<u32>,
     repeated_request_ids: i64,
@@ -139,7 +130,7 @@ pub(super) struct Past {
 pub async fn campaign(store: &Store, batch: Batch, at: UnixMillis) -> store::Result<Campaign> {
     let status = status::status(store, &batch, at).await?;
     let tally = tally(store, &batch).await?;
-    let was_still = store.counts_of(batch.id).await? == status.states;
+    let was_still = !status.is_being_sent() && store.counts_of(batch.id).await? == status.states;
     let past = past(store, batch.id, tally.runs.keys().copied().collect()).await?;
     Ok(Campaign { was_still, ..put_together(store, batch, status, tally, &past, at) })
 }
@@ -172,14 +163,10 @@ pub(super) fn put_together(
         attempts: tally.runs.get(&run.id).copied().unwrap_or_default(),
         run: run.clone(),
     });
-    let actions = past.actions.iter().map(|PastAction { id, action }| CampaignAction {
-        action: action.clone(),
-        rows: tally.acts.get(id).copied().unwrap_or_default(),
-    });
     Campaign {
         runs: runs.collect(),
         earlier_runs: past.earlier_runs,
-        actions: actions.collect(),
+        actions: past.actions.clone(),
         unknown: past.unknown.clone(),
         possible_duplicates: past.possible_duplicates.clone(),
         repeated_request_ids: past.repeated_request_ids,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::campaign::{Campaign, Past, past, put_together};
 use super::follow::Known;
 use super::followers::{FOLLOWED_MAX, Followers};
-use super::lacks::lacks;
+use super::lacks::{Lacks, lacks};
 use super::latest::Latest;
 use super::metrics::Tallies;
 use super::status::{BatchStatus, status};
@@ -28,7 +28,7 @@ const KEPT_MAX: usize = 1_000;
 pub struct Figures {
     store: Arc<Store>,
     notes: Option<Notes>,
-    lacks: Latest<Option<String>>,
+    lacks: Latest<Option<Lacks>>,
     statuses: Kept<BatchId, BatchStatus>,
     /// With the number of runs that it was read for.
     pasts: Kept<(BatchId, usize), Past>,
@@ -77,9 +77,9 @@ impl Figures {
         Figures { store, notes, lacks: Latest::default(), statuses, pasts, followers }
     }
 
-    /// What the database lacks of what was sent from it, in a sentence; `None`: nothing that is known.
+    /// What the database lacks of what was sent from it; `None`: nothing that is known.
     #[must_use]
-    pub fn lacks(&self) -> impl Future<Output = Option<String>> + Send + 'static {
+    pub fn lacks(&self) -> impl Future<Output = Option<Lacks>> + Send + 'static {
         let (latest, notes, store) = (self.lacks.clone(), self.notes.clone(), Arc::clone(&self.store));
         async move {
             let notes = notes?;

@@ -14,6 +14,9 @@ const FRESH: Duration = Duration::from_millis(900);
 /// How much longer than it took to read it.
 const FRESH_TIMES: u32 = 20;
 
+/// And at most, however long that was.
+const FRESH_MAX: Duration = Duration::from_secs(30);
+
 /// A figure as it was read last.
 pub(super) struct Latest<T>(Arc<Shared<T>>);
 
@@ -70,7 +73,12 @@ impl<T: Send + Sync + 'static> Latest<T> {
     }
 
     fn is_fresh(&self) -> bool {
-        self.0.read.borrow().as_ref().is_some_and(|read| read.at.elapsed() < FRESH.max(read.took * FRESH_TIMES))
+        let is_fresh = |read: &Read<T>| {
+            // Of what could not be read nothing is known that would be worth keeping.
+            let times = if read.figure.is_ok() { FRESH_TIMES } else { 0 };
+            read.at.elapsed() < (read.took * times).clamp(FRESH, FRESH_MAX)
+        };
+        self.0.read.borrow().as_ref().is_some_and(is_fresh)
     }
 }
 

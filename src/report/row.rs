@@ -4,8 +4,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::invocation::{RESULT_COLUMNS, UnixMillis, mask_phone};
-use crate::store::{Batch, InvocationView};
+use crate::invocation::{Outcome, RESULT_COLUMNS, State, UnixMillis, mask_phone};
+use crate::store::{AttemptView, Batch, InvocationView};
 use crate::validate::{BodyValue, body_cells, without_phones};
 
 const PHONE: &str = "phoneNumber";
@@ -18,6 +18,15 @@ const PURGED: &str = "purged";
 /// The names of a batch's rows: the mapped columns, then what came of them.
 pub fn columns_of(batch: &Batch) -> impl Iterator<Item = &str> {
     batch.columns.iter().map(String::as_str).chain(RESULT_COLUMNS)
+}
+
+/// Whether one attempt of a row was accepted, which was known too late, and a later one was accepted too.
+#[must_use]
+pub fn is_texted_twice(row: &InvocationView, attempts: &[AttemptView]) -> bool {
+    let is_accepted = |attempt: &AttemptView| attempt.outcome == Outcome::Accepted.as_str();
+    let first = attempts.iter().filter(|attempt| attempt.is_late && is_accepted(attempt)).map(|late| late.number).min();
+    row.state == State::Accepted
+        && first.is_some_and(|first| attempts.iter().any(|attempt| attempt.number > first && is_accepted(attempt)))
 }
 
 /// A field of a row.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::forecast::{self, Eta};
 use super::hours;
+use super::lacks::Lacks;
 use crate::invocation::{BatchId, Counts, State, UnixMillis, mask_phone};
 use crate::store::{self, Batch, CanaryView, Confirmation, RunView, Store, Waiting};
 
@@ -32,7 +33,7 @@ pub struct BatchStatus {
     pub orphaned: i64,
     /// That the database does not know all that was sent from it, in a sentence; null where nobody noted that it lacks something.
     /// Its figures are those of an earlier time then, and rows that wait may have been sent.
-    pub lacks: Option<String>,
+    pub lacks: Option<Lacks>,
     /// Why the last run stopped, where it stopped for a fault.
     pub last_stop: Option<String>,
     /// Accepted rows of which an earlier attempt may have got through too; those of which it did among them.
@@ -71,10 +72,17 @@ pub struct BatchStatus {
 }
 
 impl BatchStatus {
-    /// Whether a living run sends it.
+    /// Whether a living run sends it, once it has something to send.
     #[must_use]
     pub fn has_sender(&self) -> bool {
         self.runs.iter().any(|run| run.alive && run.sends)
+    }
+
+    /// Whether a living run sends it now: something of it is in flight, or pending and not withheld by an operator.
+    #[must_use]
+    pub fn is_being_sent(&self) -> bool {
+        let is_withheld = self.waiting_for.iter().any(|waiting| ["paused", "confirmation"].contains(&waiting.reason));
+        self.has_sender() && (self.states[State::Sending] > 0 || (self.states[State::Pending] > 0 && !is_withheld))
     }
 }
 
@@ -165,9 +173,10 @@ pub struct NextStep {
 /// What an operator may type next.
 #[must_use]
 pub fn next_steps(status: &BatchStatus) -> Vec<NextStep> {
-    if status.lacks.is_some() {
+    if let Some(lacks) = &status.lacks {
         let command = "mep-batch resolve --rolled-back".to_owned();
-        return vec![NextStep { what: "what may have been sent and is not known here", command }];
+        let step = NextStep { what: "what may have been sent and is not known here", command };
+        return if lacks.is_known { vec![step] } else { Vec::new() };
     }
     let name = &status.batch;
     let is_paused = status.paused_at.is_some();

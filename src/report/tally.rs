@@ -26,8 +26,6 @@ pub struct Tally {
     pub answer_times: BTreeMap<u32, i64>,
     /// How many attempts each run made.
     pub runs: BTreeMap<RunId, i64>,
-    /// How many rows each act of an operator changed, by the act's number.
-    pub acts: BTreeMap<i64, i64>,
     /// Why rows are not accepted.
     pub troubles: BTreeMap<Cause, TroubleRows>,
     /// Rows of further causes, where there are too many to keep apart.
@@ -58,9 +56,6 @@ impl Tally {
         for (run, attempts) in &part.runs {
             *self.runs.entry(*run).or_default() += attempts;
         }
-        for (act, rows) in &part.acts {
-            *self.acts.entry(*act).or_default() += rows;
-        }
         part.troubles.iter().for_each(|trouble| self.add_trouble(trouble));
         part.attempts.iter().for_each(|count| self.add_attempts(count));
     }
@@ -81,9 +76,6 @@ impl Tally {
         }
         for (run, attempts) in &other.runs {
             *self.runs.entry(*run).or_default() += attempts;
-        }
-        for (act, rows) in &other.acts {
-            *self.acts.entry(*act).or_default() += rows;
         }
         for (cause, TroubleRows { rows, lines }) in &other.troubles {
             self.add_trouble(&Trouble { cause: cause.clone(), rows: *rows, lines: lines.clone() });

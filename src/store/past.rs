@@ -24,15 +24,6 @@ pub struct PastRun {
     pub ended: Option<(UnixMillis, String)>,
 }
 
-/// An act with its number, by which the rows are known that it changed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PastAction {
-    /// Its number.
-    pub id: i64,
-    /// The act.
-    pub action: ActionRecord,
-}
-
 /// In the order of their numbers, which is that of their lines, and of the index: the first are found without a look at all.
 pub(super) const DUPLICATE_LINES: &str = "SELECT line FROM invocation WHERE batch_id = $1 AND possible_duplicate = 1
     AND state = 'accepted' ORDER BY id LIMIT $2";
@@ -64,13 +55,12 @@ impl Store {
     }
 
     /// What operators did to a batch and to its rows, but for starting runs: the first `limit` acts, oldest first.
-    pub async fn all_actions(&self, batch: BatchId, limit: u32) -> Result<Vec<PastAction>> {
-        const ALL: &str = "SELECT id, kind, at, who, host, version, reason, detail FROM action
+    pub async fn all_actions(&self, batch: BatchId, limit: u32) -> Result<Vec<ActionRecord>> {
+        const ALL: &str = "SELECT kind, at, who, host, version, reason, detail FROM action
             WHERE batch_id = $1 AND kind <> 'run' ORDER BY id LIMIT $2";
         let failed = || self.failed("list the batch's actions");
         let rows = query(ALL).bind(batch.0).bind(limit).fetch_all(&self.readers()).await.map_err(failed())?;
-        let read = |row: &Row| Ok(PastAction { id: row.get("id")?, action: read_action(row)? });
-        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed())
+        rows.iter().map(read_action).collect::<sqlx::Result<_>>().map_err(failed())
     }
 
     /// The first `limit` lines of a batch that were accepted and may have been before, as

@@ -6,7 +6,7 @@ use super::chunk::{SKIP, SKIPPED};
 use super::given::{Columns, Given};
 use super::monitor::DUPLICATES;
 use super::past::DUPLICATE_LINES;
-use super::query::REPEATED;
+use super::query::{PERHAPS_TEXTED, REPEATED};
 use super::settle::{ACCEPTED, MOVE, MOVE_ACCEPTED, NEXT, OUTCOMES, RECORD, RECORD_ACCEPTED};
 use super::statement::{On, Value};
 use super::take::{DUE, TAKE, TAKE_DUE};
@@ -38,6 +38,12 @@ async fn request_ids_are_compared_among_the_last_requests_and_no_row_is_read() {
 #[tokio::test]
 async fn possible_duplicates_of_all_batches_are_counted_without_a_look_at_other_rows() {
     assert_eq!(steps(DUPLICATES).await, ["SCAN invocation USING INDEX invocation_possible_duplicate"]);
+}
+
+#[tokio::test]
+async fn who_may_have_been_texted_is_counted_without_a_look_at_other_rows() {
+    let by_index = "SEARCH invocation USING INDEX invocation_possible_duplicate (batch_id=?)";
+    assert_eq!(steps(PERHAPS_TEXTED).await, [by_index]);
 }
 
 #[tokio::test]

@@ -9,6 +9,10 @@ use crate::invocation::{BatchId, Cell, HELD_UNTIL, Hold, InvocationId, State, Un
 /// on millions of rows must not read them all for it.
 const REQUESTS_COMPARED: i64 = 10_000;
 
+/// Rows at their end that may have been texted and are neither accepted nor unknown.
+pub(super) const PERHAPS_TEXTED: &str = "SELECT COUNT(*) FROM invocation WHERE batch_id = $1 AND possible_duplicate = 1
+    AND state IN ('rejected', 'failed', 'skipped', 'cancelled')";
+
 /// Counts request IDs that stand on more than one of a batch's accepted requests: those are an operator's proof, and those
 /// `list --request-id` shows.
 pub(super) const REPEATED: &str = "SELECT COUNT(*) FROM
@@ -224,7 +228,9 @@ impl Store {
         const COUNT: &str = "SELECT COUNT(DISTINCT a.invocation_id) FROM attempt AS a
             JOIN invocation AS i ON i.id = a.invocation_id
             WHERE a.late = 1 AND a.invocation_id > $1 AND a.invocation_id < $2 AND a.outcome = 'accepted'
-              AND a.number < i.attempt AND i.state = 'accepted'";
+              AND a.number < i.attempt AND i.state = 'accepted'
+              AND EXISTS (SELECT 1 FROM attempt AS b
+                  WHERE b.invocation_id = a.invocation_id AND b.number > a.number AND b.outcome = 'accepted')";
         let (start, end) = batch.row_bounds();
         query(COUNT)
             .bind(start)
@@ -235,21 +241,10 @@ impl Store {
     }
 
     /// How many rows of a batch have ended as neither accepted nor unknown and may have been texted all the same: an operator
-    /// abandoned them when they were unknown, or an earlier attempt may have got through.
+    /// gave them up when they were unknown, or an earlier attempt may have got through.
     pub async fn perhaps_texted(&self, batch: BatchId) -> Result<i64> {
-        const COUNT: &str = "SELECT (SELECT COUNT(*) FROM invocation WHERE batch_id = $1 AND possible_duplicate = 1
-                AND state IN ('rejected', 'failed', 'skipped', 'cancelled'))
-            + (SELECT COUNT(DISTINCT d.invocation_id) FROM action_row AS d JOIN invocation AS i ON i.id = d.invocation_id
-                WHERE d.invocation_id > $2 AND d.invocation_id < $3 AND d.was = 'unknown' AND d.became = 'cancelled'
-                  AND i.state = 'cancelled' AND i.possible_duplicate = 0)";
-        let (start, end) = batch.row_bounds();
-        query(COUNT)
-            .bind(batch.0)
-            .bind(start)
-            .bind(end)
-            .fetch_value(&self.readers())
-            .await
-            .map_err(self.failed("count who may have been texted"))
+        let count = query(PERHAPS_TEXTED).bind(batch.0).fetch_value(&self.readers()).await;
+        count.map_err(self.failed("count who may have been texted"))
     }
 
     /// How many request IDs stand on more than one row among the last requests of a batch: the service named two alike.

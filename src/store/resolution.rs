@@ -104,8 +104,7 @@ fn detail_of<'d>(verdict: Verdict, decisions: impl ExactSizeIterator<Item = &'d 
 async fn decide(tx: &mut Tx<'_>, decisions: &[&Decision], moves: &[Move], now: UnixMillis) -> sqlx::Result<u64> {
     const DECIDE: &str = "UPDATE invocation SET state = j.value ->> 2,
             due_at = 0, tries = 0, retry_until = NULL,
-            possible_duplicate = CASE WHEN j.value ->> 3 = 'resend' AND j.value ->> 2 = 'pending' THEN 1
-                                      ELSE possible_duplicate END,
+            possible_duplicate = CASE WHEN j.value ->> 3 IN ('resend', 'abandoned') THEN 1 ELSE possible_duplicate END,
             request_id = CASE WHEN j.value ->> 2 = 'pending' THEN NULL ELSE COALESCE(j.value ->> 4, request_id) END,
             http_status = NULL, code = NULL,
             message = CASE WHEN j.value ->> 2 = 'pending' THEN NULL

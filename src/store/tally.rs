@@ -23,8 +23,6 @@ pub struct LineTally {
     pub answer_times: Vec<(u32, i64)>,
     /// How many attempts each run made.
     pub runs: Vec<(RunId, i64)>,
-    /// How many rows each act of an operator changed, by the act's number.
-    pub acts: Vec<(i64, i64)>,
 }
 
 /// Rows that stand alike.
@@ -124,9 +122,6 @@ const ANSWER_TIMES: &str = "SELECT finished_at - sent_at AS ms, COUNT(*) FROM at
 
 const RUNS: &str = "SELECT run_id, COUNT(*) FROM attempt WHERE invocation_id BETWEEN $1 AND $2 GROUP BY run_id";
 
-const ACTS: &str =
-    "SELECT action_id, COUNT(*) FROM action_row WHERE invocation_id BETWEEN $1 AND $2 GROUP BY action_id";
-
 impl Store {
     /// Counts what came of the lines, each named by its number in the file.
     ///
@@ -141,7 +136,6 @@ impl Store {
         let attempts = ask(ATTEMPTS).fetch_all(&readers).await.map_err(failed())?;
         let runs = ask(RUNS).fetch_all(&readers).await.map_err(failed())?;
         let times = ask(ANSWER_TIMES).fetch_all(&readers).await.map_err(failed())?;
-        let acts = ask(ACTS).fetch_all(&readers).await.map_err(failed())?;
         Ok(LineTally {
             rows: rows.iter().map(|row| self.row_count(row)).collect::<Result<_>>()?,
             troubles: self.troubles(&troubles)?,
@@ -155,11 +149,6 @@ impl Store {
             runs: runs
                 .iter()
                 .map(|row| Ok((RunId(row.get(0)?), row.get(1)?)))
-                .collect::<sqlx::Result<_>>()
-                .map_err(failed())?,
-            acts: acts
-                .iter()
-                .map(|row| Ok((row.get(0)?, row.get(1)?)))
                 .collect::<sqlx::Result<_>>()
                 .map_err(failed())?,
         })

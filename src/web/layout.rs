@@ -2,6 +2,9 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::words;
+use crate::report::Lacks;
+
 /// The style of every page.
 pub const STYLE: &str = include_str!("style.css");
 
@@ -57,6 +60,23 @@ pub fn scroll(label: &str, content: &Markup) -> Markup {
 #[must_use]
 pub fn command(line: &str) -> Markup {
     html! { code { @for (place, word) in line.split(' ').enumerate() { @if place > 0 { " " } span.nowrap { (word) } } } }
+}
+
+/// That what is shown is not to be relied on, for the database does not know all that was sent from it.
+#[must_use]
+pub fn unreliable(what: &str, lacks: &Lacks) -> Markup {
+    html! {
+        div.alarm role="alert" {
+            p {
+                "Do not rely on " (what) ": " (words::theirs(&lacks.why)) ". "
+                @if lacks.is_known { "Rows that wait here may have been sent. " }
+                @for (place, part) in lacks.hint.split('`').enumerate() {
+                    @if place % 2 == 1 { (command(&words::shown(part))) } @else { (words::theirs(part)) }
+                }
+                "."
+            }
+        }
+    }
 }
 
 /// The places of a page, to go to.

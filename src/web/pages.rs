@@ -72,12 +72,22 @@ pub(super) fn told(site: &Site, rendered: Rendered) -> Response {
 
 /// The parts of a page that are live.
 pub(super) async fn parts(site: &Site, topic: &Topic) -> Result<Vec<Part>, Trouble> {
-    let parts = match topic {
-        Topic::Batches => batches::parts(site, false).await,
-        Topic::Batch(name) => batch::parts(site, &find(site, name).await?).await,
-        Topic::Runs => runs::parts(site).await,
+    let of_topic = async {
+        match topic {
+            Topic::Batches => batches::parts(site, false).await,
+            Topic::Batch(name) => batch::parts(site, &find(site, name).await?).await,
+            Topic::Runs => runs::parts(site).await,
+        }
     };
-    Ok(parts?.into_iter().map(|part| Part { html: site.typed(part.html), ..part }).collect())
+    let (parts, lacks) = tokio::join!(of_topic, lacks(site));
+    Ok(parts?.into_iter().chain([lacks]).map(|part| Part { html: site.typed(part.html), ..part }).collect())
+}
+
+/// The part that says whether the database knows all that was sent from it.
+async fn lacks(site: &Site) -> Part {
+    let html =
+        html! { @if let Some(lacks) = site.figures.lacks().await { (layout::unreliable("these figures", &lacks)) } };
+    Part { id: "lacks", html }
 }
 
 /// The batch of that name.
@@ -89,8 +99,8 @@ pub(super) async fn find(site: &Site, name: &str) -> Result<Batch, Trouble> {
 /// A page, before it stands in what all have around them.
 struct Page<'a> {
     title: &'a str,
-    /// That the database does not know all that was sent from it.
-    lacks: Option<String>,
+    /// That the database does not know all that was sent from it, where the page shows anything of it.
+    lacks: Option<Part>,
     /// Where what is live of it comes from.
     events: Option<String>,
     header: Markup,
@@ -119,12 +129,7 @@ impl Page<'_> {
                 }
             }
             (self.header)
-            @if let Some(lacks) = &self.lacks {
-                div.alarm role="alert" {
-                    p { "Do not rely on these figures: " (words::theirs(lacks)) ". Rows that wait here may have been sent. "
-                        (command("mep-batch resolve --rolled-back")) " says which, and makes them unknown." }
-                }
-            }
+            @if let Some(lacks) = &self.lacks { (place(lacks)) }
             @if self.events.is_some() {
                 noscript { p.note { "Without JavaScript this page stays as it is: reload it to see the latest." } }
             }

@@ -15,7 +15,7 @@ mod verdict;
 use maud::{Markup, html};
 
 use super::layout::{self, Style};
-use super::words;
+use super::{typed, words};
 use crate::report::{Campaign, Disagreement};
 use crate::store::PurgeHow;
 
@@ -33,9 +33,9 @@ const SECTIONS: [(&str, &str); 8] = [
     ("identity", "What was sent, and where"),
 ];
 
-/// The whole page. With `reveal`, phone numbers are in full.
+/// The whole page. With `reveal`, phone numbers are in full; `database`, a word for a shell, is put into each command.
 #[must_use]
-pub fn report(campaign: &Campaign, reveal: bool) -> Markup {
+pub fn report(campaign: &Campaign, reveal: bool, database: Option<&str>) -> Markup {
     let text = Text { reveal, pages: Pages::None };
     let section = |number: usize, content: &Markup| {
         let (id, heading) = SECTIONS[number];
@@ -60,7 +60,8 @@ pub fn report(campaign: &Campaign, reveal: bool) -> Markup {
         }
     };
     let title = format!("{}: {}", campaign.batch.name, verdict::sentence(campaign));
-    layout::page(&title, Style::Within, &html! {}, &head(campaign), &body)
+    let page = layout::page(&title, Style::Within, &html! {}, &head(campaign), &body);
+    typed::whole(page, database)
 }
 
 /// The verdict, what it is about, and whatever must not be overlooked.
@@ -92,10 +93,7 @@ fn warnings(campaign: &Campaign) -> Markup {
             }
         }
         @if let Some(lacks) = &campaign.status.lacks {
-            div.alarm role="alert" {
-                p { "Do not rely on this report: " (words::theirs(lacks)) ". Rows that wait here may have been sent. "
-                    code { "mep-batch resolve --rolled-back" } " says which, and makes them unknown." }
-            }
+            (layout::unreliable("this report", lacks))
         }
         @if campaign.is_being_sent() {
             p.note { "The batch was being sent when this was made: its figures are of moments that lie a little apart, and a later report has others." }

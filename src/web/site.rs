@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use maud::{Markup, PreEscaped};
+use maud::Markup;
 use tokio::sync::watch;
 
 use super::events::Hub;
@@ -37,9 +37,6 @@ impl Site {
 
     /// A page, or a part of one, with its commands as they have to be typed.
     pub(super) fn typed(&self, page: Markup) -> Markup {
-        match &self.database {
-            Some(database) => PreEscaped(typed::with_database(&page.0, database)),
-            None => page,
-        }
+        typed::whole(page, self.database.as_deref())
     }
 }

@@ -1,6 +1,6 @@
 //! Commands as they have to be typed: where the queue was named by a flag, each on a page names it too.
 
-use maud::html;
+use maud::{Markup, PreEscaped, html};
 
 use crate::report::COMMANDS_OF_QUEUE;
 
@@ -8,10 +8,18 @@ use crate::report::COMMANDS_OF_QUEUE;
 const BEGINNINGS: [&str; 3] =
     ["<code><span class=\"nowrap\">mep-batch</span> ", "<code>mep-batch ", "<span class=\"typed\">mep-batch "];
 
-/// Puts the flag into each command of a rendered page that works on a queue. `database` is a word for a shell.
+/// A page with its commands as they have to be typed: `database` is a word for a shell, where a flag has named the queue.
+pub(super) fn whole(page: Markup, database: Option<&str>) -> Markup {
+    match database {
+        Some(database) => PreEscaped(with_database(&page.0, database)),
+        None => page,
+    }
+}
+
+/// Puts the flag into each command of a rendered page that works on a queue.
 ///
 /// Nobody else's text is changed: the characters of an element are escaped in it.
-pub(super) fn with_database(page: &str, database: &str) -> String {
+fn with_database(page: &str, database: &str) -> String {
     let flag = html! { "--db " span.nowrap { (database) } " " }.into_string();
     let mut whole = String::with_capacity(page.len() + 512);
     let mut rest = page;

@@ -269,7 +269,7 @@ impl Queue {
         let is_meant = self.attempt == attempt || weakness == Weakness::WordOnAnyAttempt;
         if self.state == State::Unknown && is_meant {
             self.state = verdict.state_in(self.is_cancelled.then_some(super::came::NOW));
-            self.possible_duplicate |= verdict == Verdict::Resend && self.state == State::Pending;
+            self.possible_duplicate |= matches!(verdict, Verdict::Resend | Verdict::Abandoned);
         }
     }
 }

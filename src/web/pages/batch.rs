@@ -34,7 +34,8 @@ const TEXT: Text = Text { reveal: false, pages: Pages::Rows };
 
 pub(in crate::web) async fn batch(site: &Site, name: &str, query: &[(String, String)]) -> Rendered {
     let batch = find(site, name).await?;
-    let (parts, known) = parts_and_known(site, &batch).await?;
+    let (parts, lacks) = tokio::join!(parts_and_known(site, &batch), super::lacks(site));
+    let (parts, known) = parts?;
     let wanted = rows::Wanted::of(query);
     let found = rows::find(site, &batch, &wanted, &known).await?;
     let header = html! {
@@ -60,7 +61,7 @@ pub(in crate::web) async fn batch(site: &Site, name: &str, query: &[(String, Str
             (command(&format!("mep-batch report {name} -o {name}.html"))) }
     };
     let events = Some(format!("{}/events", address::batch(name)));
-    Ok(Page { title: name, lacks: site.figures.lacks().await, events, header, body }.answer(site, StatusCode::OK))
+    Ok(Page { title: name, lacks: Some(lacks), events, header, body }.answer(site, StatusCode::OK))
 }
 
 /// What is live: one part for each of the places before the rows, after the one above them.

@@ -18,7 +18,8 @@ const OVER_SHOWN: usize = 50;
 
 pub(in crate::web) async fn batches(site: &Site, query: &[(String, String)]) -> Rendered {
     let wants_all = query.iter().any(|(name, _)| name == "all");
-    let parts = parts(site, wants_all).await?;
+    let (parts, lacks) = tokio::join!(parts(site, wants_all), super::lacks(site));
+    let parts = parts?;
     let place_of = site.store.address().to_string();
     let header = html! {
         p.kicker { "mep-batch, in " (theirs(&place_of)) }
@@ -27,7 +28,7 @@ pub(in crate::web) async fn batches(site: &Site, query: &[(String, String)]) -> 
     let body = html! { @for part in &parts { (place(part)) } };
     // What is live is the first of them: a list of all is reloaded.
     let events = (!wants_all).then(|| "/events".to_owned());
-    Ok(Page { title: "Batches", lacks: site.figures.lacks().await, events, header, body }.answer(site, StatusCode::OK))
+    Ok(Page { title: "Batches", lacks: Some(lacks), events, header, body }.answer(site, StatusCode::OK))
 }
 
 pub(super) async fn parts(site: &Site, wants_all: bool) -> Result<Vec<Part>, Trouble> {

@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use maud::{Markup, html};
 
 use super::{Page, Rendered, Trouble, command, find, rows};
-use crate::invocation::{Hold, Outcome, RefusedBy, SkipReason, State};
-use crate::report::masked_body;
+use crate::invocation::{Hold, RefusedBy, SkipReason, State};
+use crate::report::{is_texted_twice, masked_body};
 use crate::store::{ActionRecord, AttemptView, Batch, Filter, InvocationView, RowAction};
 use crate::validate::{mask_cell, without_phones};
 use crate::web::address;
@@ -37,14 +37,11 @@ pub(in crate::web) async fn row(site: &Site, name: &str, line: &str) -> Rendered
         (acts_table(&acts))
         (commands(&batch, &row))
     };
-    Ok(Page { title: &title, lacks: site.figures.lacks().await, events: None, header, body }
+    Ok(Page { title: &title, lacks: Some(super::lacks(site).await), events: None, header, body }
         .answer(site, StatusCode::OK))
 }
 
 fn facts(batch: &Batch, row: &InvocationView, attempts: &[AttemptView]) -> Markup {
-    let is_late = |attempt: &AttemptView| attempt.is_late && attempt.outcome == Outcome::Accepted.as_str();
-    let is_twice =
-        row.state == State::Accepted && attempts.iter().any(|attempt| attempt.number < row.attempt && is_late(attempt));
     html! {
         dl {
             dt { "Phone number" } dd { (theirs(&rows::phone(batch, row))) }
@@ -62,10 +59,13 @@ fn facts(batch: &Batch, row: &InvocationView, attempts: &[AttemptView]) -> Marku
             }
             @if let Some(at) = row.finished_at { dt { "Known since" } dd { (words::moment(at)) } }
         }
-        @if is_twice {
+        @if is_texted_twice(row, attempts) {
             p.alarm { "Texted twice: an earlier attempt was accepted too, which was known too late." }
         } @else if row.possible_duplicate {
-            p.alarm { "An earlier attempt may have texted the person already." }
+            p.alarm {
+                @if row.state == State::Cancelled { "It was given up as unknown: it may have texted the person." }
+                @else { "An earlier attempt may have texted the person already." }
+            }
         }
     }
 }

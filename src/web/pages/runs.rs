@@ -15,14 +15,15 @@ use crate::web::words::{self, grouped, theirs};
 const ENDED_SHOWN: u32 = 50;
 
 pub(in crate::web) async fn runs(site: &Site) -> Rendered {
-    let parts = parts(site).await?;
+    let (parts, lacks) = tokio::join!(parts(site), super::lacks(site));
+    let parts = parts?;
     let header = html! {
         p.kicker { "mep-batch, in " (theirs(&site.store.address().to_string())) }
         h1 { "Runs" }
     };
     let body = html! { @for part in &parts { (place(part)) } };
-    let (lacks, events) = (site.figures.lacks().await, Some("/runs/events".to_owned()));
-    Ok(Page { title: "Runs", lacks, events, header, body }.answer(site, StatusCode::OK))
+    let events = Some("/runs/events".to_owned());
+    Ok(Page { title: "Runs", lacks: Some(lacks), events, header, body }.answer(site, StatusCode::OK))
 }
 
 pub(super) async fn parts(site: &Site) -> Result<Vec<Part>, Trouble> {

@@ -18,6 +18,7 @@ pub(super) enum Standing {
     Unconfirmed,
     BeingSent,
     Waiting,
+    BeingRead,
     Unsent,
     Undecided,
     Cancelled,
@@ -56,12 +57,13 @@ impl Standing {
             let rows = |waiting: &crate::report::WaitingFor| waiting.rows;
             status.waiting_for.iter().map(rows).max().unwrap_or_default()
         });
-        let is_sent = status.is_some_and(BatchStatus::has_sender);
         if standings.batch.paused_at.is_some() {
             Standing::Paused
         } else if waits("confirmation") {
             Standing::Unconfirmed
-        } else if !is_sent {
+        } else if status.is_none() {
+            Standing::BeingRead
+        } else if !status.is_some_and(BatchStatus::has_sender) {
             Standing::Unsent
         } else if waiting >= standings.counts[State::Pending] && standings.counts[State::Sending] == 0 {
             Standing::Waiting
@@ -77,6 +79,7 @@ impl Standing {
             Standing::Unconfirmed => "To be confirmed",
             Standing::BeingSent => "Being sent",
             Standing::Waiting => "Waiting",
+            Standing::BeingRead => "Being read",
             Standing::Unsent => "Nobody sends it",
             Standing::Undecided => "Needs a decision",
             Standing::Cancelled => "Cancelled",
@@ -88,7 +91,9 @@ impl Standing {
     fn class(self) -> &'static str {
         match self {
             Standing::DoesNotAddUp | Standing::Undecided => "is-alarming",
-            Standing::Paused | Standing::Unconfirmed | Standing::Waiting | Standing::Unsent => "is-held",
+            Standing::Paused | Standing::Unconfirmed | Standing::Waiting | Standing::BeingRead | Standing::Unsent => {
+                "is-held"
+            }
             Standing::BeingSent => "is-going",
             Standing::Cancelled | Standing::Imperfect | Standing::Complete => "is-over",
         }
@@ -167,7 +172,7 @@ pub(super) fn now(standings: &Standings) -> Markup {
         return html! { p.muted { "What it waits for is being counted…" } };
     };
     html! {
-        @if standings.is_open() && status.has_sender() && (status.rate > 0.0 || status.eta.is_some()) {
+        @if standings.is_open() && status.is_being_sent() && (status.rate > 0.0 || status.eta.is_some()) {
             p {
                 @if status.rate > 0.0 {
                     b { (words::rate(status.rate)) } " a second"

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::text::Text;
 use crate::invocation::UnixMillis;
-use crate::report::{ACTIONS_TOLD, Campaign, CampaignAction};
+use crate::report::{ACTIONS_TOLD, Campaign};
+use crate::store::ActionRecord;
 use crate::web::layout::scroll;
 use crate::web::words::{self, counted};
 
@@ -18,12 +19,12 @@ pub(in crate::web) fn section(campaign: &Campaign, text: Text) -> Markup {
             caption { "Acts on the batch and its rows, oldest first; times in UTC" }
             thead { tr { th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Who, where" } th scope="col" { "Why" } } }
             tbody {
-                @for past in acts {
+                @for act in acts {
                     tr {
-                        td data-name="When" { (words::time(past.action.at)) }
-                        th scope="row" { (what(past, text)) }
-                        td data-name="Who" { (words::theirs(&past.action.actor.who)) " on " (words::theirs(&past.action.actor.host)) }
-                        td.said data-name="Why" { @match &past.action.reason { Some(why) => { (text.said(why)) } None => { "–" } } }
+                        td data-name="When" { (words::time(act.at)) }
+                        th scope="row" { (what(act, text)) }
+                        td data-name="Who" { (words::theirs(&act.actor.who)) " on " (words::theirs(&act.actor.host)) }
+                        td.said data-name="Why" { @match &act.reason { Some(why) => { (text.said(why)) } None => { "–" } } }
                     }
                 }
             }
@@ -36,11 +37,12 @@ pub(in crate::web) fn section(campaign: &Campaign, text: Text) -> Markup {
 }
 
 /// An act in words, with what its detail says.
-fn what(past: &CampaignAction, text: Text) -> Markup {
-    let detail: Value = serde_json::from_str(&past.action.detail).unwrap_or_default();
+fn what(act: &ActionRecord, text: Text) -> Markup {
+    let detail: Value = serde_json::from_str(&act.detail).unwrap_or_default();
     let rows = |rows: i64| counted(rows.unsigned_abs(), "row");
-    let words = match past.action.kind.as_str() {
-        "import" => format!("imported {}", rows(detail["rows"].as_i64().unwrap_or_default())),
+    let changed_rows = detail["rows"].as_i64().unwrap_or_default();
+    let words = match act.kind.as_str() {
+        "import" => format!("imported {}", rows(changed_rows)),
         "confirm" => format!("confirmed {}", rows(detail["invocations"].as_i64().unwrap_or_default())),
         "canary" => format!("sent a canary: {}", canary(&detail, text)),
         "settings" => format!("changed {}", changed(&detail, text)),
@@ -51,11 +53,11 @@ fn what(past: &CampaignAction, text: Text) -> Markup {
             Some(rate) => format!("throttled to {} a second", words::rate(rate)),
             None => "ended the throttle".to_owned(),
         },
-        "retry" => format!("put {} back to be sent", rows(past.rows)),
+        "retry" => format!("put {} back to be sent", rows(changed_rows)),
         "resolve" => {
-            format!("resolved {} as {}", rows(past.rows), text.plain(detail["as"].as_str().unwrap_or("several")))
+            format!("resolved {} as {}", rows(changed_rows), text.plain(detail["as"].as_str().unwrap_or("several")))
         }
-        "rolled-back" => format!("made {} unknown after a backup was put back", rows(past.rows)),
+        "rolled-back" => format!("made {} unknown after a backup was put back", rows(changed_rows)),
         "purge" => "purged".to_owned(),
         other => text.plain(other),
     };

@@ -98,7 +98,7 @@ fn pauses(campaign: &Campaign, text: Text) -> Vec<Mark> {
         let told = format!("{told} from {} to {}", words::moment_bare(from), words::moment_bare(until));
         Mark { from, until, kind: MarkKind::Pause, told }
     };
-    for act in campaign.actions.iter().map(|past| &past.action) {
+    for act in &campaign.actions {
         match (act.kind.as_str(), &open) {
             ("pause", None) => {
                 let why = act.reason.as_ref().map(|why| format!(" ({})", text.plain(why))).unwrap_or_default();

@@ -137,7 +137,7 @@ fn perhaps(campaign: &Campaign) -> Markup {
         h3 { "Not accepted, and perhaps texted" }
         p {
             strong { (counted(rows.unsigned_abs(), "row")) }
-            " ended as rejected, failed, skipped or cancelled, and may have been texted all the same: an operator abandoned them when "
+            " ended as rejected, failed, skipped or cancelled, and may have been texted all the same: an operator gave them up when "
             "they were unknown, or the fate of an earlier attempt is not known. "
             (command(&format!("mep-batch show {} LINE", campaign.batch.name))) " tells each attempt."
         }
@@ -166,7 +166,7 @@ fn unsent(campaign: &Campaign, text: Text) -> Markup {
         @if let Some(why) = &status.last_stop { p { "The last run stopped: " (text.said(why)) } }
         @if !campaign.is_being_sent() {
             p {
-                @if status.lacks.is_some() { "Before they are sent: " (command("mep-batch resolve --rolled-back")) }
+                @if let Some(lacks) = &status.lacks { @if lacks.is_known { "Before they are sent: " (command("mep-batch resolve --rolled-back")) } }
                 @else if status.paused_at.is_some() { "To end the pause: " (command(&format!("mep-batch resume {name}"))) }
                 @else if has_too_many_unknown(status) { "To send them, first decide the unknown rows: " (command(&format!("mep-batch resolve {name}"))) }
                 @else { "To send them: " (command(&format!("mep-batch run {name}"))) }
