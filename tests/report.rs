@@ -33,12 +33,16 @@ fn main() -> ExitCode {
                 a_batch_that_is_being_sent_says_so,
                 who_may_have_been_texted_and_is_not_accepted_is_told,
                 a_purged_batch_says_so,
+                a_batch_that_is_withheld_from_a_run_of_all_is_not_being_sent,
+                who_was_not_sent_to_by_an_operators_word_may_not_have_been_texted,
+                a_late_answer_before_a_refusal_is_no_second_text,
                 a_database_that_was_put_back_says_so,
             ],
         ),
         (
             On::Sqlite,
             facts![
+                the_commands_of_a_report_name_the_queue_that_a_flag_named,
                 what_others_say_is_shown_as_text,
                 phone_numbers_are_in_full_only_where_that_is_asked_for,
                 the_file_is_its_owners_alone_and_takes_its_place_as_a_whole,
@@ -169,11 +173,67 @@ fn a_batch_that_is_being_sent_says_so(database: Database) {
         page.text().contains("Being sent: 0 accepted of 3")
             && page.text().contains("The batch was being sent when this was made")
     );
+    // What is kept count of and what is counted are of two moments then.
+    s.execute("UPDATE state_count SET invocations = invocations + 1 WHERE state = 'pending'");
+    s.execute("UPDATE state_count SET invocations = invocations - 1 WHERE state = 'sending'");
+    assert!(!report(&s, "campaign").text().contains("add up:"));
     // A run lives, and sends another one.
     s.write("other.csv", campaign(10..12)).mep(&format!("import other.csv --endpoint {sim}")).exits(0);
     assert!(report(&s, "other").text().contains("Not sent yet: 0 accepted of 2"));
     run.kill();
     assert!(!report(&s, "campaign").text().contains("was being sent") || database == Database::Postgres);
+}
+
+fn a_batch_that_is_withheld_from_a_run_of_all_is_not_being_sent(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--latency 60s");
+    s.campaign(3).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.write("other.csv", campaign(10..12)).mep(&format!("import other.csv --endpoint {sim}")).exits(0);
+    s.mep("pause other").exits(0);
+    let run = s.start("run --concurrency 1");
+    sim.until_received(1);
+    let page = report(&s, "other").text();
+    assert!(!page.contains("eing sent") && page.contains("To end the pause: mep-batch resume other"), "{page}");
+    assert!(!s.mep("status other").exits(0).stdout.contains("Rate:"));
+    run.kill();
+}
+
+fn who_was_not_sent_to_by_an_operators_word_may_not_have_been_texted(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("--fault close=100%");
+    s.campaign(3).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.mep("run campaign").exits(4);
+    s.mep("cancel campaign --yes").exits(0);
+    s.mep_args(&["resolve", "campaign", "--all", "--as", "not-sent", "--reason", "case 2", "--yes"]).exits(0);
+    assert_eq!(s.mep("status campaign --json").exits(0).json()["perhapsTexted"], 0);
+    assert!(!report(&s, "campaign").text().contains("perhaps texted"));
+}
+
+fn a_late_answer_before_a_refusal_is_no_second_text(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(1).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.mep("run campaign").exits(0);
+    // As it is where a run that was thought dead tells that the first attempt was accepted while the second is refused.
+    s.execute("UPDATE attempt SET judged = 1, late = 1");
+    s.execute(
+        "INSERT INTO attempt (invocation_id, number, run_id, taken_at, sent_at, finished_at, outcome, http_status, code)
+         SELECT invocation_id, 2, run_id, taken_at, sent_at, finished_at, 'retry', 500, 1010 FROM attempt",
+    );
+    s.execute("UPDATE invocation SET attempt = 2");
+    let status = s.mep("status campaign --json").exits(0).json();
+    assert_eq!(status["textedTwice"], 0);
+    assert_eq!(s.mep("show campaign 2 --json").exits(0).json()["textedTwice"], false);
+    assert!(!report(&s, "campaign").text().contains("texted twice"));
+}
+
+fn the_commands_of_a_report_name_the_queue_that_a_flag_named(_: Database) {
+    let s = Scenario::on(Database::Sqlite);
+    s.campaign(3).mep("--db own.db import campaign.csv --endpoint simulator").exits(0);
+    s.mep("--db own.db report campaign -o report.html").exits(0);
+    let page = Page::new(s.read("report.html")).text();
+    let whole = format!("mep-batch --db {} run campaign", s.path("own.db").display());
+    assert!(page.contains(&whole), "{whole}: {page}");
 }
 
 fn a_database_that_was_put_back_says_so(database: Database) {

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
                 a_batch_that_is_being_sent_is_live,
                 a_batch_that_no_living_run_sends_is_not_shown_as_sent,
                 a_database_that_was_put_back_says_so_on_every_page,
+                notes_that_cannot_be_read_are_told_live_and_with_what_helps,
                 what_comes_to_rows_after_their_end_is_counted_again,
                 a_batch_that_has_the_number_of_a_deleted_one_has_its_own_figures,
                 two_open_batches_have_each_their_own_figures_rates_and_waits,
@@ -260,6 +261,26 @@ fn two_open_batches_have_each_their_own_figures_rates_and_waits(database: Databa
     }
     let all = Page::new(visitor.page("/")).text();
     assert!(all.contains(paused) && all.contains(retried), "{all}");
+}
+
+fn notes_that_cannot_be_read_are_told_live_and_with_what_helps(database: Database) {
+    let s = Scenario::on(database);
+    let sim = s.simulate("");
+    s.campaign(3).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    s.mep("run campaign --limit 1 --wait 0").exits(5);
+    let visitor = Visitor::of(&s);
+    let mut all = visitor.listen("/events");
+    let is_note = |file: &std::path::PathBuf| file.starts_with(s.path(".local/state"));
+    let note = s.files().into_keys().find(is_note).expect("a note");
+    std::fs::rename(&note, s.path("kept")).expect("a note");
+    // Not even root can follow it.
+    std::os::unix::fs::symlink(&note, &note).expect("a link");
+    all.until_part_says("lacks", "Do not rely on these figures");
+    let text = batch_page(&visitor, "/batch/campaign").text();
+    assert!(text.contains("see that this user can read what is there"), "{text}");
+    assert!(!text.contains("hint:") && !text.contains("--rolled-back"), "{text}");
+    let lacks = s.mep("status campaign --json").exits(0).json()["lacks"].as_str().map(str::to_owned);
+    assert!(lacks.is_some_and(|lacks| lacks.contains("cannot be read") && !lacks.contains('\n')));
 }
 
 /// Waits until the causes of a batch's page are told with these rows each.
