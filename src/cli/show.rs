@@ -173,9 +173,10 @@ fn text_of(batch: &Batch, row: &InvocationView, attempts: &[AttemptView], acts: 
     if report::is_texted_twice(row, attempts) {
         text.push_str("  texted twice: an earlier attempt was accepted too, which was known too late\n");
     } else if row.possible_duplicate {
-        text.push_str(match row.state {
-            State::Cancelled => "  it was given up as unknown: it may have texted the person\n",
-            _ => "  an earlier attempt may have texted the person already\n",
+        text.push_str(if row.state == State::Cancelled {
+            "  it was given up as unknown: it may have texted the person\n"
+        } else {
+            "  an earlier attempt may have texted the person already\n"
         });
     }
     match (body_of(row, reveal), row.purged_at) {

@@ -78,7 +78,6 @@ impl Figures {
     }
 
     /// What the database lacks of what was sent from it; `None`: nothing that is known.
-    #[must_use]
     pub fn lacks(&self) -> impl Future<Output = Option<Lacks>> + Send + 'static {
         let (latest, notes, store) = (self.lacks.clone(), self.notes.clone(), Arc::clone(&self.store));
         async move {

@@ -71,7 +71,8 @@ impl Server {
         self.gate.url(self.address)
     }
 
-    /// Serves until `shutdown` completes; the notes tell whether the database lacks something. Nobody can hold up the end: listeners are told, and the rest has half a second.
+    /// Serves until `shutdown` completes; the notes tell whether the database lacks something. Nobody can hold up the end:
+    /// listeners are told, and the rest has half a second.
     pub async fn serve(self, store: Arc<Store>, notes: Option<Notes>, shutdown: impl Future<Output = ()>) {
         let (end, ends) = watch::channel(false);
         let router = Router::new(Arc::new(Site::new(store, notes, self.gate, self.database, ends.clone())));
