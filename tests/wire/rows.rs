@@ -103,8 +103,12 @@ fn audit(s: &Scenario, server: &Server, rows: &[(String, Behaviour)]) {
         for (place, request) in server.received(phone).iter().enumerate() {
             let said = if place == 0 { said(behaviour) } else { PRIME_ANSWER.to_owned() };
             let is_told = place > 0 || behaviour.outcome != Outcome::Unknown;
-            // A body that was cut names no code to who sent.
-            let fault = code(&said).filter(|code| *code != "12002" || behaviour.outcome == Outcome::Rejected);
+            // A body that was cut names no code to who sent: then the status alone says what came of it.
+            let fault = code(&said).filter(|code| match *code {
+                "1010" => behaviour.outcome == Outcome::Retry,
+                "12002" => behaviour.outcome == Outcome::Rejected,
+                _ => behaviour.outcome == Outcome::Misconfigured,
+            });
             let receipt = serde_json::json!({
                 "n": place, "at": "1970-01-01T00:00:00Z", "serviceId": SERVICE, "phoneNumber": phone,
                 "body": request.split_once("\r\n\r\n").map_or("", |(_, body)| body),
