@@ -35,7 +35,7 @@ fn start(s: &Scenario, sim: &Simulator, received: usize) -> Running {
     let program = s.command(&format!("run campaign --concurrency {CONCURRENCY}"));
     let mut command = Command::new("sh");
     command.arg("-c").arg("trap '' XFSZ; exec \"$0\" \"$@\"").arg(program.get_program()).args(program.get_args());
-    command.current_dir(s.folder()).env("HOME", s.folder());
+    command.current_dir(s.folder()).envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let running = Running::start(&mut command, b"");
     sim.until_received(received);
     running
@@ -278,7 +278,9 @@ impl Account {
 
     fn mep(&self, s: &Scenario, line: &str) -> Done {
         let mut command = Command::new(&self.program);
-        command.args(s.command(line).get_args()).current_dir(s.folder()).env_clear().env("HOME", s.folder());
+        let usual = s.command(line);
+        command.args(usual.get_args()).current_dir(s.folder()).env_clear();
+        command.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
         if let Some(other) = self.other {
             command.uid(other).gid(other);
         }
