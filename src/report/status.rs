@@ -252,7 +252,7 @@ fn standing_of(counts: &Counts) -> Standing {
     }
 }
 
-/// How a batch stands now, as far as the database knows: what it [lacks](super::lacks) is for who has its user's notes to say.
+/// How a batch stands now, as far as the database knows: what it [lacks](fn@super::lacks::lacks) is for who has its user's notes to say.
 pub async fn status(store: &Store, batch: &Batch, now: UnixMillis) -> store::Result<BatchStatus> {
     let counts = store.counts_of(batch.id).await?;
     let next_due = store.next_due(batch.id).await?.map(|next| hours::next_due(batch, next.at, now));
