@@ -22,7 +22,7 @@ mod status;
 mod tally;
 
 pub use campaign::{ACTIONS_TOLD, Campaign, CampaignRun, Disagreement, ROWS_TOLD, campaign};
-pub use commands::COMMANDS_OF_QUEUE;
+pub use commands::{COMMANDS_OF_QUEUE, is_command_of_queue};
 pub use eta::{Group, Later, Load};
 pub use export::{Format, Wanted, attempts as export_attempts, rows as export_rows};
 pub use exposition::{CONTENT_TYPE, Family, Kind, Teller};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::absolute;
 use std::sync::OnceLock;
 
-use crate::report::COMMANDS_OF_QUEUE;
+use crate::report::is_command_of_queue;
 use crate::store::Address;
 
 /// How every command of this program begins.
@@ -41,8 +41,7 @@ fn with_database(text: &str, database: &str) -> String {
         if place > 0 {
             let is_begun = whole.chars().next_back().is_none_or(|before| before.is_whitespace() || before == '`');
             whole.push_str(PROGRAM);
-            let word = part.split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
-            if is_begun && COMMANDS_OF_QUEUE.contains(&word) {
+            if is_begun && is_command_of_queue(part) {
                 whole.push_str(&format!("--db {database} "));
             }
         }
@@ -65,6 +64,7 @@ mod tests {
 
     use super::*;
     use crate::cli::args::Cli;
+    use crate::report::COMMANDS_OF_QUEUE;
 
     #[test]
     fn each_command_of_a_queue_names_it() {

@@ -135,6 +135,7 @@ mod tests {
         let seven = latest.get(Duration::from_secs(60), async { unreachable!("it is being read already") }).await;
         assert_eq!(*seven.expect("a figure").expect("no error"), 7);
     }
+
     #[tokio::test]
     async fn a_reading_that_was_broken_off_leaves_no_figure_and_is_repeated() {
         let latest = Latest::<u32>::default();

@@ -78,10 +78,16 @@ impl BatchStatus {
         self.runs.iter().any(|run| run.alive && run.sends)
     }
 
+    /// Whether some of it waits for that reason.
+    #[must_use]
+    pub fn waits_for(&self, reason: &str) -> bool {
+        self.waiting_for.iter().any(|waiting| waiting.reason == reason)
+    }
+
     /// Whether a living run sends it now: something of it is in flight, or pending and not withheld by an operator.
     #[must_use]
     pub fn is_being_sent(&self) -> bool {
-        let is_withheld = self.waiting_for.iter().any(|waiting| ["paused", "confirmation"].contains(&waiting.reason));
+        let is_withheld = self.waits_for("paused") || self.waits_for("confirmation");
         self.has_sender() && (self.states[State::Sending] > 0 || (self.states[State::Pending] > 0 && !is_withheld))
     }
 }
@@ -205,7 +211,7 @@ pub fn next_steps(status: &BatchStatus) -> Vec<NextStep> {
 /// Whether more rows are unknown than its settings allow, so that nothing of it is sent before some are decided.
 #[must_use]
 pub fn has_too_many_unknown(status: &BatchStatus) -> bool {
-    status.waiting_for.iter().any(|waiting| waiting.reason == "max-unknown")
+    status.waits_for("max-unknown")
 }
 
 /// How many rows are held because their zone is not known.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use crate::report::COMMANDS_OF_QUEUE;
+use crate::report::is_command_of_queue;
 
 /// How a command begins where it is set word by word, and where it is set as one text or line.
 const BEGINNINGS: [&str; 3] =
@@ -26,9 +26,7 @@ fn with_database(page: &str, database: &str) -> String {
     while let Some((at, beginning)) = first(rest) {
         let (before, after) = rest.split_at(at + beginning.len());
         whole.push_str(before);
-        let word = after.strip_prefix("<span class=\"nowrap\">").unwrap_or(after);
-        let word = word.split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
-        if COMMANDS_OF_QUEUE.contains(&word) {
+        if is_command_of_queue(after.strip_prefix("<span class=\"nowrap\">").unwrap_or(after)) {
             whole.push_str(&flag);
         }
         rest = after;

@@ -50,16 +50,13 @@ impl Standing {
     }
 
     fn of_open(standings: &Standings, status: Option<&BatchStatus>) -> Standing {
-        let waits = |reason: &str| {
-            status.is_some_and(|status| status.waiting_for.iter().any(|waiting| waiting.reason == reason))
-        };
         let waiting: i64 = status.map_or(0, |status| {
             let rows = |waiting: &crate::report::WaitingFor| waiting.rows;
             status.waiting_for.iter().map(rows).max().unwrap_or_default()
         });
         if standings.batch.paused_at.is_some() {
             Standing::Paused
-        } else if waits("confirmation") {
+        } else if status.is_some_and(|status| status.waits_for("confirmation")) {
             Standing::Unconfirmed
         } else if status.is_none() {
             Standing::BeingRead
