@@ -18,7 +18,7 @@ use cluster::Database;
 use echo::{Echo, answer, header};
 use either::{On, facts};
 use page::Page;
-use scenario::sending::send_sixty;
+use scenario::sending::{send_behind_a_backup, send_sixty};
 use scenario::{Running, SERVICE, STATES, Scenario, campaign, phone};
 
 fn main() -> ExitCode {
@@ -239,10 +239,7 @@ fn the_commands_of_a_report_name_the_queue_that_a_flag_named(_: Database) {
 fn a_database_that_was_put_back_says_so(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    s.campaign(3).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
-    let backup = s.back_up();
-    s.mep("run campaign").exits(0);
-    s.put_back(backup);
+    send_behind_a_backup(&s, &sim, 3);
     s.mep("report campaign -o report.html").exits(0).says("this database is older than what was sent from it");
     let page = Page::new(s.read("report.html"));
     assert!(page.text().contains("Do not rely on this report: this database is older than what was sent from it"));

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use cluster::Database;
 use either::{On, facts};
 use rounds::rounds;
-use scenario::sending::send_since;
+use scenario::sending::{send_behind_a_backup, send_since};
 use scenario::{Running, Scenario, Simulator, campaign, until};
 
 /// What a run of such a database says.
@@ -177,10 +177,7 @@ fn a_batch_that_is_lost_is_named_and_its_file_is_not_imported_again(database: Da
 fn a_backup_from_before_the_first_run_is_found(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    s.campaign(8).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
-    let backup = s.back_up();
-    s.mep("run campaign").exits(0);
-    s.put_back(backup);
+    send_behind_a_backup(&s, &sim, 8);
     s.mep("run campaign").exits(9).says(OLDER);
     s.mep("resolve --rolled-back --apply").exits(0);
     assert_eq!(s.states(), "8 unknown");

@@ -20,7 +20,7 @@ use either::{On, facts};
 use page::Page;
 use page_of_figures::Figures;
 use rustix::process::Signal;
-use scenario::sending::send_sixty;
+use scenario::sending::{send_behind_a_backup, send_sixty};
 use scenario::{Running, SERVICE, STATES, Scenario, campaign, phone};
 use visitor::{Answer, Visitor};
 
@@ -209,10 +209,7 @@ fn a_batch_that_no_living_run_sends_is_not_shown_as_sent(database: Database) {
 fn a_database_that_was_put_back_says_so_on_every_page(database: Database) {
     let s = Scenario::on(database);
     let sim = s.simulate("");
-    s.campaign(3).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
-    let backup = s.back_up();
-    s.mep("run campaign").exits(0);
-    s.put_back(backup);
+    send_behind_a_backup(&s, &sim, 3);
     let visitor = Visitor::of(&s);
     for path in ["/", "/runs", "/batch/campaign", "/batch/campaign/2"] {
         let text = batch_page(&visitor, path).text();

@@ -43,3 +43,11 @@ pub(crate) fn send_since(s: &Scenario, sim: &Simulator, rows: u32, before: u32, 
     s.mep(&format!("run campaign --limit {since} --wait 0")).exits(5);
     s.put_back(backup);
 }
+
+/// A campaign that was backed up before its first run, and put back after it.
+pub(crate) fn send_behind_a_backup(s: &Scenario, sim: &Simulator, rows: u32) {
+    s.campaign(rows).mep(&format!("import campaign.csv --endpoint {sim}")).exits(0);
+    let backup = s.back_up();
+    s.mep("run campaign").exits(0);
+    s.put_back(backup);
+}
