@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use memchr::{memchr, memchr_iter, memchr3};
+
 use crate::import::limits::RECORD_BYTES_MAX;
 use crate::import::refused::FileFault;
 
@@ -140,7 +142,7 @@ impl RecordScan {
     }
 
     fn unquoted(&mut self, rest: &[u8], ended: &mut VecDeque<RecordSpan>) -> usize {
-        let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\r' | b'\n')) else {
+        let Some(at) = memchr3(b'"', b'\r', b'\n', rest) else {
             self.last = rest[rest.len() - 1];
             self.count_cells(rest);
             return self.inside(rest.len());
@@ -161,9 +163,9 @@ impl RecordScan {
     }
 
     fn quoted(&mut self, rest: &[u8]) -> usize {
-        let escape = self.escape;
-        let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\r' | b'\n') || Some(*byte) == escape)
-        else {
+        let end = memchr3(b'"', b'\r', b'\n', rest);
+        let escape = self.escape.and_then(|escape| memchr(escape, &rest[..end.unwrap_or(rest.len())]));
+        let Some(at) = escape.or(end) else {
             self.after_return = false;
             return self.inside(rest.len());
         };
@@ -211,7 +213,7 @@ impl RecordScan {
 
     fn count_cells(&mut self, outside_quotes: &[u8]) {
         let delimiter = self.delimiter;
-        self.span.cells += outside_quotes.iter().filter(|byte| **byte == delimiter).count();
+        self.span.cells += memchr_iter(delimiter, outside_quotes).count();
     }
 
     fn inside(&mut self, bytes: usize) -> usize {
