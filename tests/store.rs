@@ -289,7 +289,7 @@ async fn a_chunk_of_any_length_is_stored_whole_with_its_repeats_marked(database:
         ImportedRow { line, content: RowContent::Refused { message: "not sent: why".to_owned(), cells } }
     };
     let row = |line| if line % 5 == 0 { refused(line) } else { ready(line) };
-    intake.add((1..=ROWS).map(row).collect()).await.expect("a chunk");
+    intake.add(intake.preparation().prepare((1..=ROWS).map(row).collect())).await.expect("a chunk");
     let reason = SkipReason::Duplicate;
     let skip = |line| Skip { line, state: State::Skipped, reason, message: format!("as line {}", line - 1) };
     intake.skip(&(1..=ROWS).filter(|line| line % 5 == 2).map(skip).collect::<Vec<_>>()).await.expect("marked");
@@ -360,7 +360,7 @@ async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next(database: 
     let (fixture, _) = with_rows(database, 1).await;
     let lock = fixture.store.import_lock().await.expect("the lock");
     let mut intake = fixture.store.begin_intake(lock, NOW).await.expect("an intake");
-    intake.add(vec![ready(2), ready(3)]).await.expect("a chunk");
+    intake.add(intake.preparation().prepare(vec![ready(2), ready(3)])).await.expect("a chunk");
     drop(intake); // as a kill does
     assert_eq!(fixture.store.batches().await.expect("batches").len(), 1);
     import(&fixture.store, "b", 3).await;

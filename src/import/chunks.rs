@@ -6,28 +6,27 @@ use super::judgement::Judgement;
 use super::noted::Noted;
 use super::rows::{Row, Rows};
 use crate::invocation::{ImportedRow, RowContent};
-use crate::store::Refused;
+use crate::store::{Preparation, PreparedRows, Refused};
 use crate::validate::{Problem, reasons};
 
 /// Rows that are handed over and stored at once: small enough that a run beside the import hardly waits for it.
-const CHUNK_ROWS: usize = 2_048;
+const CHUNK_ROWS: usize = 1_024;
 /// Bytes of rows at which a chunk ends early: memory must not grow with the rows' size either.
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// What is handed on of some rows.
-#[derive(Debug, Default)]
 pub(super) struct Chunk {
     /// What is stored of them.
-    pub(super) rows: Vec<ImportedRow>,
+    pub(super) rows: Option<PreparedRows>,
     /// What is written of the refused ones into a file of their own.
     pub(super) refused: Vec<Refused>,
 }
 
-/// What is handed on at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is wanted of the rows.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
-    /// Whether rows are stored.
-    pub(super) rows: bool,
+    /// How they are prepared, where they are stored.
+    pub(super) rows: Option<Preparation>,
     /// Whether refused rows are written into a file.
     pub(super) refused: bool,
 }
@@ -43,31 +42,46 @@ pub(super) struct FileRead {
 /// Reads the file to its end, chunk by chunk. Ends early where nobody listens any more.
 pub(super) fn read(rows: Rows, noted: Noted, wanted: Wanted, chunks: &mpsc::Sender<Chunk>) -> anyhow::Result<FileRead> {
     let mut file = FileRead { rows, judgement: Judgement::default(), noted };
-    let mut chunk = Chunk::default();
-    let (mut count, mut bytes) = (0, 0);
+    let mut gathered = Gathered::default();
     while let Some(row) = file.rows.next_row()? {
-        bytes += size_of_content(&row.row.content);
-        count += 1;
-        file.take_in(row, wanted, &mut chunk)?;
-        if count < CHUNK_ROWS && bytes < CHUNK_BYTES {
-            continue;
-        }
-        (count, bytes) = (0, 0);
-        let next = Chunk { rows: Vec::with_capacity(chunk.rows.len()), refused: Vec::new() };
-        if chunks.blocking_send(std::mem::replace(&mut chunk, next)).is_err() {
+        file.take_in(row, wanted, &mut gathered)?;
+        if gathered.is_full() && chunks.blocking_send(gathered.taken(wanted)).is_err() {
             return Ok(file);
         }
     }
-    if count > 0 {
-        let _ = chunks.blocking_send(chunk); // likewise
+    if gathered.count > 0 {
+        let _ = chunks.blocking_send(gathered.taken(wanted)); // likewise
     }
     Ok(file)
 }
 
+/// Rows that are handed on together.
+#[derive(Debug, Default)]
+struct Gathered {
+    rows: Vec<ImportedRow>,
+    refused: Vec<Refused>,
+    count: usize,
+    bytes: usize,
+}
+
+impl Gathered {
+    fn is_full(&self) -> bool {
+        self.count >= CHUNK_ROWS || self.bytes >= CHUNK_BYTES
+    }
+
+    /// All of them, prepared.
+    fn taken(&mut self, wanted: Wanted) -> Chunk {
+        let Gathered { rows, refused, .. } = std::mem::take(self);
+        Chunk { rows: wanted.rows.map(|preparation| preparation.prepare(rows)), refused }
+    }
+}
+
 impl FileRead {
-    /// Counts a row, and puts what is wanted of it into the chunk.
-    fn take_in(&mut self, row: Row, wanted: Wanted, chunk: &mut Chunk) -> anyhow::Result<()> {
+    /// Counts a row, and keeps what is wanted of it.
+    fn take_in(&mut self, row: Row, wanted: Wanted, gathered: &mut Gathered) -> anyhow::Result<()> {
         let Row { row, fingerprint, problems, phone, cleaned, completed, is_non_ascii } = row;
+        gathered.count += 1;
+        gathered.bytes += size_of_content(&row.content);
         let judgement = &mut self.judgement;
         judgement.rows += 1;
         judgement.cleaned += u64::from(cleaned);
@@ -82,12 +96,12 @@ impl FileRead {
             judgement.rejected += 1;
             judgement.note(row.line, &problems);
             if wanted.refused {
-                chunk.refused.push(refused_for(row.line, phone, &problems));
+                gathered.refused.push(refused_for(row.line, phone, &problems));
                 phone.map_or(Ok(()), |phone| self.noted.note_refused(phone, row.line))?;
             }
         }
-        if wanted.rows {
-            chunk.rows.push(row);
+        if wanted.rows.is_some() {
+            gathered.rows.push(row);
         }
         Ok(())
     }

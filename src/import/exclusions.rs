@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::judgement::Judgement;
-use super::noted::{NotedRow, NotedRows};
+use super::noted::{ByNumber, NotedRow, NotedRows};
 use crate::invocation::{BatchId, Fingerprint, InvocationId, SkipReason, State, Suppressed, UnixMillis, already_sent};
-use crate::store::{Intake, Key, Others, Skip, Sorted, Sorter, Told};
+use crate::store::{self, Intake, Key, Others, Preparation, PreparedNotes, Skip, Sorted, Sorter, Told};
 
 /// Rows that are looked at and marked at once: small enough that a run beside the import hardly waits for it.
 const PAGE_ROWS: usize = 5_000;
@@ -43,27 +43,51 @@ pub(super) async fn exclude(
     let mut excluded = Sorter::default();
     let mut rows = rows.by_number()?;
     let mut last_told = None;
+    let preparation = intake.as_ref().map(Intake::preparation);
+    let mut says = None;
     loop {
-        let page = rows.next_rows(PAGE_ROWS)?;
-        if page.is_empty() {
+        // The next page is read and prepared while what the last one says is written.
+        let next = async { next_page(&mut rows, preparation) };
+        let page = match (&mut *intake, says.take()) {
+            (Some(intake), Some(said)) => {
+                let (noted, next) = tokio::join!(intake.note(said), next);
+                noted?;
+                next
+            }
+            (Some(_) | None, _) => next.await,
+        };
+        let page = page?;
+        if page.rows.is_empty() {
             break;
         }
-        let fresh = page.iter().filter(|noted| noted.repeats.is_none()).map(|noted| noted.row);
+        says = page.says;
+        let fresh = page.rows.iter().filter(|noted| noted.repeats.is_none()).map(|noted| noted.row);
         let (never, open): (Vec<Fingerprint>, Vec<Fingerprint>) = fresh.partition(|row| suppressed.contains(row.phone));
         let mut found: Vec<Excluded> = never.iter().map(|row| Excluded { line: row.line, by: None }).collect();
-        if let Some(intake) = intake {
-            if let Some(Lookback { others, since }) = lookback {
-                let told = intake.told(&open, others.ids(), *since).await?;
-                found.extend(told.iter().filter_map(passed_over));
-                note_other_content(&open, &told, others, &mut last_told, judgement);
-            }
-            let says: Vec<Fingerprint> = page.iter().map(|noted| noted.row).collect();
-            intake.note(&says).await?;
+        if let (Some(intake), Some(Lookback { others, since })) = (&mut *intake, lookback) {
+            let told = intake.told(&open, others.ids(), *since).await?;
+            found.extend(told.iter().filter_map(passed_over));
+            note_other_content(&open, &told, others, &mut last_told, judgement);
         }
-        forget_numbers(&page, &found, judgement);
+        forget_numbers(&page.rows, &found, judgement);
         found.iter().try_for_each(|found| excluded.add(found.key()))?;
     }
     skip_all(&excluded.sorted(), lookback, judgement, intake).await
+}
+
+/// Rows that are looked at together, and what is noted of them.
+struct Page {
+    rows: Vec<NotedRow>,
+    says: Option<PreparedNotes>,
+}
+
+fn next_page(rows: &mut ByNumber<'_>, preparation: Option<Preparation>) -> store::Result<Page> {
+    let rows = rows.next_rows(PAGE_ROWS)?;
+    let says = preparation.filter(|_| !rows.is_empty()).map(|preparation| {
+        let says: Vec<Fingerprint> = rows.iter().map(|noted| noted.row).collect();
+        preparation.prepare_notes(&says)
+    });
+    Ok(Page { rows, says })
 }
 
 /// Skips what was found, in the order of the lines: in that of the numbers each row would rewrite a page of its own.

@@ -163,7 +163,7 @@ async fn judge(
     intake: &mut Option<Intake<'_>>,
 ) -> anyhow::Result<(Judgement, Rows, NotedRows)> {
     let mut scratch = if rejected.is_some() { Some(Scratch::open().await?) } else { None };
-    let wanted = Wanted { rows: intake.is_some(), refused: scratch.is_some() };
+    let wanted = Wanted { rows: intake.as_ref().map(Intake::preparation), refused: scratch.is_some() };
     let noted = Noted::new(tolerance.duplicates);
     let (sender, mut chunks) = mpsc::channel(CHUNKS_WAITING);
     let reader = tokio::task::spawn_blocking(move || chunks::read(rows, noted, wanted, &sender));
@@ -173,7 +173,7 @@ async fn judge(
         {
             scratch.note_refused(&refused).await?;
         }
-        if let Some(intake) = intake {
+        if let (Some(intake), Some(rows)) = (&mut *intake, rows) {
             intake.add(rows).await?;
         }
     }

@@ -1,10 +1,13 @@
 //! Intake of a file: rows are written in chunks under a batch that no other command sees until its last small commit.
 
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 
 use super::action::{self, ActionKind, Actor};
 use super::batch::settings_text;
-use super::connection::{Tx, Writer};
+use super::connection::Tx;
+use super::fold::Folding;
 use super::import_lock::ImportLock;
 use super::statement::query;
 use super::{Backend, Error, Result, Store, deletion, json_text, sqlite};
@@ -64,7 +67,25 @@ pub struct Intake<'a> {
     pub(super) now: UnixMillis,
     lock: ImportLock,
     /// A file is written by a connection of the import's own; a server by the one that holds its lock.
-    pub(super) own: Option<Writer>,
+    pub(super) own: Option<Own>,
+}
+
+/// The connections of an import into a file.
+pub(super) struct Own {
+    pub(super) writer: SqliteConnection,
+    pub(super) folding: Folding,
+}
+
+impl Own {
+    async fn open(place: &str, options: &SqliteConnectOptions) -> Result<Own> {
+        let writer = sqlite::open(place, &sqlite::import_options(options)).await?;
+        Ok(Own { writer, folding: Folding::new(sqlite::open(place, options).await?) })
+    }
+
+    async fn close(self) -> sqlx::Result<()> {
+        let folded = self.folding.close().await;
+        self.writer.close().await.and(folded)
+    }
 }
 
 impl Store {
@@ -78,9 +99,7 @@ impl Store {
         let batch = query(BEGIN).fetch_value(&mut *writer).await.map_err(self.failed("begin a batch"))?;
         drop(writer);
         let own = match &self.backend {
-            Backend::Sqlite(options) => {
-                Some(Writer::Sqlite(sqlite::open(&self.place, &sqlite::import_options(options)).await?))
-            }
+            Backend::Sqlite(options) => Some(Own::open(&self.place, options).await?),
             Backend::Postgres(..) => None,
         };
         Ok(Intake { store: self, batch: BatchId(batch), counts: Counts::default(), now, lock, own })
@@ -134,7 +153,7 @@ impl<'a> Intake<'a> {
             SELECT $2, j.value ->> 0, CAST(j.value ->> 1 AS BIGINT) FROM json_each($1) AS j";
         let failed = || self.store.failed("finish the import");
         if let Some(own) = self.own.take() {
-            own.close().await;
+            own.close().await.map_err(failed())?;
         }
         let mut writer = self.store.writer().await?;
         let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
@@ -181,8 +200,10 @@ impl<'a> Intake<'a> {
 
     /// Deletes what was written: the input as a whole is refused.
     pub async fn abandon(mut self) -> Result<()> {
-        if let Some(own) = self.own.take() {
-            own.close().await;
+        if let Some(own) = self.own.take()
+            && let Err(error) = own.close().await
+        {
+            tracing::debug!("the database did not close cleanly: {error}");
         }
         while self.store.sweep_some(self.batch).await? > 0 {}
         self.lock.release(self.store).await;

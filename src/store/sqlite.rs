@@ -22,10 +22,6 @@ const CACHE_KIB: i64 = 8 * 1024;
 /// Of each reader: it sorts what is larger on the disk.
 const READERS_CACHE_KIB: i64 = 2 * 1024;
 
-/// Pages in the log after which an import folds it into the file, 16 MiB of them: a page that is still being filled is then
-/// written once, and not at each chunk.
-const CHECKPOINT_PAGES: u32 = 4_096;
-
 /// How a database is opened that may be another program's: nothing about it is changed.
 pub(super) fn plain_options(path: &Path, patience: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(patience)
@@ -52,9 +48,9 @@ pub(super) fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
 ///
 /// `synchronous=NORMAL`: what it writes is seen by nobody, and is made durable by the last commit, which is another
 /// connection's. That one syncs the log, in which all commits of all connections stand one behind another; and what left the
-/// log before was synced on its way into the file.
+/// log before was synced on its way into the file. Another connection folds the log meanwhile: `Folding`.
 pub(super) fn import_options(options: &SqliteConnectOptions) -> SqliteConnectOptions {
-    options.clone().synchronous(SqliteSynchronous::Normal).pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+    options.clone().synchronous(SqliteSynchronous::Normal).pragma("wal_autocheckpoint", "0")
 }
 
 /// The connections that read; opened when first needed.

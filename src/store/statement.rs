@@ -167,7 +167,7 @@ impl<'q> Statement<'q> {
     ) -> sqlx::Result<u64> {
         let mut on = on.into();
         if let On::Sqlite(connection) = on {
-            let (text, arguments) = together(statements)?;
+            let Script { text, arguments, .. } = Script::of(statements)?;
             return Ok(sqlx::query_with(text, arguments).execute(connection).await?.rows_affected());
         }
         let mut changed = 0;
@@ -177,24 +177,12 @@ impl<'q> Statement<'q> {
         Ok(changed)
     }
 
-    /// Runs several in a file, likewise; how many rows each has changed, and all rows that they find. The first that fails is
-    /// the last that is run. Each that was run to its end is told of: that the answers end says nothing, for they end too where
-    /// SQLite's thread dies.
+    /// Runs several in a file, likewise, as a [`Script`].
     pub(super) async fn fetch_together(
         statements: Vec<Statement<'q>>,
         connection: &mut SqliteConnection,
     ) -> sqlx::Result<(Vec<u64>, Vec<Row>)> {
-        let expected = statements.len();
-        let (text, arguments) = together(statements)?;
-        let (mut changed, mut rows) = (Vec::with_capacity(expected), Vec::new());
-        let mut answers = connection.fetch_many(sqlx::query_with(text, arguments));
-        while let Some(answer) = answers.try_next().await? {
-            match answer {
-                Either::Left(done) => changed.push(done.rows_affected()),
-                Either::Right(row) => rows.push(Row::from(row)),
-            }
-        }
-        if changed.len() == expected { Ok((changed, rows)) } else { Err(sqlx::Error::WorkerCrashed) }
+        Script::of(statements)?.fetch(connection).await
     }
 
     /// Every row that it finds.
@@ -227,14 +215,37 @@ impl<'q> Statement<'q> {
     }
 }
 
-/// Several statements as one text for SQLite, and what is bound to them.
-fn together(statements: Vec<Statement<'_>>) -> sqlx::Result<(SqlStr, SqliteArguments)> {
-    let (mut text, mut values) = (String::new(), Vec::new());
-    for statement in statements {
-        statement.append_to(&mut text, &mut values);
-        text.push(';');
+/// Statements for a file that are sent to SQLite's thread as one, put together beforehand by whoever has the time.
+pub(super) struct Script {
+    text: SqlStr,
+    arguments: SqliteArguments,
+    statements: usize,
+}
+
+impl Script {
+    pub(super) fn of(statements: Vec<Statement<'_>>) -> sqlx::Result<Script> {
+        let count = statements.len();
+        let (mut text, mut values) = (String::new(), Vec::new());
+        for statement in statements {
+            statement.append_to(&mut text, &mut values);
+            text.push(';');
+        }
+        Ok(Script { text: AssertSqlSafe(text).into_sql_str(), arguments: arguments(values)?, statements: count })
     }
-    Ok((AssertSqlSafe(text).into_sql_str(), arguments(values)?))
+
+    /// Runs them; how many rows each has changed, and all rows that they find. The first that fails is the last that is run.
+    /// Each that was run to its end is told of: that the answers end says nothing, for they end too where SQLite's thread dies.
+    pub(super) async fn fetch(self, connection: &mut SqliteConnection) -> sqlx::Result<(Vec<u64>, Vec<Row>)> {
+        let (mut changed, mut rows) = (Vec::with_capacity(self.statements), Vec::new());
+        let mut answers = connection.fetch_many(sqlx::query_with(self.text, self.arguments));
+        while let Some(answer) = answers.try_next().await? {
+            match answer {
+                Either::Left(done) => changed.push(done.rows_affected()),
+                Either::Right(row) => rows.push(Row::from(row)),
+            }
+        }
+        if changed.len() == self.statements { Ok((changed, rows)) } else { Err(sqlx::Error::WorkerCrashed) }
+    }
 }
 
 /// What is bound to a statement, in its order.

@@ -15,9 +15,10 @@ pub(crate) async fn import(store: &Store, name: &str, rows: u32) -> Batch {
     let mut intake = store.begin_intake(lock, NOW).await.expect("an intake");
     let rows: Vec<_> = (0..rows).map(|row| ready(row + 2)).collect();
     for chunk in rows.chunks(3) {
-        intake.add(chunk.to_vec()).await.expect("a chunk");
+        intake.add(intake.preparation().prepare(chunk.to_vec())).await.expect("a chunk");
     }
-    intake.note(&rows.iter().map(|row| says(row.line, 1)).collect::<Vec<_>>()).await.expect("noted");
+    let said: Vec<_> = rows.iter().map(|row| says(row.line, 1)).collect();
+    intake.note(intake.preparation().prepare_notes(&said)).await.expect("noted");
     intake.finish(&new_batch(name, rows.len()), &actor()).await.expect("finished");
     store.batch_named(name).await.expect("read").expect("the batch")
 }
