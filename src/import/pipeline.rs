@@ -18,7 +18,7 @@ use crate::invocation::{Findings, Suppressed};
 use crate::store::{Actor, Intake, NewBatch, Scratch};
 
 /// Chunks that may wait between the two threads.
-const CHUNKS_WAITING: usize = 1;
+const CHUNKS_WAITING: usize = 4;
 
 /// How many rows may be refused before the file as a whole is.
 #[derive(Debug, Clone, Copy, PartialEq)]

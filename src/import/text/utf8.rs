@@ -1,5 +1,7 @@
 //! Whether a file is UTF-8, read piece by piece.
 
+use memchr::memchr_iter;
+
 /// Where the first byte stands that is no UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::import) struct BadByte {
@@ -75,8 +77,8 @@ pub(in crate::import) struct LineCount {
 
 impl LineCount {
     pub(in crate::import) fn feed(&mut self, piece: &[u8]) {
-        self.feeds += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.returns += piece.iter().filter(|byte| **byte == b'\r').count() as u64;
+        self.feeds += memchr_iter(b'\n', piece).count() as u64;
+        self.returns += memchr_iter(b'\r', piece).count() as u64;
     }
 
     /// The line behind what was fed and a piece more.
