@@ -9,7 +9,8 @@ use crate::invocation::{ImportedRow, RowContent};
 use crate::store::{Preparation, PreparedRows, Refused};
 use crate::validate::{Problem, reasons};
 
-/// Rows that are handed over and stored at once: small enough that a run beside the import hardly waits for it.
+/// Rows that are handed over and stored at once, in a file by one transaction: small enough that a run beside the import hardly
+/// waits for it.
 const CHUNK_ROWS: usize = 1_024;
 /// Bytes of rows at which a chunk ends early: memory must not grow with the rows' size either.
 const CHUNK_BYTES: usize = 1 << 20;

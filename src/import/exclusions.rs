@@ -50,7 +50,7 @@ pub(super) async fn exclude(
         let next = async { next_page(&mut rows, preparation) };
         let page = match (&mut *intake, says.take()) {
             (Some(intake), Some(said)) => {
-                let (noted, next) = tokio::join!(intake.note(said), next);
+                let (noted, next) = tokio::join!(biased; intake.note(said), next);
                 noted?;
                 next
             }

@@ -17,7 +17,8 @@ use super::rows::Rows;
 use crate::invocation::{Findings, Suppressed};
 use crate::store::{Actor, Intake, NewBatch, Scratch};
 
-/// Chunks that may wait between the two threads.
+/// Chunks that may wait between the two threads, of some 1 MiB each: enough for the one that reads to go on while the one that
+/// stores waits for the disk.
 const CHUNKS_WAITING: usize = 4;
 
 /// How many rows may be refused before the file as a whole is.
@@ -146,6 +147,9 @@ async fn fill(
         (Some(_), None) | (None, _) => None,
     };
     exclude(&exclusions.suppressed, lookback.as_ref(), &noted, &mut judgement, intake).await?;
+    if let Some(intake) = intake {
+        intake.end_writing().await?;
+    }
     new.findings = Findings {
         numbers: judgement.numbers.clone(),
         told_before: judgement.told_before,

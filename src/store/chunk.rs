@@ -6,7 +6,7 @@ use super::given::{Columns, Given, Kind};
 use super::intake::Own;
 use super::statement::{On, Script, Statement, query};
 use super::told::{self, Told};
-use super::{Intake, Result, Skip, json_text};
+use super::{Intake, Result, Skip, json_text, sqlite};
 use crate::invocation::{BatchId, Fingerprint, ImportedRow, RefusedBy, RowContent, State, UnixMillis};
 use crate::mep::INVALID_CONTENT;
 
@@ -156,11 +156,11 @@ impl Intake<'_> {
     /// Takes rows out of what will be sent; best in the order of their lines: neighbours share a page.
     pub async fn skip(&mut self, skips: &[Skip]) -> Result<()> {
         let rows = skips.iter().map(|skip| {
-            [skip.line.into(), skip.state.as_str().into(), skip.message.as_str().into(), skip.reason.as_str().into()]
+            [skip.line.into(), skip.state.as_str().into(), skip.message.clone().into(), skip.reason.as_str().into()]
         });
         let (batch, now) = (self.batch.0, self.now.0);
         let skipping = Given::parts(SKIPPED, rows.collect())
-            .map(|given| vec![query(SKIP).bind(batch).bind(now).bind(i64::from(INVALID_CONTENT)).given(given).owned()]);
+            .map(|given| vec![query(SKIP).bind(batch).bind(now).bind(i64::from(INVALID_CONTENT)).given(given)]);
         let skipping = Writes::of(skipping, self.own.is_some());
         let done = self.write("store the rows that are not sent", skipping).await?;
         if done != skips.len() as u64 {
@@ -179,13 +179,19 @@ impl Intake<'_> {
             (Writes::File(scripts), Some(Own { writer, folding })) => {
                 let (mut changed, mut is_beside_a_run) = (0, false);
                 for script in scripts {
-                    let (changes, found) = script.fetch(writer).await.map_err(failed())?;
+                    let (changes, found) = match script.fetch(writer).await {
+                        Ok(found) => found,
+                        Err(cause) => {
+                            sqlite::roll_back(writer).await;
+                            return Err(failed()(cause));
+                        }
+                    };
                     // `BEGIN` changes nothing, `RUNS` and `COMMIT` neither, and tell what was changed before them.
                     changed += changes[1..changes.len() - 2].iter().sum::<u64>();
                     for row in found {
                         is_beside_a_run |= row.get::<bool>(0).map_err(failed())?;
                     }
-                    folding.note_written().await.map_err(self.store.failed("fold the log into the file"))?;
+                    folding.note_written().await.map_err(self.store.failed("put the log into the file"))?;
                 }
                 if is_beside_a_run {
                     tokio::time::sleep(LEFT_TO_RUNS).await;

@@ -38,8 +38,8 @@ impl Writer {
         })
     }
 
-    /// Likewise, for what need not be durable before a later transaction is: a commit that waits for the disk makes all that
-    /// were made before it durable, too. In a file it is the connection that does not wait.
+    /// Likewise on a server, for what need not be durable before a later transaction is: a commit that waits for the disk makes
+    /// all that were made before it durable, too. An import into a file has a connection that does not wait.
     pub(super) async fn begin_lazily(&mut self) -> sqlx::Result<Tx<'_>> {
         let mut tx = self.begin().await?;
         if let Tx::Postgres(transaction) = &mut tx {

@@ -23,7 +23,7 @@ pub(super) struct Folding {
 
 enum Pass {
     Ended(SqliteConnection),
-    Going(JoinHandle<(SqliteConnection, sqlx::Result<i64>)>),
+    Going(JoinHandle<(SqliteConnection, sqlx::Result<Option<i64>>)>),
     /// One has failed: it was told, and the import ends.
     Failed,
 }
@@ -40,12 +40,12 @@ impl Folding {
         if !is_due && !matches!(&self.pass, Pass::Going(pass) if pass.is_finished()) {
             return Ok(());
         }
-        let pages = self.end().await?;
-        if is_due {
+        let is_long = self.end().await?.is_some_and(|pages| pages > LOG_PAGES_MAX);
+        if is_due || is_long {
             self.begin();
-        } else if pages > LOG_PAGES_MAX {
-            // Right behind a pass, when little is left.
-            self.begin();
+        }
+        if is_long {
+            // Little is left behind a pass that has just ended.
             self.end().await?;
         }
         Ok(())
@@ -71,7 +71,7 @@ impl Folding {
     }
 
     /// Waits for the pass that is going on, if any; how many pages the log had when it began.
-    async fn end(&mut self) -> sqlx::Result<i64> {
+    async fn end(&mut self) -> sqlx::Result<Option<i64>> {
         match std::mem::replace(&mut self.pass, Pass::Failed) {
             Pass::Going(pass) => {
                 let (connection, pages) = pass.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
@@ -81,15 +81,18 @@ impl Folding {
             }
             pass @ (Pass::Ended(_) | Pass::Failed) => {
                 self.pass = pass;
-                Ok(0)
+                Ok(None)
             }
         }
     }
 }
 
-/// Folds what the log has at this moment, and waits for nobody; how many pages that were.
-async fn pass(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
-    query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(On::Sqlite(connection)).await?.get(1)
+/// Folds what the log has at this moment, and waits for nobody; how many pages that were. `None`: another process, such as a run,
+/// is folding it just then.
+async fn pass(connection: &mut SqliteConnection) -> sqlx::Result<Option<i64>> {
+    let told = query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(On::Sqlite(connection)).await?;
+    let is_busy: bool = told.get(0)?;
+    Ok(if is_busy { None } else { Some(told.get(1)?) })
 }
 
 #[cfg(test)]

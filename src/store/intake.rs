@@ -66,7 +66,7 @@ pub struct Intake<'a> {
     pub(super) counts: Counts,
     pub(super) now: UnixMillis,
     lock: ImportLock,
-    /// A file is written by a connection of the import's own; a server by the one that holds its lock.
+    /// A file is written by connections of the import's own; a server by the one that holds its lock.
     pub(super) own: Option<Own>,
 }
 
@@ -82,9 +82,10 @@ impl Own {
         Ok(Own { writer, folding: Folding::new(sqlite::open(place, options).await?) })
     }
 
+    /// The one that writes first: it may hold what a run beside the import waits for.
     async fn close(self) -> sqlx::Result<()> {
-        let folded = self.folding.close().await;
-        self.writer.close().await.and(folded)
+        let closed = self.writer.close().await;
+        self.folding.close().await.and(closed)
     }
 }
 
@@ -139,6 +140,15 @@ impl<'a> Intake<'a> {
         self.store
     }
 
+    /// Closes the connections that have written a file; [`Intake::finish`] does it if nobody has before. What fails here leaves
+    /// a batch that nobody sees, to be abandoned.
+    pub async fn end_writing(&mut self) -> Result<()> {
+        match self.own.take() {
+            Some(own) => own.close().await.map_err(self.store.failed("put the log into the file")),
+            None => Ok(()),
+        }
+    }
+
     /// Makes the batch visible to everybody, in one small transaction; its number and name.
     ///
     /// A name that is taken is refused where it was asked for; else the first free one is used.
@@ -152,9 +162,7 @@ impl<'a> Intake<'a> {
         const COUNTS: &str = "INSERT INTO state_count (batch_id, state, invocations)
             SELECT $2, j.value ->> 0, CAST(j.value ->> 1 AS BIGINT) FROM json_each($1) AS j";
         let failed = || self.store.failed("finish the import");
-        if let Some(own) = self.own.take() {
-            own.close().await.map_err(failed())?;
-        }
+        self.end_writing().await?;
         let mut writer = self.store.writer().await?;
         let mut tx = writer.begin().await.map_err(self.store.failed("begin a transaction"))?;
         let name = free_name(&mut tx, new).await.map_err(failed())?;
@@ -200,9 +208,7 @@ impl<'a> Intake<'a> {
 
     /// Deletes what was written: the input as a whole is refused.
     pub async fn abandon(mut self) -> Result<()> {
-        if let Some(own) = self.own.take()
-            && let Err(error) = own.close().await
-        {
+        if let Err(error) = self.end_writing().await {
             tracing::debug!("the database did not close cleanly: {error}");
         }
         while self.store.sweep_some(self.batch).await? > 0 {}

@@ -5,8 +5,6 @@
 
 use std::sync::atomic::Ordering;
 
-use sqlx::SqliteConnection;
-
 use super::counts::{changed_and_taken_counts, changed_counts, note_move};
 use super::given::GIVEN_MAX;
 use super::run::Run;
@@ -59,7 +57,7 @@ impl TurnWriter<'_> {
         let (changed, found) = match Statement::fetch_together(script, connection).await {
             Ok(found) => found,
             Err(cause) => {
-                let is_undone = roll_back(connection).await;
+                let is_undone = sqlite::roll_back(connection).await;
                 if is_undone && sqlite::is_refused(&cause) {
                     return Ok(None);
                 }
@@ -113,9 +111,4 @@ impl TurnWriter<'_> {
         script.push(query("COMMIT"));
         script
     }
-}
-
-/// Takes back what a script has begun. `false`: it had begun nothing, or the connection is of no more use; a new one is.
-async fn roll_back(connection: &mut SqliteConnection) -> bool {
-    query("ROLLBACK").execute(On::Sqlite(connection)).await.is_ok()
 }

@@ -180,7 +180,7 @@ pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Err
             "\nhint: a pool that gives each transaction another connection stands between: use the server's own port, or a pool \
              in session mode"
         }
-        Some("53100") => "\nhint: the server's disk is full; make room and type `mep-batch run` again",
+        Some("53100") => "\nhint: the server's disk is full; make room and type the command again",
         Some("25P03") => {
             "\nhint: this process did not come to its work for that long (stopped, asleep, or too much else runs here); \
              type the command again"

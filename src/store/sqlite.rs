@@ -86,6 +86,11 @@ pub(super) async fn open_writer(place: &str, options: &SqliteConnectOptions) -> 
     Ok(connection)
 }
 
+/// Takes back what a script has begun. `false`: it had begun nothing, or the connection is of no more use; a new one is.
+pub(super) async fn roll_back(connection: &mut SqliteConnection) -> bool {
+    query("ROLLBACK").execute(On::Sqlite(connection)).await.is_ok()
+}
+
 /// `SQLITE_BUSY`, the low byte of its extended codes.
 const SQLITE_BUSY: i64 = 5;
 /// `SQLITE_CONSTRAINT`, likewise.
@@ -109,11 +114,11 @@ pub(super) const DAMAGED: &str =
 pub(super) fn error(doing: &'static str, place: &str, cause: sqlx::Error) -> Error {
     let hint = match primary_code(&cause) {
         Some(SQLITE_BUSY) => "\nhint: another process has held it for a long time; end that one, or try again",
-        Some(7) => "\nhint: the system has no memory left for it; end other programs and type `mep-batch run` again",
+        Some(7) => "\nhint: the system has no memory left for it; end other programs and type the command again",
         Some(8) => "\nhint: the database or its folder is read-only for this user",
         Some(10) => "\nhint: the disk reported an error; check it (`dmesg`) before anything else is sent",
         Some(11 | 26) => DAMAGED,
-        Some(13) => "\nhint: the disk is full; make room and type `mep-batch run` again",
+        Some(13) => "\nhint: the disk is full; make room and type the command again",
         Some(3 | 14) => "\nhint: the file cannot be opened; check that it and its folder can be read and written",
         Some(15) => {
             "\nhint: the file cannot be locked; check its disk (`dmesg`) and that its file system is a local one"

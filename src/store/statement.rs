@@ -235,6 +235,8 @@ impl Script {
 
     /// Runs them; how many rows each has changed, and all rows that they find. The first that fails is the last that is run.
     /// Each that was run to its end is told of: that the answers end says nothing, for they end too where SQLite's thread dies.
+    ///
+    /// After an error, what they have begun may be open still: `sqlite::roll_back`.
     pub(super) async fn fetch(self, connection: &mut SqliteConnection) -> sqlx::Result<(Vec<u64>, Vec<Row>)> {
         let (mut changed, mut rows) = (Vec::with_capacity(self.statements), Vec::new());
         let mut answers = connection.fetch_many(sqlx::query_with(self.text, self.arguments));

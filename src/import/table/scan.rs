@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use memchr::{memchr, memchr_iter, memchr3};
+use memchr::{memchr_iter, memchr3};
 
 use crate::import::limits::RECORD_BYTES_MAX;
 use crate::import::refused::FileFault;
@@ -163,9 +163,11 @@ impl RecordScan {
     }
 
     fn quoted(&mut self, rest: &[u8]) -> usize {
-        let end = memchr3(b'"', b'\r', b'\n', rest);
-        let escape = self.escape.and_then(|escape| memchr(escape, &rest[..end.unwrap_or(rest.len())]));
-        let Some(at) = escape.or(end) else {
+        let at = match self.escape {
+            Some(escape) => rest.iter().position(|byte| matches!(byte, b'"' | b'\r' | b'\n') || *byte == escape),
+            None => memchr3(b'"', b'\r', b'\n', rest),
+        };
+        let Some(at) = at else {
             self.after_return = false;
             return self.inside(rest.len());
         };
