@@ -2,8 +2,9 @@
 
 Of what was written and not yet synced, each write is kept, lost or torn (sector by sector), and each new or deleted name is
 kept or lost, by chance. Every request that had left before the cut must be a row that is not pending, the batch of an import
-that had ended must be there whole, and one run more must bring the campaign to its end with the checker finding nothing. The
-control group is the same program with `synchronous=NORMAL`, built from a copy of the sources: there rows must be lost.
+that had ended must be there whole, and one run more must bring the campaign to its end with the checker finding nothing. A long
+import, of which the log is folded into the file while it is written, and begun anew, is cut too. The control group is the same
+program with `synchronous=NORMAL`, built from a copy of the sources: there rows must be lost.
 """
 
 import os
@@ -21,6 +22,8 @@ from full.part import KEPT, Failed, Found, program
 from full.queue import hold
 
 ROWS = 500
+# So many, of so many bytes, that the log is begun anew before the import ends.
+LONG_ROWS, LONG_BYTES = 120_000, 1_000
 CONCURRENCY = 3
 RUN = f"run campaign --concurrency {CONCURRENCY} --max-unknown {ROWS} --wait 0"
 # What a disk writes as a whole.
@@ -29,10 +32,13 @@ SECTOR = 512
 CUTS_A_TRACE = 50
 # One cut in so many is one of the control group besides.
 CONTROL_ONE_IN = 5
+# One cut in so many is one of the long import instead.
+LONG_ONE_IN = 20
 CUTS, IMPORTS, LOST = "cuts", "of them of an import", "rows lost from `sending`"
+LONG, ANEW = "of a long import", "times that its log was begun anew"
 CONTROL, CONTROL_FAILED = "cuts of the control group", "of those that lost rows"
 CONTROL_LOST, SYNCS, WRITES = "rows that it lost", "syncs traced", "writes traced"
-FIGURES = (CUTS, IMPORTS, LOST, CONTROL, CONTROL_FAILED, CONTROL_LOST, SYNCS, WRITES)
+FIGURES = (CUTS, IMPORTS, LONG, ANEW, LOST, CONTROL, CONTROL_FAILED, CONTROL_LOST, SYNCS, WRITES)
 
 CALLS = "pwrite64,write,writev,sendto,sendmsg,fsync,fdatasync,ftruncate,openat,?unlink,unlinkat,?rename,renameat,renameat2"
 
@@ -46,20 +52,26 @@ def cut(rounds, minutes, seed):
     unsynced = without_syncs()
     figures, done = Counter({figure: 0 for figure in FIGURES}), 0
     with queue.StandIn(binary, folder, "--latency 1ms..6ms") as stand_in:
+        long = LongImport(binary, folder / "long", stand_in)
+        figures[ANEW] = long.times_anew()
         group = None
         while done < rounds and (done == 0 or time.monotonic() - began < minutes * 60):
             if done % CUTS_A_TRACE == 0:
-                group = Traced(binary, folder / "traced", stand_in, figures)
-                control = Traced(unsynced, folder / "control", stand_in, Counter())
+                group = Campaign(binary, folder / "traced", stand_in, figures)
+                control = Campaign(unsynced, folder / "control", stand_in, Counter())
             rng = random.Random(first + done)
             try:
-                lost = group.cut(rng, folder / "cut", checker, figures)
-                hold(lost == 0, f"{lost} rows whose requests had left are pending again")
+                if done % LONG_ONE_IN == LONG_ONE_IN - 1:
+                    long.cut(rng, folder / "cut", figures)
+                else:
+                    lost = group.cut(rng, folder / "cut", checker, figures)
+                    hold(lost == 0, f"{lost} rows whose requests had left are pending again")
                 if done % CONTROL_ONE_IN == 0:
                     control.cut_of_control(rng, folder / "cut", figures)
             except Failed as why:
                 raise Failed(f"--seed {first + done}: {why}\nthe trace and the files after the cut are in {folder}") from None
             done += 1
+    hold(figures[ANEW] > 0, "the log of the long import was not begun anew: these cuts do not show what they are for")
     hold(figures[CONTROL_FAILED] > 0, "with `synchronous=NORMAL` no cut lost a row either: these cuts show nothing")
     shutil.rmtree(folder)
     return Found(done, rounds, time.monotonic() - began, f"{first}…{first + done - 1}", dict(figures))
@@ -76,27 +88,18 @@ def without_syncs():
 
 
 class Traced:
-    """A campaign that was imported and sent under a trace: what happened to its files, and which requests left, in order."""
+    """An import under a trace: what happened to the queue's files."""
 
-    def __init__(self, binary, folder, stand_in, figures):
+    def __init__(self, binary, folder, stand_in, campaign):
         self.binary, self.stand_in = binary, stand_in
         self.folder = folder
         shutil.rmtree(folder, ignore_errors=True)
         self.queue = folder / "queue"
         self.queue.mkdir(parents=True)
         self.file = folder / "campaign.csv"
-        self.file.write_text(queue.campaign(ROWS), encoding="utf-8")
-        begin = stand_in.length()
+        self.file.write_text(campaign, encoding="utf-8")
         self.events = self.trace(self.importing())
         self.imported = len(self.events)
-        self.events += self.trace(RUN)
-        self.receipts = stand_in.since(begin)
-        hold(len(self.receipts) == ROWS, f"of {ROWS} requests {len(self.receipts)} came")
-        left = [event.phone for event in self.events if isinstance(event, Request)]
-        hold(len(set(left)) == ROWS, f"of {ROWS} requests the trace shows {len(set(left))}")
-        self.first_sent = next(place for place, event in enumerate(self.events) if isinstance(event, Request))
-        figures[SYNCS] += sum(isinstance(event, Sync) and event.has_ended for event in self.events)
-        figures[WRITES] += sum(isinstance(event, Write) for event in self.events)
 
     def importing(self):
         return f"import {self.file} --endpoint {self.stand_in.url}"
@@ -113,35 +116,6 @@ class Traced:
         events = events_of(file, self.queue.resolve())
         file.unlink()
         return events
-
-    def cut(self, rng, folder, checker, figures):
-        """Cuts the power at a random moment and goes on: how many rows were forgotten that had been sent."""
-        is_of_import = rng.random() < 0.2
-        at = rng.randrange(self.imported + 1) if is_of_import else rng.randrange(self.imported, len(self.events) + 1)
-        figures[CUTS] += 1
-        figures[IMPORTS] += is_of_import
-        sent = self.left_behind(rng, at, folder)
-        if is_of_import:
-            again = queue.mep(self.binary, folder, self.importing())
-            expected = (7,) if at == self.imported else (0, 7)
-            hold(again.returncode in expected, f"cut at {at}, the import again ended with {again.returncode}: {again.stderr}")
-        lost = forgotten(folder, sent)
-        figures[LOST] += lost
-        begin = self.stand_in.length()
-        done = queue.mep(self.binary, folder, RUN)
-        hold(done.returncode in (0, 4), f"cut at {at}, the run after it ended with {done.returncode}: {done.stderr}")
-        if lost == 0:
-            before = [line for line in self.receipts if phone_in(line) in sent]
-            queue.judge(checker, folder, before + self.stand_in.since(begin), self.file, ROWS)
-        return lost
-
-    def cut_of_control(self, rng, folder, figures):
-        """Likewise, of the program that does not sync: nothing has to hold, and what is lost is counted."""
-        sent = self.left_behind(rng, rng.randrange(self.first_sent, len(self.events) + 1), folder)
-        lost = forgotten(folder, sent)
-        figures[CONTROL] += 1
-        figures[CONTROL_FAILED] += lost > 0
-        figures[CONTROL_LOST] += lost
 
     def left_behind(self, rng, at, folder):
         """Makes the files as the cut leaves them; the people whose requests had left."""
@@ -160,6 +134,80 @@ class Traced:
         if rng.random() < 0.5:
             (folder / queue.FILES[2]).write_bytes(rng.randbytes(32 * 1024))
         return sent
+
+    def import_again(self, at, folder):
+        """The import, typed once more after the cut: one that had ended is there, and any other is as if it had never begun."""
+        again = queue.mep(self.binary, folder, self.importing())
+        expected = (7,) if at == self.imported else (0, 7)
+        hold(again.returncode in expected, f"cut at {at}, the import again ended with {again.returncode}: {again.stderr}")
+
+
+class LongImport(Traced):
+    """An import that takes its log into the file several times before it ends."""
+
+    def __init__(self, binary, folder, stand_in):
+        super().__init__(binary, folder, stand_in, queue.campaign(LONG_ROWS, "x" * LONG_BYTES))
+
+    def times_anew(self):
+        """How often the log was begun anew: its first bytes were written once more."""
+        begun = [event for event in self.events if isinstance(event, Write) and event.is_start_of(queue.FILES[1])]
+        return len(begun) - 1
+
+    def cut(self, rng, folder, figures):
+        """Cuts the power at a random moment, or right behind the end: each row is there afterwards, once."""
+        at = self.imported if rng.random() < 0.2 else rng.randrange(self.imported)
+        figures[CUTS] += 1
+        figures[LONG] += 1
+        self.left_behind(rng, at, folder)
+        self.import_again(at, folder)
+        for table in ("invocation AS i JOIN content AS c ON c.invocation_id = i.id", "fingerprint"):
+            found = queue.read(folder, f"SELECT COUNT(*) FROM {table}")
+            hold(found == [(LONG_ROWS,)], f"cut at {at}, {found} rows in `{table}`; expected {LONG_ROWS}")
+        whole = queue.read(folder, "PRAGMA integrity_check")
+        hold(whole == [("ok",)], f"cut at {at}, the database is not whole: {whole}")
+
+
+class Campaign(Traced):
+    """A campaign that was imported and sent under a trace: what happened to its files, and which requests left, in order."""
+
+    def __init__(self, binary, folder, stand_in, figures):
+        super().__init__(binary, folder, stand_in, queue.campaign(ROWS))
+        begin = stand_in.length()
+        self.events += self.trace(RUN)
+        self.receipts = stand_in.since(begin)
+        hold(len(self.receipts) == ROWS, f"of {ROWS} requests {len(self.receipts)} came")
+        left = [event.phone for event in self.events if isinstance(event, Request)]
+        hold(len(set(left)) == ROWS, f"of {ROWS} requests the trace shows {len(set(left))}")
+        self.first_sent = next(place for place, event in enumerate(self.events) if isinstance(event, Request))
+        figures[SYNCS] += sum(isinstance(event, Sync) and event.has_ended for event in self.events)
+        figures[WRITES] += sum(isinstance(event, Write) for event in self.events)
+
+    def cut(self, rng, folder, checker, figures):
+        """Cuts the power at a random moment and goes on: how many rows were forgotten that had been sent."""
+        is_of_import = rng.random() < 0.2
+        at = rng.randrange(self.imported + 1) if is_of_import else rng.randrange(self.imported, len(self.events) + 1)
+        figures[CUTS] += 1
+        figures[IMPORTS] += is_of_import
+        sent = self.left_behind(rng, at, folder)
+        if is_of_import:
+            self.import_again(at, folder)
+        lost = forgotten(folder, sent)
+        figures[LOST] += lost
+        begin = self.stand_in.length()
+        done = queue.mep(self.binary, folder, RUN)
+        hold(done.returncode in (0, 4), f"cut at {at}, the run after it ended with {done.returncode}: {done.stderr}")
+        if lost == 0:
+            before = [line for line in self.receipts if phone_in(line) in sent]
+            queue.judge(checker, folder, before + self.stand_in.since(begin), self.file, ROWS)
+        return lost
+
+    def cut_of_control(self, rng, folder, figures):
+        """Likewise, of the program that does not sync: nothing has to hold, and what is lost is counted."""
+        sent = self.left_behind(rng, rng.randrange(self.first_sent, len(self.events) + 1), folder)
+        lost = forgotten(folder, sent)
+        figures[CONTROL] += 1
+        figures[CONTROL_FAILED] += lost > 0
+        figures[CONTROL_LOST] += lost
 
 
 def phone_in(line):
@@ -293,6 +341,10 @@ class Write:
 
     def __init__(self, name, offset, data):
         self.name, self.offset, self.data = name, offset, data
+
+    def is_start_of(self, name):
+        """Whether it writes the first bytes of that file."""
+        return self.name == name and self.offset == 0
 
     def happen(self, disk):
         file = disk.file(self.name)

@@ -40,10 +40,10 @@ def phone(person):
     return f"1{200 + person // 100}55501{person % 100:02}"
 
 
-def campaign(rows):
-    """A file of that many people."""
-    lines = (f"{SERVICE},{phone(person)},{person}A\n" for person in range(rows))
-    return "serviceId,phoneNumber,session.seatLocation\n" + "".join(lines)
+def campaign(rows, text="window"):
+    """A file of that many people, each of whom is told that text too."""
+    lines = (f"{SERVICE},{phone(person)},{person}A,{text}\n" for person in range(rows))
+    return "serviceId,phoneNumber,session.seatLocation,session.text\n" + "".join(lines)
 
 
 class StandIn:
