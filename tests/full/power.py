@@ -23,7 +23,7 @@ from full.queue import hold
 
 ROWS = 500
 # So many, of so many bytes, that the log is begun anew before the import ends.
-LONG_ROWS, LONG_BYTES = 120_000, 1_000
+LONG_ROWS, LONG_BYTES = 250_000, 250
 CONCURRENCY = 3
 RUN = f"run campaign --concurrency {CONCURRENCY} --max-unknown {ROWS} --wait 0"
 # What a disk writes as a whole.
