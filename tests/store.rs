@@ -34,6 +34,7 @@ fn main() -> ExitCode {
                 retries_are_taken_before_rows_never_tried_and_not_before_they_are_due,
                 retries_that_were_noted_by_a_clock_that_was_ahead_wait_as_long_from_now_on,
                 an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next,
+                rows_that_cannot_be_stored_hold_nobody_up,
                 a_taken_name_is_refused_and_a_free_one_is_found,
                 a_verdict_moves_only_the_attempt_that_was_looked_at,
                 of_two_equal_requests_the_accepted_one_is_told_and_of_others_the_newest,
@@ -369,6 +370,19 @@ async fn an_unfinished_import_is_seen_by_nobody_and_swept_by_the_next(database: 
         batches.iter().map(|batch| batch.rows).sum()
     };
     assert_eq!(rows, 4);
+}
+
+async fn rows_that_cannot_be_stored_hold_nobody_up(database: Database) {
+    let (fixture, batch) = with_rows(database, 1).await;
+    let lock = fixture.store.import_lock().await.expect("the lock");
+    let mut intake = fixture.store.begin_intake(lock, NOW).await.expect("an intake");
+    let prepared = |line| intake.preparation().prepare(vec![ready(line)]);
+    let (once, twice, next) = (prepared(2), prepared(2), prepared(3));
+    intake.add(once).await.expect("a chunk");
+    intake.add(twice).await.expect_err("a line that is there");
+    fixture.store.pause(batch.id, Said { actor: &actor(), reason: None, now: NOW }).await.expect("paused meanwhile");
+    intake.add(next).await.expect("another chunk");
+    intake.abandon().await.expect("abandoned");
 }
 
 async fn a_taken_name_is_refused_and_a_free_one_is_found(database: Database) {
