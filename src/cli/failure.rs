@@ -80,6 +80,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
             | store::Error::Fenced(_)
             | store::Error::Overtaken
             | store::Error::Silent { .. }
+            | store::Error::Narrow { .. }
             | store::Error::Database { .. } => Exit::Store,
         };
     }

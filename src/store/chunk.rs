@@ -6,7 +6,7 @@ use super::given::{Columns, Given, Kind};
 use super::intake::Own;
 use super::statement::{On, Script, Statement, query};
 use super::told::{self, Told};
-use super::{Intake, Result, Skip, json_text, sqlite};
+use super::{Address, Intake, Result, Skip, disk, json_text, sqlite};
 use crate::invocation::{BatchId, Fingerprint, ImportedRow, RefusedBy, RowContent, State, UnixMillis};
 use crate::mep::INVALID_CONTENT;
 
@@ -191,7 +191,12 @@ impl Intake<'_> {
                     for row in found {
                         is_beside_a_run |= row.get::<bool>(0).map_err(failed())?;
                     }
-                    folding.note_written().await.map_err(self.store.failed("put the log into the file"))?;
+                    let folded = folding.note_written().await;
+                    if folded.map_err(self.store.failed("put the log into the file"))?
+                        && let Address::File(database) = &self.store.address
+                    {
+                        disk::hold_room(database)?;
+                    }
                 }
                 if is_beside_a_run {
                     tokio::time::sleep(LEFT_TO_RUNS).await;

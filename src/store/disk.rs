@@ -5,11 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::{Error, Result};
+
 /// How often something is made durable to know how long it takes: enough for a middle that one slow one does not move.
 const SYNCS: usize = 21;
 
 /// What is written each time: a page of a database.
 const PAGE: [u8; 4096] = [0; 4096];
+
+/// What an import leaves free of the disk: what its log may grow to, and be folded into the file.
+const ROOM: u64 = 64 << 20;
 
 /// What was found out about the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +34,33 @@ impl Disk {
     pub fn under(database: &Path) -> std::io::Result<Disk> {
         let folder = database.parent().unwrap_or(Path::new("."));
         let metadata = database.metadata()?;
-        let space = rustix::fs::statvfs(folder)?;
         Ok(Disk {
             sync: middle_sync(folder)?,
-            free: space.f_bavail.saturating_mul(space.f_frsize),
+            free: free_in(folder)?,
             size: metadata.len(),
             mode: metadata.permissions().mode() & 0o777,
         })
     }
+}
+
+fn free_in(folder: &Path) -> std::io::Result<u64> {
+    let space = rustix::fs::statvfs(folder)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+/// Refuses to fill a disk to its end: then the log could not even be folded, which makes room, and no run could go on.
+pub(super) fn hold_room(database: &Path) -> Result<()> {
+    let folder = database.parent().unwrap_or(Path::new("."));
+    // A disk that does not tell is found to be full when it is.
+    free_in(folder).map_or(Ok(()), |free| is_enough(database, free))
+}
+
+fn is_enough(database: &Path, free: u64) -> Result<()> {
+    if free >= ROOM {
+        return Ok(());
+    }
+    let [free_mib, room_mib] = [free, ROOM].map(|bytes| bytes >> 20);
+    Err(Error::Narrow { place: database.display().to_string(), free_mib, room_mib })
 }
 
 fn middle_sync(folder: &Path) -> std::io::Result<Duration> {
@@ -50,4 +74,17 @@ fn middle_sync(folder: &Path) -> std::io::Result<Duration> {
     }
     times.sort_unstable();
     Ok(times[SYNCS / 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_leaves_room_on_the_disk() {
+        let database = Path::new("/data/queue.db");
+        assert!(is_enough(database, ROOM).is_ok());
+        let told = is_enough(database, ROOM - 1).expect_err("too little room").to_string();
+        assert!(told.contains("63 MiB") && told.contains("64 MiB") && told.contains("/data/queue.db"), "{told}");
+    }
 }

@@ -29,6 +29,18 @@ pub enum Error {
     /// This run was ended by somebody else, or its database was replaced: it may take nothing more.
     #[error("this run may send nothing more: {0}")]
     Fenced(String),
+    /// The disk is nearly full, and an import would fill it.
+    #[error(
+        "the disk under `{place}` has {free_mib} MiB left, and an import leaves {room_mib} MiB free so that runs can go on; nothing was imported\nhint: make room and type the command again"
+    )]
+    Narrow {
+        /// The database.
+        place: String,
+        /// What is free, in MiB.
+        free_mib: u64,
+        /// What is left free, in MiB.
+        room_mib: u64,
+    },
     /// What was asked contradicts what is stored.
     #[error("{0}")]
     Conflict(String),
@@ -70,6 +82,7 @@ impl Error {
             | Error::Held { .. }
             | Error::Fenced(_)
             | Error::Silent { .. }
+            | Error::Narrow { .. }
             | Error::Conflict(_) => false,
         }
     }
@@ -85,6 +98,7 @@ impl Error {
             | Error::Unsuitable { .. }
             | Error::Held { .. }
             | Error::Fenced(_)
+            | Error::Narrow { .. }
             | Error::Conflict(_) => false,
         }
     }

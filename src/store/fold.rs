@@ -33,12 +33,13 @@ impl Folding {
         Folding { pass: Pass::Ended(connection), written: 0 }
     }
 
-    /// After a transaction was written. Waits only where the log grows faster than it is folded, or has grown long.
-    pub(super) async fn note_written(&mut self) -> sqlx::Result<()> {
+    /// After a transaction was written; whether a pass was begun. Waits only where the log grows faster than it is folded, or
+    /// has grown long.
+    pub(super) async fn note_written(&mut self) -> sqlx::Result<bool> {
         self.written += 1;
         let is_due = self.written >= TRANSACTIONS_A_PASS;
         if !is_due && !matches!(&self.pass, Pass::Going(pass) if pass.is_finished()) {
-            return Ok(());
+            return Ok(false);
         }
         let is_long = self.end().await?.is_some_and(|pages| pages > LOG_PAGES_MAX);
         if is_due || is_long {
@@ -48,7 +49,7 @@ impl Folding {
             // Little is left behind a pass that has just ended.
             self.end().await?;
         }
-        Ok(())
+        Ok(is_due || is_long)
     }
 
     /// Waits for the pass that is going on, and closes the connection.
