@@ -32,7 +32,7 @@ pub struct Disk {
 impl Disk {
     /// Looks at the disk under the file, with a file of its own beside it that is gone at once.
     pub fn under(database: &Path) -> std::io::Result<Disk> {
-        let folder = database.parent().unwrap_or(Path::new("."));
+        let folder = folder_of(database);
         let metadata = database.metadata()?;
         Ok(Disk {
             sync: middle_sync(folder)?,
@@ -43,6 +43,10 @@ impl Disk {
     }
 }
 
+fn folder_of(database: &Path) -> &Path {
+    database.parent().unwrap_or(Path::new("."))
+}
+
 fn free_in(folder: &Path) -> std::io::Result<u64> {
     let space = rustix::fs::statvfs(folder)?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
@@ -50,9 +54,8 @@ fn free_in(folder: &Path) -> std::io::Result<u64> {
 
 /// Refuses to fill a disk to its end: then the log could not even be folded, which makes room, and no run could go on.
 pub(super) fn hold_room(database: &Path) -> Result<()> {
-    let folder = database.parent().unwrap_or(Path::new("."));
     // A disk that does not tell is found to be full when it is.
-    free_in(folder).map_or(Ok(()), |free| is_enough(database, free))
+    free_in(folder_of(database)).map_or(Ok(()), |free| is_enough(database, free))
 }
 
 fn is_enough(database: &Path, free: u64) -> Result<()> {

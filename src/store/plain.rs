@@ -9,7 +9,7 @@ use super::counts::{changed_and_taken_counts, changed_counts, note_move};
 use super::given::GIVEN_MAX;
 use super::run::Run;
 use super::settle::{Settling, settling};
-use super::statement::{On, Statement, query};
+use super::statement::{On, Script, Statement, query};
 use super::take::{DUE, TAKE_DUE, read_due};
 use super::turn::{CLAIM_OF_THE_LIVING, TurnWriter, claim};
 use super::{Result, sqlite};
@@ -52,9 +52,9 @@ impl TurnWriter<'_> {
         if store.is_shared() || is_too_much || store.looks_first.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let script = self.script(run, plain);
+        let script = Script::of(self.script(run, plain)).map_err(store.failed("make a turn"))?;
         let On::Sqlite(connection) = On::from(&mut *self.guard) else { return Ok(None) };
-        let (changed, found) = match Statement::fetch_together(script, connection).await {
+        let (changed, found) = match script.fetch(connection).await {
             Ok(found) => found,
             Err(cause) => {
                 let is_undone = sqlite::roll_back(connection).await;

@@ -177,14 +177,6 @@ impl<'q> Statement<'q> {
         Ok(changed)
     }
 
-    /// Runs several in a file, likewise, as a [`Script`].
-    pub(super) async fn fetch_together(
-        statements: Vec<Statement<'q>>,
-        connection: &mut SqliteConnection,
-    ) -> sqlx::Result<(Vec<u64>, Vec<Row>)> {
-        Script::of(statements)?.fetch(connection).await
-    }
-
     /// Every row that it finds.
     pub(super) async fn fetch_all<'c>(self, on: impl Into<On<'c>>) -> sqlx::Result<Vec<Row>> {
         on_either!(on.into(), self, executor, query =>
