@@ -14,7 +14,7 @@ use std::process::Command;
 use fastrand::Rng;
 use rounds::rounds;
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
-use scenario::{Done, Running, Scenario, Simulator};
+use scenario::{Done, Running, Scenario, Simulator, environment};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tokio::runtime::Runtime;
@@ -35,7 +35,7 @@ fn start(s: &Scenario, sim: &Simulator, received: usize) -> Running {
     let program = s.command(&format!("run campaign --concurrency {CONCURRENCY}"));
     let mut command = Command::new("sh");
     command.arg("-c").arg("trap '' XFSZ; exec \"$0\" \"$@\"").arg(program.get_program()).args(program.get_args());
-    command.current_dir(s.folder()).envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(s.folder()).envs(environment(&program));
     let running = Running::start(&mut command, b"");
     sim.until_received(received);
     running
@@ -280,7 +280,7 @@ impl Account {
         let mut command = Command::new(&self.program);
         let usual = s.command(line);
         command.args(usual.get_args()).current_dir(s.folder()).env_clear();
-        command.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.envs(environment(&usual));
         if let Some(other) = self.other {
             command.uid(other).gid(other);
         }

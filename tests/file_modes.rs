@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Trial};
-use scenario::{Running, Scenario, campaign, until};
+use scenario::{Running, Scenario, campaign, environment, until};
 
 /// An account that is neither root's nor, most likely, anybody's.
 const STRANGER: u32 = 65_533;
@@ -46,7 +46,7 @@ fn without_umask(s: &Scenario, line: &str) -> Running {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
     shell.current_dir(s.folder()).env_clear().env("TMPDIR", s.path("tmp"));
-    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.envs(environment(&command));
     Running::start(&mut shell, b"")
 }
 

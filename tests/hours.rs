@@ -408,7 +408,10 @@ fn a_clock_that_jumps_stops_a_run_that_keeps_hours(database: Database) {
         s.execute("UPDATE ahead SET hours = 1");
         let done = run.finish().exits(code);
         if code == 6 {
-            done.says("clock jumped forward by 3").says("nobody is to be sent to at a wrong hour");
+            let is_an_hour =
+                ["3599 s", "36"].iter().any(|by| done.stderr.contains(&format!("clock jumped forward by {by}")));
+            assert!(is_an_hour, "{}", done.stderr);
+            done.says("nobody is to be sent to at a wrong hour");
             assert!(sim.received() < ROWS as usize);
         }
     }

@@ -12,7 +12,7 @@ use cluster::Database;
 use either::{On, facts};
 use rustix::process::Signal;
 use scenario::sending::send;
-use scenario::{RESULTS, Running, STATES, Scenario, campaign, phone, sample};
+use scenario::{RESULTS, Running, STATES, Scenario, campaign, environment, phone, sample};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
@@ -311,7 +311,7 @@ fn a_closed_terminal_drains_however_often_it_is_said_and_under_nohup_does_nothin
     let command = s.command("run campaign --concurrency 4");
     let mut nohup = Command::new("nohup");
     nohup.arg(command.get_program()).args(command.get_args()).current_dir(s.folder()).env_clear();
-    nohup.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    nohup.envs(environment(&command));
     let running = Running::start(&mut nohup, b"");
     sim.until_received(8);
     running.send(Signal::HUP);

@@ -9,6 +9,7 @@ mod terminal;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -339,6 +340,11 @@ pub(crate) fn campaign(people: std::ops::Range<u32>) -> String {
 /// A fictional person's number: 1 and ten digits.
 pub(crate) fn phone(person: u32) -> String {
     format!("1{}55501{:02}", 200 + person / 100, person % 100)
+}
+
+/// What a command has for its environment, for another that starts it.
+pub(crate) fn environment(command: &Command) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+    command.get_envs().filter_map(|(name, value)| Some((name, value?)))
 }
 
 /// A sample of the repository.

@@ -13,6 +13,7 @@ use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use super::environment;
 use super::process::until;
 
 /// So many that nothing a test looks for leaves the screen.
@@ -111,9 +112,7 @@ impl Drop for Terminal {
 fn on_terminal(command: &Command) -> Command {
     let mut on_terminal = Command::new("setsid");
     on_terminal.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear().env("TERM", "xterm");
-    for (name, value) in command.get_envs() {
-        on_terminal.env(name, value.unwrap_or_default());
-    }
+    on_terminal.envs(environment(command));
     if let Some(folder) = command.get_current_dir() {
         on_terminal.current_dir(folder);
     }
